@@ -1,0 +1,246 @@
+//! Units as people read and write them: counts, sizes, durations, clock times.
+
+use std::time::Duration;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::clock::Stamp;
+
+const SIZE_UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+
+/// Writes a count with a comma between thousands: `12,345`.
+#[must_use]
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Writes a count in at most five characters: `999`, `12.3k`, `4.0M`.
+#[must_use]
+pub fn short_count(n: u64) -> String {
+    match n {
+        0..1_000 => n.to_string(),
+        1_000..100_000 => format!("{}.{}k", n / 1_000, n % 1_000 / 100),
+        100_000..1_000_000 => format!("{}k", n / 1_000),
+        1_000_000..100_000_000 => format!("{}.{}M", n / 1_000_000, n % 1_000_000 / 100_000),
+        _ => format!("{}M", n / 1_000_000),
+    }
+}
+
+/// Writes a size in bytes with a binary unit: `24 B`, `12.1 KiB`.
+#[must_use]
+pub fn size(bytes: u64) -> String {
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut tenths = bytes.saturating_mul(10) / 1024;
+    let mut unit = 0;
+    while tenths >= 10_240 && unit + 1 < SIZE_UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    if tenths >= 1_000 {
+        format!("{} {}", tenths / 10, SIZE_UNITS[unit])
+    } else {
+        format!("{}.{} {}", tenths / 10, tenths % 10, SIZE_UNITS[unit])
+    }
+}
+
+/// Writes a rate in events per second, in at most five characters and `/s`; an empty text below one in a hundred seconds.
+#[must_use]
+pub fn rate(per_second: f64) -> String {
+    if per_second < 0.01 {
+        String::new()
+    } else if per_second < 1.0 {
+        format!("{per_second:.1}/s").replacen("0.0/s", "<.1/s", 1)
+    } else {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is small and not negative")]
+        let whole = per_second.round() as u64;
+        format!("{}/s", short_count(whole))
+    }
+}
+
+/// Writes a short span of time with the unit that fits: `850 µs`, `12 ms`, `4.61 s`, `3m07s`, `2h05m`, `12d03h`.
+#[must_use]
+pub fn span(time: Duration) -> String {
+    let micros = time.as_micros();
+    let seconds = time.as_secs();
+    match (micros, seconds) {
+        (..1_000, _) => format!("{micros} µs"),
+        (1_000..10_000, _) => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
+        (10_000..1_000_000, _) => format!("{} ms", micros / 1_000),
+        (_, ..10) => format!("{}.{:02} s", seconds, time.subsec_millis() / 10),
+        (_, 10..60) => format!("{}.{} s", seconds, time.subsec_millis() / 100),
+        (_, 60..3_600) => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        (_, 3_600..86_400) => format!("{}h{:02}m", seconds / 3_600, seconds % 3_600 / 60),
+        _ => format!("{}d{:02}h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+/// Writes a duration as the command line and the files take it: `10s`, `1m30s`, `500ms`.
+#[must_use]
+pub fn duration(time: Duration) -> String {
+    let (seconds, millis) = (time.as_secs(), time.subsec_millis());
+    let mut out = String::new();
+    for (unit, name) in [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")] {
+        let n = match unit {
+            86_400 => seconds / unit,
+            3_600 => seconds % 86_400 / unit,
+            60 => seconds % 3_600 / unit,
+            _ => seconds % 60,
+        };
+        if n > 0 {
+            out.push_str(&format!("{n}{name}"));
+        }
+    }
+    if millis > 0 {
+        out.push_str(&format!("{millis}ms"));
+    }
+    if out.is_empty() { "0s".into() } else { out }
+}
+
+/// Reads a duration: `10s`, `1m30s`, `500ms`; a bare number is seconds.
+///
+/// # Errors
+///
+/// Returns a sentence that says what is wrong and what is expected.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let fail = || format!("`{}` is not a duration; write 10s, 1m30s, 500ms or a number of seconds", text.escape_debug());
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return Err(fail());
+    }
+    if let Ok(seconds) = rest.parse::<u64>() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let mut total = Duration::ZERO;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').filter(|&i| i > 0).ok_or_else(fail)?;
+        let (number, after) = rest.split_at(digits);
+        let unit = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(unit);
+        let scale = match unit.trim() {
+            "ms" => 0.001,
+            "s" => 1.0,
+            "m" | "min" => 60.0,
+            "h" => 3_600.0,
+            "d" => 86_400.0,
+            _ => return Err(fail()),
+        };
+        let number: f64 = number.parse().map_err(|_| fail())?;
+        let part = Duration::try_from_secs_f64(number * scale).map_err(|_| fail())?;
+        total = total.checked_add(part).ok_or_else(fail)?;
+        rest = after;
+    }
+    Ok(total)
+}
+
+/// Reads a size: `16MiB`, `1kB`; a bare number is bytes.
+///
+/// # Errors
+///
+/// Returns a sentence that says what is wrong and what is expected.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let fail = || format!("`{}` is not a size; write 16MiB, 1kB or a number of bytes", text.escape_debug());
+    let text_ = text.trim();
+    let digits = text_.find(|c: char| !c.is_ascii_digit()).unwrap_or(text_.len());
+    let number: u64 = text_[..digits].parse().map_err(|_| fail())?;
+    let scale = match text_[digits..].trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" | "k" => 1_000,
+        "mb" | "m" => 1_000_000,
+        "gb" | "g" => 1_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        _ => return Err(fail()),
+    };
+    number.checked_mul(scale).ok_or_else(fail)
+}
+
+/// Writes the time of day with milliseconds in `zone`: `12:04:31.207`.
+#[must_use]
+pub fn time_of_day(stamp: Stamp, zone: &TimeZone) -> String {
+    zoned(stamp, zone).strftime("%H:%M:%S%.3f").to_string()
+}
+
+/// Writes hours and minutes in `zone`: `12:04`.
+#[must_use]
+pub fn hours_minutes(stamp: Stamp, zone: &TimeZone) -> String {
+    zoned(stamp, zone).strftime("%H:%M").to_string()
+}
+
+/// Writes date and time with microseconds in UTC: `2026-11-20T12:04:31.207123Z`.
+#[must_use]
+pub fn utc(stamp: Stamp) -> String {
+    zoned(stamp, &TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}
+
+fn zoned(stamp: Stamp, zone: &TimeZone) -> jiff::Zoned {
+    Timestamp::from_microsecond(stamp.wall).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_and_sizes_read_well() {
+        assert_eq!((count(0), count(999), count(1_234_567)), ("0".into(), "999".into(), "1,234,567".into()));
+        assert_eq!(short_count(12_345), "12.3k");
+        assert_eq!((size(24), size(12_390), size(88 << 20)), ("24 B".into(), "12.0 KiB".into(), "88.0 MiB".into()));
+        assert_eq!(size(u64::MAX), "1638 PiB");
+    }
+
+    #[test]
+    fn rates_fade_to_nothing() {
+        assert_eq!(
+            (rate(0.0), rate(0.04), rate(0.5), rate(312.4)),
+            (String::new(), "<.1/s".into(), "0.5/s".into(), "312/s".into())
+        );
+    }
+
+    #[test]
+    fn durations_are_read_and_written_alike() {
+        for text in ["10s", "1m30s", "500ms", "1h", "2d3h", "0s"] {
+            assert_eq!(duration(parse_duration(text).expect("valid")), text);
+        }
+        assert_eq!(parse_duration("5"), Ok(Duration::from_secs(5)));
+        for bad in ["", "s", "10x", "-1", "1e400s", "99999999999999999999s"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_read() {
+        assert_eq!(parse_size("16MiB"), Ok(16 << 20));
+        assert_eq!(parse_size("1kB"), Ok(1_000));
+        assert_eq!(parse_size("42"), Ok(42));
+        for bad in ["", "MiB", "-1", "1.5MiB", "99999999999999GiB"] {
+            assert!(parse_size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn times_are_written_in_their_zone() {
+        let stamp = Stamp { mono: 0, wall: 1_795_176_271_207_123 };
+        assert_eq!(utc(stamp), "2026-11-20T12:04:31.207123Z");
+        assert_eq!(time_of_day(stamp, &TimeZone::UTC), "12:04:31.207");
+        assert_eq!(hours_minutes(stamp, &TimeZone::UTC), "12:04");
+    }
+
+    #[test]
+    fn spans_take_the_unit_that_fits() {
+        let cases = [(850, "850 µs"), (12_300, "12 ms"), (4_610_000, "4.61 s"), (187_000_000, "3m07s"), (7_500_000_000, "2h05m")];
+        for (micros, text) in cases {
+            assert_eq!(span(Duration::from_micros(micros)), text);
+        }
+    }
+}

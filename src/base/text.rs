@@ -1,0 +1,386 @@
+//! The sanitiser: text from a broker, a file or a terminal, made safe and honest to show.
+//!
+//! Nothing that came from outside reaches a cell, a log or a terminal but through here. What is replaced stays visible:
+//!
+//! ```text
+//! C0 and DEL        ␀ ␛ ␡            one column, marked as an escape
+//! C1                ‹U+009B›
+//! bidi, invisible   ‹U+202E›         also zero-width, private use, noncharacters, U+2028 and U+2029
+//! not UTF-8         \xFF
+//! a huge grapheme   its first character and …
+//! ```
+
+use std::{fmt, ops::Range};
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// The most bytes of one grapheme that go into one cell.
+const GRAPHEME_BYTES: usize = 32;
+
+/// The mark of a text that was cut.
+pub const ELLIPSIS: char = '…';
+
+/// One line of text that is safe to print, with the places where something was replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Shown {
+    text: String,
+    escapes: Vec<Range<usize>>,
+    width: usize,
+    cut: bool,
+}
+
+impl Shown {
+    /// Returns the text, safe to print.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the width in terminal columns.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Tells whether the text was longer than the columns allowed; it then ends in an ellipsis.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// Iterates over the parts in order; the flag tells a part that stands for something that was replaced.
+    pub fn parts(&self) -> impl Iterator<Item = (&str, bool)> {
+        let mut at = 0;
+        let mut escapes = self.escapes.iter();
+        let mut next = escapes.next();
+        std::iter::from_fn(move || {
+            if at == self.text.len() {
+                return None;
+            }
+            let (end, escaped) = match next {
+                Some(range) if range.start == at => {
+                    let end = range.end;
+                    next = escapes.next();
+                    (end, true)
+                }
+                Some(range) => (range.start, false),
+                None => (self.text.len(), false),
+            };
+            let part = &self.text[at..end];
+            at = end;
+            Some((part, escaped))
+        })
+    }
+
+    /// Appends `part`, which must hold only what may be printed.
+    fn push(&mut self, part: &str, width: usize, escaped: bool) {
+        let start = self.text.len();
+        self.text.push_str(part);
+        self.width += width;
+        if escaped {
+            match self.escapes.last_mut() {
+                Some(last) if last.end == start => last.end = self.text.len(),
+                _ => self.escapes.push(start..self.text.len()),
+            }
+        }
+    }
+
+    /// Removes parts from the end until an ellipsis fits into `columns`.
+    fn cut_to(&mut self, columns: usize) {
+        self.cut = true;
+        while self.width + 1 > columns {
+            let Some((start, grapheme)) = self.text.grapheme_indices(true).next_back() else { break };
+            self.width -= grapheme.width().min(self.width);
+            self.text.truncate(start);
+        }
+        let len = self.text.len();
+        self.escapes.retain_mut(|range| {
+            range.end = range.end.min(len);
+            range.start < range.end
+        });
+        if columns > 0 {
+            self.push(ELLIPSIS.encode_utf8(&mut [0; 4]), 1, false);
+        }
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Makes one line of at most `columns` columns from text.
+///
+/// The cost depends on `columns` only, not on the length of the text.
+#[must_use]
+pub fn line(text: &str, columns: usize) -> Shown {
+    let mut shown = Shown::default();
+    push_text(&mut shown, text, columns);
+    if shown.width > columns {
+        shown.cut_to(columns);
+    }
+    shown
+}
+
+/// Makes one line of at most `columns` columns from bytes that may not be UTF-8.
+#[must_use]
+pub fn line_of_bytes(bytes: &[u8], columns: usize) -> Shown {
+    let most = columns.saturating_add(1).saturating_mul(GRAPHEME_BYTES);
+    let mut shown = Shown::default();
+    for chunk in bytes[..bytes.len().min(most)].utf8_chunks() {
+        push_text(&mut shown, chunk.valid(), columns);
+        if shown.width > columns {
+            break;
+        }
+        for byte in chunk.invalid() {
+            shown.push(&format!("\\x{byte:02X}"), 4, true);
+        }
+    }
+    if shown.width > columns || bytes.len() > most && !shown.cut {
+        shown.cut_to(columns);
+    }
+    shown
+}
+
+/// Makes text of any length safe for a log, an error or a notice, on one line of at most 400 columns.
+#[must_use]
+pub fn safe(text: &str) -> Shown {
+    line(text, 400)
+}
+
+/// Cuts text that is already safe to `columns`, at the right, with an ellipsis.
+#[must_use]
+pub fn fit(text: &str, columns: usize) -> String {
+    line(text, columns).text
+}
+
+/// Cuts text at the left, keeping its end, with an ellipsis: `…/machine/temp`.
+#[must_use]
+pub fn fit_end(text: &str, columns: usize) -> String {
+    let clean = line(text, usize::MAX / (GRAPHEME_BYTES * 2)).text;
+    if clean.width() <= columns {
+        return clean;
+    }
+    let mut width = 1;
+    let mut start = clean.len();
+    for (at, grapheme) in clean.grapheme_indices(true).rev() {
+        width += grapheme.width();
+        if width > columns {
+            break;
+        }
+        start = at;
+    }
+    if columns == 0 { String::new() } else { format!("{ELLIPSIS}{}", &clean[start..]) }
+}
+
+/// Tells whether a terminal must not receive this character as it is.
+///
+/// These are the control characters, what reorders or hides text, and what is not a character.
+#[must_use]
+pub fn is_hostile(c: char) -> bool {
+    matches!(c,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}'
+        | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{10ffff}')
+        || u32::from(c) & 0xfffe == 0xfffe
+}
+
+/// Writes text for a terminal or a text log: every line break and hostile character as an escape that names it.
+///
+/// Unlike [`line()`] nothing is cut; the result has one line.
+#[must_use]
+pub fn escape(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if is_hostile(c) {
+                out.extend(c.escape_default());
+            } else {
+                out.push(c);
+            }
+        }
+        for byte in chunk.invalid() {
+            out.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    out
+}
+
+fn push_text(shown: &mut Shown, text: &str, columns: usize) {
+    let mut rest = text;
+    while !rest.is_empty() && shown.width <= columns {
+        let plain = rest.bytes().take_while(|b| (0x20..0x7f).contains(b)).count();
+        // A combining mark belongs to the letter before it, so the last letter goes the careful way.
+        let ascii = if plain == rest.len() { plain } else { plain.saturating_sub(1) };
+        if ascii > 0 {
+            let take = ascii.min(columns.saturating_sub(shown.width).saturating_add(1));
+            shown.push(&rest[..take], take, false);
+            rest = &rest[take..];
+            continue;
+        }
+        // Segmentation looks only at a window, so that a grapheme of a megabyte costs no more than a small one.
+        let window = floor_char(rest, GRAPHEME_BYTES * 2);
+        let grapheme = window.graphemes(true).next().unwrap_or(window);
+        if grapheme.len() <= GRAPHEME_BYTES {
+            push_grapheme(shown, grapheme);
+            rest = &rest[grapheme.len()..];
+        } else {
+            let first = grapheme.chars().next().map_or(0, char::len_utf8);
+            push_grapheme(shown, &grapheme[..first]);
+            shown.push("…", 1, true);
+            rest = rest[first..].trim_start_matches(|c: char| c.width() == Some(0) || is_hostile(c) && !c.is_control());
+            rest = skip_same(rest, grapheme[first..].chars().next());
+        }
+    }
+}
+
+/// Skips the run of one character that a grapheme was blown up with (thousands of the same Hangul jamo, say).
+fn skip_same(text: &str, c: Option<char>) -> &str {
+    c.map_or(text, |c| text.trim_start_matches(c))
+}
+
+fn push_grapheme(shown: &mut Shown, grapheme: &str) {
+    // A variation selector for emoji or text style changes no meaning, and terminals disagree about its width.
+    let plain = grapheme.strip_suffix(['\u{fe0e}', '\u{fe0f}']).filter(|base| base.chars().count() == 1).unwrap_or(grapheme);
+    let width = plain.width();
+    if (1..=2).contains(&width) && !plain.chars().any(is_hostile) {
+        shown.push(plain, width, false);
+        return;
+    }
+    // Two raw characters of one grapheme would melt together again on the screen, so only every other one may be raw.
+    let mut raw = false;
+    for c in grapheme.chars() {
+        let width = c.width().unwrap_or(0);
+        raw = !raw && (1..=2).contains(&width) && !is_hostile(c);
+        if raw {
+            shown.push(c.encode_utf8(&mut [0; 4]), width, false);
+            continue;
+        }
+        match c {
+            '\0'..='\x1f' => shown.push(picture(u32::from(c)).encode_utf8(&mut [0; 4]), 1, true),
+            '\x7f' => shown.push("␡", 1, true),
+            _ => {
+                let name = format!("‹U+{:04X}›", u32::from(c));
+                let width = name.width();
+                shown.push(&name, width, true);
+            }
+        }
+    }
+}
+
+fn picture(code: u32) -> char {
+    char::from_u32(0x2400 + code).unwrap_or('\u{fffd}')
+}
+
+fn floor_char(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        line(text, 80).to_string()
+    }
+
+    #[test]
+    fn plain_text_stays_as_it_is() {
+        for text in ["", "temp", "größe °C", "温度 21", "🌡 21", "e\u{301}te\u{301}"] {
+            assert_eq!(shown(text), text);
+        }
+    }
+
+    #[test]
+    fn controls_are_shown_never_sent() {
+        assert_eq!(shown("\x1b]0;pwned\x07"), "␛]0;pwned␇");
+        assert_eq!(shown("a\0b\tc\r\n"), "a␀b␉c␍␊");
+        assert_eq!(shown("\u{9b}31m\x7f"), "‹U+009B›31m␡");
+    }
+
+    #[test]
+    fn what_reorders_or_hides_is_named() {
+        assert_eq!(shown("abc\u{202e}def"), "abc‹U+202E›def");
+        assert_eq!(shown("a\u{200b}b\u{feff}"), "a‹U+200B›b‹U+FEFF›");
+        assert_eq!(shown("a\u{e0041}"), "a‹U+E0041›");
+        assert_eq!(shown("a\u{2028}b"), "a‹U+2028›b");
+    }
+
+    #[test]
+    fn an_emoji_selector_is_no_reason_to_complain() {
+        assert_eq!(shown("\u{2600}\u{fe0f} 21"), "\u{2600} 21");
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_named() {
+        assert_eq!(line_of_bytes(b"a\xffb\xc3", 80).as_str(), "a\\xFFb\\xC3");
+    }
+
+    #[test]
+    fn a_cut_text_says_so_and_fits() {
+        assert_eq!(line("temperature", 5).as_str(), "temp…");
+        assert_eq!(line("温度温度", 5).as_str(), "温度…");
+        assert_eq!(line("温度温度", 4).as_str(), "温…");
+        assert_eq!(line("abc", 3).as_str(), "abc");
+        assert_eq!(line("abc", 0).as_str(), "");
+        assert_eq!(fit_end("site/line/machine", 9), "…/machine");
+    }
+
+    #[test]
+    fn a_zalgo_letter_takes_one_cell_and_no_time() {
+        let text = format!("a{}b", "\u{301}".repeat(1_000_000));
+        let shown = line(&text, 10);
+        assert_eq!(shown.as_str(), "a…b");
+    }
+
+    #[test]
+    fn a_hangul_run_cannot_pass_for_two_columns() {
+        let shown = line(&"\u{1100}".repeat(40_000), 10);
+        assert!(shown.as_str().width() <= 10 && shown.as_str().len() < 100, "{shown}");
+        let few = line(&"\u{1100}".repeat(5), 80);
+        assert!(few.as_str().graphemes(true).all(|g| g.width() <= 2), "{few}");
+    }
+
+    #[test]
+    fn parts_tell_what_was_replaced() {
+        let shown = line("a\0\x1bb", 10);
+        let parts: Vec<_> = shown.parts().collect();
+        assert_eq!(parts, [("a", false), ("␀␛", true), ("b", false)]);
+    }
+
+    #[test]
+    fn an_escaped_text_is_one_harmless_line() {
+        assert_eq!(escape(b"a\n\x1b[31m\xff\xe2\x80\xae"), "a\\n\\u{1b}[31m\\xff\\u{202e}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_become_a_line_that_fits(bytes in proptest::collection::vec(any::<u8>(), 0..200), columns in 0usize..60) {
+            let shown = line_of_bytes(&bytes, columns);
+            prop_assert!(shown.width() <= columns);
+            prop_assert_eq!(shown.as_str().width(), shown.width());
+            prop_assert!(!shown.as_str().chars().any(is_hostile));
+            prop_assert_eq!(shown.parts().map(|(part, _)| part).collect::<String>(), shown.as_str());
+        }
+
+        #[test]
+        fn any_text_becomes_cells_of_at_most_two_columns(text in "\\PC{0,40}|[\\u{0}-\\u{10ffff}]{0,40}", columns in 0usize..60) {
+            let shown = line(&text, columns);
+            prop_assert!(shown.width() <= columns);
+            for grapheme in shown.as_str().graphemes(true) {
+                prop_assert!(grapheme.len() <= GRAPHEME_BYTES && grapheme.width() <= 2, "{:?}", grapheme);
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! mqtap, an MQTT client for the terminal.
+//!
+//! The rooms, each importing only from those before it:
+//!
+//! ```text
+//! base      time, text made safe to show, secrets, human units
+//! wire      from a name to one clean byte stream: dial, TLS, tap, guard
+//! mqtt      one conversation with a broker
+//! payload   bytes to something to show
+//! store     all that was received, bounded in bytes
+//! profile   saved connections and their secrets
+//! keymap    the action table and its keys        theme     semantic roles to styles
+//! config    settings and paths
+//! app       the state, and the one function that changes it
+//! ui        the state to cells
+//! runtime   the impure shell: loop, terminal, writer, effects
+//! demo      an embedded broker with a simulated plant
+//! cli       the verbs
+//! ```
+
+pub mod base;
+pub mod mqtt;
+pub mod wire;

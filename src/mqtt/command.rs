@@ -1,0 +1,28 @@
+//! What is wanted of a connected session.
+
+use super::{message::Message, options::Subscription};
+
+/// Names a publish, so that its outcome finds its way back; chosen by the sender, unique per session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub u64);
+
+/// A wish, carried out in the order of arrival.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Publishes a message; answered by `Event::Settled` with the same token.
+    Publish {
+        /// Returned with the outcome.
+        token: Token,
+        /// The message; its DUP flag is ignored.
+        message: Message,
+    },
+    /// Adds a subscription (or replaces the one with the same filter), now and after each reconnect; answered by
+    /// `Event::Subscribed`.
+    Subscribe(Subscription),
+    /// Removes the subscription of this filter; answered by `Event::Unsubscribed`.
+    Unsubscribe(String),
+    /// Tries again at once when waiting or after having given up; otherwise ignored.
+    Reconnect,
+    /// Sends DISCONNECT, so that no will is published, and ends the session.
+    Disconnect,
+}

@@ -1,0 +1,103 @@
+//! Why something did not work: what, where, and what to do about it.
+
+use std::time::Duration;
+
+use super::reason::Reason;
+use crate::wire::error::WireError;
+
+/// Why a connection, a subscription or a publish failed.
+///
+/// `Display` gives one safe sentence fragment; [`Failure::hint`] says what to do. Text from the broker inside went through
+/// the sanitiser.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Failure {
+    /// The byte stream could not be opened, or broke.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// CONNACK refused the connection.
+    #[error("the broker refused the connection: {reason}{}", said(.text))]
+    Refused {
+        /// The reason.
+        reason: Reason,
+        /// The Reason String, made safe; empty where there is none.
+        text: String,
+    },
+    /// The server sent DISCONNECT.
+    #[error("the broker ended the connection: {reason}{}", said(.text))]
+    Disconnected {
+        /// The reason.
+        reason: Reason,
+        /// The Reason String, made safe; empty where there is none.
+        text: String,
+    },
+    /// A subscription, its end, or a publish was refused.
+    #[error("{reason}{}", said(.text))]
+    Denied {
+        /// The reason.
+        reason: Reason,
+        /// The Reason String, made safe; empty where there is none.
+        text: String,
+    },
+    /// The broker did not answer in time.
+    #[error("no {awaited} from the broker within {}", crate::base::human::span(*.after))]
+    Silent {
+        /// The packet that was awaited.
+        awaited: &'static str,
+        /// How long.
+        after: Duration,
+    },
+    /// The broker closed the connection without a word.
+    #[error("the broker closed the connection{}", .during.map(|d| format!(" during {d}")).unwrap_or_default())]
+    Closed {
+        /// What was going on, where that says something.
+        during: Option<&'static str>,
+    },
+    /// The request cannot be sent as it is; nothing went to the broker.
+    #[error("{0}")]
+    Invalid(String),
+    /// The request was given up because the connection was lost or closed before an answer came.
+    #[error("not confirmed: the connection was lost")]
+    Unconfirmed,
+    /// There is no connection.
+    #[error("not connected")]
+    Offline,
+    /// The broker broke the protocol.
+    #[error("protocol error: {0}")]
+    Protocol(String),
+}
+
+impl Failure {
+    /// Says what to do, in one sentence without a full stop; empty where nothing sensible can be said.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Wire(error) => error.hint(),
+            Self::Refused { reason, .. } | Self::Disconnected { reason, .. } | Self::Denied { reason, .. } => reason.hint(),
+            Self::Silent { awaited: "CONNACK", .. } => "is this an MQTT port, and not TLS or WebSocket?",
+            Self::Silent { .. } => "the broker or the network is stuck",
+            Self::Closed { .. } => "the broker's log tells why",
+            Self::Invalid(_) | Self::Unconfirmed | Self::Offline => "",
+            Self::Protocol(_) => "the broker or something in between sends what MQTT forbids",
+        }
+    }
+
+    /// Tells whether trying again by itself is wrong: bad credentials, banned, session taken over, bad certificate.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Wire(error) => error.is_final(),
+            Self::Refused { reason, .. } | Self::Disconnected { reason, .. } => reason.forbids_retry(),
+            Self::Invalid(_) => true,
+            Self::Denied { .. }
+            | Self::Silent { .. }
+            | Self::Closed { .. }
+            | Self::Unconfirmed
+            | Self::Offline
+            | Self::Protocol(_) => false,
+        }
+    }
+}
+
+fn said(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(" (“{text}”)") }
+}

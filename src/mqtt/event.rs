@@ -1,0 +1,140 @@
+//! What happened in a session, as told to its one consumer.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    command::Token,
+    error::Failure,
+    message::{Qos, Received},
+    options::Protocol,
+    reason::Reason,
+};
+use crate::{base::clock::Stamp, wire::dial::Stage};
+
+/// Something that happened, in the order in which it happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The state of the connection changed.
+    Status(Status),
+    /// Messages arrived, oldest first.
+    Messages(Vec<Received>),
+    /// So many messages were let go because the consumer was slow; precedes the next batch.
+    Lost(u64),
+    /// The broker answered to a subscription: the granted QoS, or why not.
+    Subscribed {
+        /// The Topic Filter.
+        filter: String,
+        /// The granted QoS, or the reason of the refusal.
+        outcome: Result<Qos, Failure>,
+    },
+    /// The broker answered to the end of a subscription.
+    Unsubscribed {
+        /// The Topic Filter.
+        filter: String,
+        /// Nothing, or the reason of the refusal.
+        outcome: Result<(), Failure>,
+    },
+    /// A publish came to its end.
+    Settled {
+        /// The token of the command.
+        token: Token,
+        /// The acknowledgement, or why the message was not taken.
+        outcome: Result<Receipt, Failure>,
+    },
+    /// A PINGRESP arrived this long after its PINGREQ.
+    RoundTrip(Duration),
+}
+
+/// The good end of a publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// From the command to the last acknowledgement (QoS 0: to the socket).
+    pub took: Duration,
+    /// The broker's reason, such as No Matching Subscribers; nothing on 3.1.1 and QoS 0.
+    pub reason: Option<Reason>,
+}
+
+/// Where a connection stands.
+#[derive(Debug, Clone)]
+pub enum Status {
+    /// An attempt is under way.
+    Connecting {
+        /// What it is doing.
+        stage: Stage,
+        /// 1 for the first attempt since the user asked or the connection was lost.
+        attempt: u32,
+    },
+    /// CONNACK said yes.
+    Online(Box<Welcome>),
+    /// The connection failed or was lost; another attempt follows by itself.
+    Waiting {
+        /// When the next attempt starts.
+        until: Stamp,
+        /// The number of that attempt.
+        attempt: u32,
+        /// Why the last one ended.
+        cause: Arc<Failure>,
+    },
+    /// The connection failed or was lost, and nothing more is tried until the user asks.
+    Failed {
+        /// Why.
+        cause: Arc<Failure>,
+    },
+    /// The session ended because it was asked to; its last event.
+    Closed,
+}
+
+/// What the broker granted in CONNACK, and what it took to get there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Welcome {
+    /// When CONNACK arrived.
+    pub at: Stamp,
+    /// The version that is spoken.
+    pub protocol: Protocol,
+    /// Whether it was stepped down from 5, because the broker does not speak it.
+    pub downgraded: bool,
+    /// The address that answered, as `127.0.0.1:1883`.
+    pub peer: String,
+    /// The TLS version and cipher suite, where there is TLS.
+    pub tls: Option<String>,
+    /// From the start of the attempt to CONNACK.
+    pub took: Duration,
+    /// Session Present: the broker resumed an earlier session.
+    pub session_present: bool,
+    /// The Client Identifier in use: ours or the assigned one.
+    pub client_id: String,
+    /// Keep Alive in force, ours or the broker's; zero is off.
+    pub keep_alive: Duration,
+    /// The broker's limits.
+    pub limits: Limits,
+}
+
+/// What the broker allows (MQTT 5.0, 3.2.2.3); the defaults are what holds where CONNACK is silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Maximum QoS.
+    pub maximum_qos: Qos,
+    /// Retain Available.
+    pub retain_available: bool,
+    /// Wildcard Subscription Available.
+    pub wildcard_available: bool,
+    /// Shared Subscription Available.
+    pub shared_available: bool,
+    /// Maximum Packet Size in bytes, where the broker has one.
+    pub maximum_packet_size: Option<u32>,
+    /// Receive Maximum.
+    pub receive_maximum: u16,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            maximum_qos: Qos::ExactlyOnce,
+            retain_available: true,
+            wildcard_available: true,
+            shared_available: true,
+            maximum_packet_size: None,
+            receive_maximum: u16::MAX,
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Everything that a session needs to know before it connects.
+
+use std::{fmt, time::Duration};
+
+use super::message::{Message, Qos};
+use crate::{
+    base::secret::Secret,
+    wire::{endpoint::Endpoint, tls::TlsOptions},
+};
+
+/// The largest packet that is accepted unless the user says otherwise, in bytes.
+pub const DEFAULT_MAX_PACKET_SIZE: u32 = 16 << 20;
+
+/// The version of MQTT to speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Protocol {
+    /// MQTT 3.1.1.
+    V311,
+    /// MQTT 5.0.
+    #[default]
+    V5,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V311 => "3.1.1",
+            Self::V5 => "5",
+        })
+    }
+}
+
+/// How long the broker keeps the session after the connection has ended (MQTT 5.0, 3.1.2.11.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SessionExpiry {
+    /// The session ends with the connection.
+    #[default]
+    AtDisconnect,
+    /// Seconds, below `u32::MAX`.
+    After(u32),
+    /// The session does not expire.
+    Never,
+}
+
+impl SessionExpiry {
+    /// Returns the Session Expiry Interval in seconds as CONNECT carries it.
+    #[must_use]
+    pub fn interval(self) -> u32 {
+        match self {
+            Self::AtDisconnect => 0,
+            Self::After(seconds) => seconds,
+            Self::Never => u32::MAX,
+        }
+    }
+}
+
+/// When to try again after a connection was lost: full jitter between zero and a bound that doubles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reconnect {
+    /// The bound of the first wait.
+    pub initial: Duration,
+    /// The bound that it grows to.
+    pub max: Duration,
+}
+
+impl Default for Reconnect {
+    fn default() -> Self {
+        Self { initial: Duration::from_millis(500), max: Duration::from_mins(1) }
+    }
+}
+
+/// The Will Message (MQTT 5.0, 3.1.2.5): the broker publishes it when this client vanishes without DISCONNECT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Will {
+    /// Topic, payload, QoS, RETAIN and, on MQTT 5, properties.
+    pub message: Message,
+    /// Will Delay Interval in seconds (MQTT 5).
+    pub delay: Option<u32>,
+}
+
+/// One Topic Filter with its Subscription Options (MQTT 5.0, 3.8.3.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// The Topic Filter.
+    pub filter: String,
+    /// The most QoS that the broker may use for it.
+    pub qos: Qos,
+    /// No Local (MQTT 5): not what this client published itself.
+    pub no_local: bool,
+    /// Retain As Published (MQTT 5).
+    pub retain_as_published: bool,
+    /// Retain Handling (MQTT 5): 0 send at subscribe, 1 only if new, 2 never.
+    pub retain_handling: u8,
+}
+
+impl Subscription {
+    /// Makes a subscription with the defaults of MQTT: retained messages are sent, own messages too.
+    #[must_use]
+    pub fn new(filter: impl Into<String>, qos: Qos) -> Self {
+        Self { filter: filter.into(), qos, no_local: false, retain_as_published: true, retain_handling: 0 }
+    }
+}
+
+/// What the session does when its consumer is slower than the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overflow {
+    /// It lets messages go and counts them, so that the socket is drained at once: for a screen.
+    #[default]
+    Count,
+    /// It waits, so that the broker is slowed: for a verb that must have every message.
+    Wait,
+}
+
+/// What to connect to, and how.
+///
+/// `Debug` shows no secret: [`Secret`] prints stars.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where the broker is.
+    pub endpoint: Endpoint,
+    /// How the broker is verified, where the endpoint uses TLS.
+    pub tls: TlsOptions,
+    /// The version to speak.
+    pub protocol: Protocol,
+    /// Whether to step down to 3.1.1, once and visibly, when the broker does not speak 5.
+    pub may_downgrade: bool,
+    /// The Client Identifier; empty lets the broker assign one.
+    pub client_id: String,
+    /// The User Name.
+    pub username: Option<String>,
+    /// The Password.
+    pub password: Option<Secret>,
+    /// The longest that each attempt may take, from the name to CONNACK.
+    pub connect_timeout: Duration,
+    /// Keep Alive, whole seconds; zero turns it off.
+    pub keep_alive: Duration,
+    /// Clean Start (MQTT 5) or Clean Session (3.1.1).
+    pub clean_start: bool,
+    /// Session Expiry Interval (MQTT 5).
+    pub session_expiry: SessionExpiry,
+    /// The Will Message.
+    pub will: Option<Will>,
+    /// When to try again; nothing means never.
+    pub reconnect: Option<Reconnect>,
+    /// What to subscribe to after each CONNACK; more can be added by command.
+    pub subscriptions: Vec<Subscription>,
+    /// The largest incoming packet that is accepted, in bytes.
+    pub max_packet_size: u32,
+    /// User Properties of CONNECT (MQTT 5).
+    pub user_properties: Vec<(String, String)>,
+    /// What happens when the consumer is slow.
+    pub overflow: Overflow,
+}
+
+impl Options {
+    /// Makes options for an endpoint with the defaults of the profile file.
+    #[must_use]
+    pub fn new(endpoint: Endpoint, client_id: impl Into<String>) -> Self {
+        Self {
+            endpoint,
+            tls: TlsOptions::default(),
+            protocol: Protocol::V5,
+            may_downgrade: true,
+            client_id: client_id.into(),
+            username: None,
+            password: None,
+            connect_timeout: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(30),
+            clean_start: true,
+            session_expiry: SessionExpiry::AtDisconnect,
+            will: None,
+            reconnect: Some(Reconnect::default()),
+            subscriptions: Vec::new(),
+            max_packet_size: DEFAULT_MAX_PACKET_SIZE,
+            user_properties: Vec::new(),
+            overflow: Overflow::Count,
+        }
+    }
+}

@@ -21,4 +21,5 @@
 pub mod base;
 pub mod keymap;
 pub mod mqtt;
+pub mod store;
 pub mod wire;

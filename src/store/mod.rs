@@ -1,0 +1,261 @@
+//! All that was received, bounded in bytes: the log of messages, the tree of topics, and views of the log.
+//!
+//! ```text
+//! message -> Tree  topic -> node, by one look into a table; counted there and at every branch above
+//!         -> Log   appended to the last segment, linked to the topic's previous message
+//! View   <-  Log   which messages are of a branch, kept as a set of bits
+//! ```
+
+use std::ops::Range;
+
+use self::log::Log;
+use self::record::Record;
+use self::tree::Home;
+use crate::base::clock::Stamp;
+use crate::mqtt::message::{Properties, Qos, Received};
+
+mod hits;
+mod log;
+mod properties;
+mod record;
+mod segment;
+mod tree;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::tree::{MAX_DEPTH, NodeId, Row, Rows, Stats, Tree};
+pub use self::view::{Scope, View};
+
+/// The least that the tree may take, however small the budget for messages is.
+const SMALLEST_TREE: usize = 64 << 20;
+
+/// Stands for no message.
+const NONE: u64 = u64::MAX;
+
+/// The number of a message in order of arrival, from 0; none is used twice in a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seq(pub u64);
+
+/// What a store counts; `received == kept + evicted + lost` at any time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Messages that arrived, those that were lost included.
+    pub received: u64,
+    /// Messages that can be looked at.
+    pub kept: u64,
+    /// Messages that had to go, or were cleared.
+    pub evicted: u64,
+    /// Messages that were dropped before they reached the store.
+    pub lost: u64,
+    /// Memory that the kept messages and their index take.
+    pub bytes: usize,
+    /// Memory that they may take.
+    pub budget: usize,
+    /// Messages by Quality of Service, lost ones left out, as below.
+    pub qos: [u64; 3],
+    /// Messages with the RETAIN flag.
+    pub retained: u64,
+    /// Messages with the DUP flag.
+    pub duplicates: u64,
+    /// Messages of topics that the tree has no room for.
+    pub unlisted: u64,
+}
+
+/// A kept message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// Its number.
+    pub seq: Seq,
+    /// When it arrived.
+    pub at: Stamp,
+    /// The node of its topic, or the nearest branch, when the tree has no room for the topic.
+    pub node: NodeId,
+    /// The Topic Name.
+    pub topic: &'a str,
+    /// The payload.
+    pub payload: &'a [u8],
+    /// The Quality of Service of this delivery.
+    pub qos: Qos,
+    /// The RETAIN flag.
+    pub retain: bool,
+    /// The DUP flag.
+    pub dup: bool,
+    properties: &'a [u8],
+}
+
+impl Entry<'_> {
+    /// Decodes the properties, none when there are none.
+    #[must_use]
+    pub fn properties(&self) -> Option<Properties> {
+        self.has_properties().then(|| properties::decode(self.properties))
+    }
+
+    /// Tells whether there are properties, without decoding them.
+    #[must_use]
+    pub fn has_properties(&self) -> bool {
+        !self.properties.is_empty()
+    }
+
+    /// Returns the size of the payload in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.payload.len()
+    }
+}
+
+/// What one connection received.
+///
+/// Bounded: the messages by their budget, beyond which the oldest go, and the tree by the same budget (at least 64 MiB),
+/// beyond which new topics are not listed. The counts tell how many messages either has met.
+#[derive(Debug)]
+pub struct Store {
+    log: Log,
+    tree: Tree,
+    /// The newest message of each node's topic.
+    latest: Vec<u64>,
+    lost: u64,
+    qos: [u64; 3],
+    retained: u64,
+    duplicates: u64,
+    unlisted: u64,
+}
+
+impl Store {
+    /// Makes an empty store whose messages may take `budget` bytes, at least 64 KiB.
+    #[must_use]
+    pub fn new(budget: usize) -> Self {
+        Self::with_tree_budget(budget, budget.max(SMALLEST_TREE))
+    }
+
+    /// Makes an empty store whose tree has a budget of its own.
+    #[must_use]
+    pub fn with_tree_budget(budget: usize, tree_budget: usize) -> Self {
+        Self {
+            log: Log::new(budget),
+            tree: Tree::new(tree_budget),
+            latest: Vec::new(),
+            lost: 0,
+            qos: [0; 3],
+            retained: 0,
+            duplicates: 0,
+            unlisted: 0,
+        }
+    }
+
+    /// Keeps a message, and counts it in the tree.
+    pub fn insert(&mut self, received: &Received) -> Seq {
+        let Received { at, message } = received;
+        let seq = self.log.next();
+        let bytes = message.payload.len() as u64;
+        self.qos[usize::from(message.qos.level())] += 1;
+        self.retained += u64::from(message.retain);
+        self.duplicates += u64::from(message.dup);
+        match self.tree.intern(&message.topic, *at) {
+            Home::Listed(node) => {
+                // Who clears a retained message publishes an empty one, which live subscribers get without the flag.
+                let retained = if message.payload.is_empty() { Some(false) } else { message.retain.then_some(true) };
+                self.tree.count(node, *at, bytes, retained);
+                let back = self.relink(node, seq);
+                self.log.append(node, back, received, false);
+            }
+            Home::Unlisted(branch) => {
+                self.unlisted += 1;
+                self.tree.count_unlisted(branch, *at, bytes);
+                self.log.append(branch, 0, received, true);
+            }
+        }
+        Seq(seq)
+    }
+
+    /// Makes a message the newest of its topic, and returns how far the previous one is back, 0 when there is none.
+    fn relink(&mut self, node: u32, seq: u64) -> u64 {
+        let node = node as usize;
+        if self.latest.len() <= node {
+            tree::grow(&mut self.latest, node + 1, NONE);
+        }
+        match std::mem::replace(&mut self.latest[node], seq) {
+            NONE => 0,
+            previous => seq - previous,
+        }
+    }
+
+    /// Counts messages that were dropped before they reached the store.
+    pub fn lost(&mut self, n: u64) {
+        self.lost = self.lost.saturating_add(n);
+    }
+
+    /// Returns what was counted.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let range = self.log.range();
+        Counts {
+            received: self.log.next().saturating_add(self.lost),
+            kept: range.end - range.start,
+            evicted: range.start,
+            lost: self.lost,
+            bytes: self.log.bytes(),
+            budget: self.log.budget(),
+            qos: self.qos,
+            retained: self.retained,
+            duplicates: self.duplicates,
+            unlisted: self.unlisted,
+        }
+    }
+
+    /// Returns the messages a second at a moment, smoothed.
+    #[must_use]
+    pub fn rate(&self, now: Stamp) -> f64 {
+        self.tree.total(now).rate
+    }
+
+    /// Returns the numbers of the kept messages; each of them is there.
+    #[must_use]
+    pub fn range(&self) -> Range<u64> {
+        self.log.range()
+    }
+
+    /// Returns a message, nothing when it is not kept.
+    #[must_use]
+    pub fn message(&self, seq: Seq) -> Option<Entry<'_>> {
+        let (slot, record) = self.log.record(seq.0)?;
+        let Record { back: _, at, qos, retain, dup, topic, properties, payload } = record;
+        let node = NodeId(slot.node());
+        let topic = topic.unwrap_or_else(|| self.tree.topic(node));
+        Some(Entry { seq, at, node, topic, payload, qos, retain, dup, properties })
+    }
+
+    /// Returns the previous kept message of the same topic.
+    #[must_use]
+    pub fn previous(&self, seq: Seq) -> Option<Seq> {
+        let back = self.log.back(seq.0).filter(|&back| back > 0)?;
+        self.kept(seq.0.checked_sub(back)?)
+    }
+
+    /// Returns the newest kept message of exactly this topic.
+    #[must_use]
+    pub fn latest(&self, node: NodeId) -> Option<Seq> {
+        self.kept(*self.latest.get(node.0 as usize)?)
+    }
+
+    fn kept(&self, seq: u64) -> Option<Seq> {
+        self.log.range().contains(&seq).then_some(Seq(seq))
+    }
+
+    /// Forgets all messages, which then count as evicted; the tree and its counters stay.
+    pub fn clear(&mut self) {
+        self.log.clear();
+    }
+
+    /// Returns the tree.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Returns the tree to open and close branches.
+    pub fn tree_mut(&mut self) -> &mut Tree {
+        &mut self.tree
+    }
+}

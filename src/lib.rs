@@ -19,6 +19,8 @@
 //! ```
 
 pub mod base;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod mqtt;
 pub mod payload;
 pub mod wire;

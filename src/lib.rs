@@ -19,7 +19,10 @@
 //! ```
 
 pub mod base;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod keymap;
 pub mod mqtt;
+pub mod payload;
 pub mod store;
 pub mod wire;

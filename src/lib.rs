@@ -20,4 +20,5 @@
 
 pub mod base;
 pub mod mqtt;
+pub mod theme;
 pub mod wire;

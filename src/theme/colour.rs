@@ -1,6 +1,6 @@
 //! Colours as numbers: what a terminal shows for them, how well they read, and which one comes near.
 
-use std::f32::consts::{FRAC_PI_3, TAU};
+use std::f32::consts::TAU;
 
 use ratatui::style::Color;
 
@@ -11,7 +11,7 @@ pub const READABLE: f32 = 4.5;
 const COLOURED: f32 = 0.045;
 
 /// The angle from which two hues have different names.
-const OTHER_HUE: f32 = FRAC_PI_3;
+const OTHER_HUE: f32 = TAU / 5.0;
 
 /// The sixteen colours of a terminal, in the order of their indices.
 const NAMED: [Color; 16] = [

@@ -25,4 +25,5 @@ pub mod keymap;
 pub mod mqtt;
 pub mod payload;
 pub mod store;
+pub mod theme;
 pub mod wire;

@@ -19,5 +19,7 @@
 //! ```
 
 pub mod base;
+pub mod config;
 pub mod mqtt;
+pub mod profile;
 pub mod wire;

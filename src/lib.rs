@@ -19,11 +19,13 @@
 //! ```
 
 pub mod base;
+pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod keymap;
 pub mod mqtt;
 pub mod payload;
+pub mod profile;
 pub mod store;
 pub mod theme;
 pub mod wire;

@@ -147,6 +147,18 @@ async fn stopping_takes_less_than_a_second_and_frees_the_port() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn dropping_the_demo_frees_the_port() {
+    let demo = start(DemoOptions::default()).await;
+    let address = demo.address;
+    drop(demo);
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while TcpListener::bind(address).is_err() {
+        assert!(Instant::now() < deadline, "{address} is still taken");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_subscriber_that_stays_does_not_hold_up_the_end() {
     let demo = start(DemoOptions::default()).await;
     let port = demo.local().port().to_string();

@@ -3,4 +3,5 @@
 pub mod dial;
 pub mod endpoint;
 pub mod error;
+mod tcp;
 pub mod tls;

@@ -1,5 +1,8 @@
 //! The guard: passes on whole, valid packets from a server, and refuses the rest by name.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     io,
     pin::Pin,

@@ -1,5 +1,8 @@
 //! The tap: notes every packet that passes, both ways, and changes nothing.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     io,
     pin::Pin,

@@ -128,7 +128,7 @@ impl<'a> Reader<'a> {
     pub(in crate::wire) fn end(self) -> Result<(), Fault> {
         match self.rest.len() {
             0 => Ok(()),
-            more => Err(Fault::malformed("end", format!("is followed by {more} bytes that belong to no field"))),
+            more => Err(Fault::malformed("remaining length", format!("exceeds the fields by {more}"))),
         }
     }
 }

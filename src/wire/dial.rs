@@ -2,12 +2,15 @@
 
 use std::{fmt, time::Duration};
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{endpoint::Endpoint, error::WireError, tls::TlsOptions};
+use super::{
+    endpoint::{Endpoint, Transport},
+    error::WireError,
+    tcp,
+    tls::{self, TlsOptions},
+};
+use crate::base::clock::Clock;
 
 /// What an attempt to connect is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,11 +60,35 @@ pub struct Dialed {
 /// # Errors
 ///
 /// Returns which stage failed, where and why.
-pub async fn dial(endpoint: &Endpoint, _tls: &TlsOptions, report: impl Fn(Stage)) -> Result<Dialed, WireError> {
-    report(Stage::Tcp);
-    let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port))
-        .await
-        .map_err(|error| WireError::Name { host: endpoint.host.clone(), detail: error.to_string() })?;
-    let peer = stream.peer_addr().map_or_else(|_| endpoint.authority(), |peer| peer.to_string());
-    Ok(Dialed { stream: Box::new(stream), peer, tls: None, times: Vec::new() })
+pub async fn dial(endpoint: &Endpoint, tls: &TlsOptions, report: impl Fn(Stage)) -> Result<Dialed, WireError> {
+    let mut stages = Stages { clock: Clock::start(), report, times: Vec::new() };
+    let addresses = stages.run(Stage::Name, tcp::resolve(endpoint)).await?;
+    let stream = stages.run(Stage::Tcp, tcp::connect(endpoint, addresses)).await?;
+    let peer = stream.peer_addr().map_or_else(|_| tcp::at(endpoint), |peer| peer.to_string());
+    let (stream, tls): (Box<dyn Io>, _) = match endpoint.transport {
+        Transport::Tcp => (Box::new(stream), None),
+        Transport::Tls => {
+            let stream = stages.run(Stage::Tls, tls::connect(endpoint, tls, stream)).await?;
+            let description = tls::describe(&stream);
+            (Box::new(stream), Some(description))
+        }
+    };
+    Ok(Dialed { stream, peer, tls, times: stages.times })
+}
+
+/// Announces the stages and takes their times.
+struct Stages<R> {
+    clock: Clock,
+    report: R,
+    times: Vec<(Stage, Duration)>,
+}
+
+impl<R: Fn(Stage)> Stages<R> {
+    async fn run<T>(&mut self, stage: Stage, work: impl Future<Output = Result<T, WireError>>) -> Result<T, WireError> {
+        (self.report)(stage);
+        let start = self.clock.now();
+        let done = work.await?;
+        self.times.push((stage, self.clock.now().since(start)));
+        Ok(done)
+    }
 }

@@ -1,19 +1,69 @@
 //! Why the byte stream could not be opened, or broke.
 
-use std::time::Duration;
+use std::{io, sync::Arc, time::Duration};
 
-use super::dial::Stage;
+use super::{
+    dial::Stage,
+    tls::certificate::{Certificate, Refusal},
+};
 
-/// A failure below MQTT; placeholder shape.
-#[derive(Debug, Clone, thiserror::Error)]
+/// A failure below MQTT.
+///
+/// `Display` gives one safe fragment with its context; [`WireError::hint`] says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
     /// The name has no address.
     #[error("cannot find {host}: {detail}")]
     Name {
-        /// The name.
+        /// The name, made safe.
         host: String,
         /// The resolver's words, made safe.
         detail: String,
+    },
+    /// No address of the name took the connection.
+    #[error("connect to {at}: {}{}", words(&io::Error::from(*.kind)), tried(.addresses))]
+    Connect {
+        /// Host and port, made safe.
+        at: String,
+        /// What the system said of the first address.
+        kind: io::ErrorKind,
+        /// The addresses that were tried.
+        addresses: Vec<String>,
+    },
+    /// The file with certificate authorities cannot be used.
+    #[error("CA file {path}: {detail}")]
+    CaFile {
+        /// The file, made safe.
+        path: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// There is no certificate authority to trust.
+    #[error("there is no certificate authority to trust")]
+    NoRoots,
+    /// The host cannot be the name in a certificate.
+    #[error("`{name}` cannot be verified: it is neither a DNS name nor an IP address")]
+    ServerName {
+        /// The name, made safe.
+        name: String,
+    },
+    /// The certificate of the broker was refused.
+    #[error("connect to {at}: {refusal}")]
+    Certificate {
+        /// Host and port, made safe.
+        at: String,
+        /// Why.
+        refusal: Refusal,
+        /// What the certificate says of itself.
+        certificate: Arc<Certificate>,
+    },
+    /// The TLS handshake failed for another reason.
+    #[error("connect to {at}: TLS: {cause}")]
+    Tls {
+        /// Host and port, made safe.
+        at: String,
+        /// Why.
+        cause: TlsCause,
     },
     /// A stage took longer than the whole attempt may take.
     #[error("{stage}: no answer within {}", crate::base::human::span(*.after))]
@@ -31,12 +81,59 @@ pub enum WireError {
     },
 }
 
+/// Why a TLS handshake failed, the certificate aside.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TlsCause {
+    /// What answers does not speak TLS.
+    #[error("this port does not speak TLS")]
+    PlainText,
+    /// The connection was closed without a word.
+    #[error("the broker closed the connection during the handshake")]
+    Closed,
+    /// The connection broke.
+    #[error("{}", words(&io::Error::from(*.0)))]
+    Broken(io::ErrorKind),
+    /// Neither side has a version or a cipher that the other takes.
+    #[error("no TLS version or cipher suite in common with the broker")]
+    Incompatible,
+    /// The broker wants a certificate of the client.
+    #[error("the broker wants a client certificate")]
+    ClientCertificate,
+    /// The broker does not know the server name.
+    #[error("the broker does not know the server name")]
+    UnknownName,
+    /// Something else, in rustls' words, made safe.
+    #[error("{0}")]
+    Other(String),
+}
+
 impl WireError {
     /// Says what to do; empty where nothing sensible can be said.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Name { .. } => "check the spelling, and the name server of this machine",
+            Self::Connect { kind, .. } => match kind {
+                io::ErrorKind::TimedOut => "is the host up? does a firewall drop the packets?",
+                io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkDown => {
+                    "is this machine online, and in the right network or VPN?"
+                }
+                io::ErrorKind::PermissionDenied => "a firewall of this machine forbids it",
+                _ => "is the broker running? is the port right?",
+            },
+            Self::CaFile { .. } => "ca_file names a PEM file that begins with -----BEGIN CERTIFICATE-----",
+            Self::NoRoots => "install the system's CA certificates (package ca-certificates), or set ca_file",
+            Self::ServerName { .. } => "set server_name to the name in the broker's certificate",
+            Self::Certificate { refusal, .. } => refusal.hint(),
+            Self::Tls { cause, .. } => match cause {
+                TlsCause::PlainText => "use mqtt:// for plain MQTT, or the broker's TLS port (mostly 8883)",
+                TlsCause::Closed => "is this the TLS port? the broker may speak plain MQTT here, or want a client certificate",
+                TlsCause::Broken(_) => "is this the TLS port? the network may have failed as well",
+                TlsCause::Incompatible => "mqtap speaks TLS 1.2 and 1.3; the broker may be too old",
+                TlsCause::ClientCertificate => "client certificates are not supported by this version of mqtap",
+                TlsCause::UnknownName => "set server_name to a name that the broker serves",
+                TlsCause::Other(_) => "the broker's log may tell more",
+            },
             Self::TimedOut { .. } => "check host, port and firewall",
             Self::Broken { .. } => "check the network",
         }
@@ -46,7 +143,67 @@ impl WireError {
     #[must_use]
     pub fn is_final(&self) -> bool {
         match self {
-            Self::Name { .. } | Self::TimedOut { .. } | Self::Broken { .. } => false,
+            Self::CaFile { .. } | Self::NoRoots | Self::ServerName { .. } | Self::Certificate { .. } => true,
+            Self::Tls { cause, .. } => match cause {
+                TlsCause::PlainText | TlsCause::Incompatible | TlsCause::ClientCertificate | TlsCause::UnknownName => true,
+                TlsCause::Closed | TlsCause::Broken(_) | TlsCause::Other(_) => false,
+            },
+            Self::Name { .. } | Self::Connect { .. } | Self::TimedOut { .. } | Self::Broken { .. } => false,
         }
+    }
+}
+
+/// Says in plain words what an I/O error means for a connection.
+#[must_use]
+pub fn words(error: &io::Error) -> String {
+    let words = match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused",
+        io::ErrorKind::ConnectionReset => "connection reset by the other side",
+        io::ErrorKind::ConnectionAborted => "connection aborted",
+        io::ErrorKind::BrokenPipe | io::ErrorKind::NotConnected => "connection is closed",
+        io::ErrorKind::UnexpectedEof => "connection closed too early",
+        io::ErrorKind::TimedOut => "no answer in time",
+        io::ErrorKind::HostUnreachable => "host unreachable",
+        io::ErrorKind::NetworkUnreachable => "network unreachable",
+        io::ErrorKind::NetworkDown => "network is down",
+        io::ErrorKind::AddrNotAvailable => "no usable address on this machine",
+        io::ErrorKind::PermissionDenied => "not permitted",
+        _ => return crate::base::text::safe(&error.to_string()).to_string(),
+    };
+    words.to_owned()
+}
+
+/// Names the addresses behind a name where there is more than one.
+fn tried(addresses: &[String]) -> String {
+    match addresses {
+        [] | [_] => String::new(),
+        [first, second] => format!(" (tried {first} and {second})"),
+        [first, .., last] => format!(" (tried {} addresses, {first} to {last})", addresses.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(addresses: &[&str]) -> WireError {
+        let addresses = addresses.iter().map(ToString::to_string).collect();
+        WireError::Connect { at: "broker.example:8883".into(), kind: io::ErrorKind::ConnectionRefused, addresses }
+    }
+
+    #[test]
+    fn an_error_says_where_what_and_what_to_do() {
+        assert_eq!(refused(&["10.0.0.1"]).to_string(), "connect to broker.example:8883: connection refused");
+        assert_eq!(refused(&[]).hint(), "is the broker running? is the port right?");
+        let two = refused(&["::1", "127.0.0.1"]).to_string();
+        assert!(two.ends_with("connection refused (tried ::1 and 127.0.0.1)"), "{two}");
+    }
+
+    #[test]
+    fn only_what_cannot_heal_is_final() {
+        assert!(!refused(&[]).is_final());
+        assert!(!WireError::Name { host: "h".into(), detail: "unknown".into() }.is_final());
+        assert!(WireError::CaFile { path: "ca.pem".into(), detail: "not found".into() }.is_final());
+        assert!(!WireError::Tls { at: "h:1".into(), cause: TlsCause::Closed }.is_final());
     }
 }

@@ -1,0 +1,31 @@
+//! PUBLISH from a server (MQTT 5.0, 3.3): the packet that most bytes are in.
+
+use super::{
+    properties,
+    reader::{Fault, Reader, check_topic},
+};
+use crate::wire::packet::{Kind, Version};
+
+/// Checks all but the payload, which may be anything.
+#[inline]
+pub(super) fn check(version: Version, first: u8, body: &[u8]) -> Result<(), Fault> {
+    let mut reader = Reader::new(body);
+    let topic = reader.binary("topic")?;
+    check_topic(topic, "topic")?;
+    match first & 0x06 {
+        0 => {}
+        0x06 => return Err(Fault::malformed("QoS", "is 3")),
+        _ => drop(reader.packet_id()?),
+    }
+    match version {
+        Version::V311 if topic.is_empty() => Err(Fault::protocol("topic", "is empty")),
+        Version::V311 => Ok(()),
+        Version::V5 => {
+            let seen = properties::check(&mut reader, Kind::Publish)?;
+            if topic.is_empty() && !seen.has_topic_alias() {
+                return Err(Fault::protocol("topic", "is empty, and there is no Topic Alias"));
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Puts right the few irregular packets whose meaning is clear and that the MQTT library would choke on.
+//!
+//! ```text
+//! PUBLISH, QoS 0, DUP     DUP cleared                      mosquitto sends it; the library would hang up
+//! SUBACK, UNSUBACK        an undefined code becomes 0x80   the request has failed, that is sure; the library would hang up
+//! E0 01 rc, F0 01 rc      E0 02 rc 00                      legal (MQTT 5.0, 3.14.2.2.1); the library would wait for ever
+//! 20 02 xx rc, rc not 0   20 03 00 RC 00                   how a broker of MQTT 3.1.1 refuses a client of MQTT 5
+//! ```
+//!
+//! The tap is below, so that a trace shows the bytes as they came.
+
+use super::{
+    check::answers::{self, SUBACK, SUBACK_V311, UNSUBACK},
+    frame::Header,
+    packet::{Kind, Version},
+};
+
+/// The Reason Code of a failure without a better name.
+const UNSPECIFIED: u8 = 0x80;
+
+/// The bytes that take the place of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Replacement {
+    bytes: [u8; 5],
+    len: usize,
+}
+
+impl Replacement {
+    pub(super) fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+/// Changes a packet without changing its length.
+#[inline]
+pub(super) fn in_place(version: Version, header: Header, frame: &mut [u8]) {
+    match Kind::of(header.first) {
+        Kind::Publish => {
+            if header.first & 0x0e == 0x08 {
+                frame[0] &= !0x08;
+            }
+        }
+        Kind::Suback => codes(version, Kind::Suback, if version == Version::V5 { SUBACK } else { SUBACK_V311 }, header, frame),
+        Kind::Unsuback if version == Version::V5 => codes(version, Kind::Unsuback, UNSUBACK, header, frame),
+        Kind::Unsuback
+        | Kind::Reserved
+        | Kind::Connect
+        | Kind::Connack
+        | Kind::Puback
+        | Kind::Pubrec
+        | Kind::Pubrel
+        | Kind::Pubcomp
+        | Kind::Subscribe
+        | Kind::Unsubscribe
+        | Kind::Pingreq
+        | Kind::Pingresp
+        | Kind::Disconnect
+        | Kind::Auth => {}
+    }
+}
+
+fn codes(version: Version, kind: Kind, defined: &[u8], header: Header, frame: &mut [u8]) {
+    // A packet that cannot be read so far is refused by the check that follows.
+    let Ok(rest) = answers::subscription(version, kind, &frame[header.len..]) else { return };
+    let start = frame.len() - rest.rest().len();
+    for code in frame[start..].iter_mut().filter(|code| !defined.contains(code)) {
+        *code = UNSPECIFIED;
+    }
+}
+
+/// Returns what takes the place of a packet that is too short for the library.
+pub(super) fn replacement(version: Version, header: Header, frame: &[u8]) -> Option<Replacement> {
+    if version == Version::V311 || header.body > 2 {
+        return None;
+    }
+    match (header.first, &frame[header.len..]) {
+        (first @ (0xe0 | 0xf0), &[code]) => Some(Replacement { bytes: [first, 2, code, 0, 0], len: 4 }),
+        (0x20, &[_, code]) if code != 0 => Some(Replacement { bytes: [0x20, 3, 0, of_v311(code), 0], len: 5 }),
+        _ => None,
+    }
+}
+
+/// Translates the return code of a refusal in MQTT 3.1.1 (3.2.2.3 there).
+fn of_v311(code: u8) -> u8 {
+    match code {
+        1 => 0x84,
+        2 => 0x85,
+        3 => 0x88,
+        4 => 0x86,
+        5 => 0x87,
+        other => other,
+    }
+}

@@ -1,0 +1,60 @@
+//! The certificate authorities that are trusted: the system's and those of a file.
+
+use std::{fs, io, path::Path};
+
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+
+use super::TlsOptions;
+use crate::{base::text, wire::error::WireError};
+
+/// No list of authorities is larger in bytes; the system's has a quarter of a megabyte.
+const LARGEST_FILE: u64 = 16 << 20;
+
+/// Reads the roots from disk; a broken certificate in the system's store is skipped, in the user's file it is an error.
+pub(super) fn load(options: &TlsOptions) -> Result<RootCertStore, WireError> {
+    let mut roots = RootCertStore::empty();
+    if !options.ca_only {
+        let system = rustls_native_certs::load_native_certs();
+        for error in &system.errors {
+            tracing::warn!(error = %text::safe(&error.to_string()), "a system CA certificate cannot be read");
+        }
+        let (_, skipped) = roots.add_parsable_certificates(system.certs);
+        if skipped > 0 {
+            tracing::warn!(skipped, "system CA certificates cannot be used");
+        }
+    }
+    if let Some(path) = &options.ca_file {
+        add_file(&mut roots, path)
+            .map_err(|detail| WireError::CaFile { path: text::safe(&path.to_string_lossy()).to_string(), detail })?;
+    }
+    if roots.is_empty() { Err(WireError::NoRoots) } else { Ok(roots) }
+}
+
+fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
+    let pem = read(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        io::ErrorKind::FileTooLarge => "it is too large for a list of certificates".to_owned(),
+        _ => text::safe(&error.to_string()).to_string(),
+    })?;
+    let mut found = 0;
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        found += 1;
+        let certificate = certificate.map_err(|error| format!("not PEM: {}", text::safe(&error.to_string())))?;
+        roots
+            .add(certificate)
+            .map_err(|error| format!("certificate {found} cannot be used: {}", text::safe(&error.to_string())))?;
+    }
+    if found == 0 { Err("it holds no certificate".to_owned()) } else { Ok(()) }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    if fs::metadata(path)?.len() > LARGEST_FILE {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    fs::read(path)
+}

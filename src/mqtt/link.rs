@@ -13,7 +13,10 @@ use super::{
     reason::Reason,
     session::intake::Intake,
 };
-use crate::{base::text, wire::error::WireError};
+use crate::{
+    base::text,
+    wire::{error::WireError, violation::Violation},
+};
 
 /// The most QoS 1 and 2 publishes that await acknowledgement at a time; the default of the library for MQTT 5 makes it walk
 /// 65,536 slots after each read.
@@ -205,6 +208,9 @@ pub(super) fn topic(bytes: Bytes) -> ByteString {
 
 /// Digs the reason out of an error of the stream: what we or the wire put into it, or the system's words.
 pub(super) fn failure_in(error: &io::Error) -> Failure {
+    if let Some(violation) = Violation::of(error) {
+        return Failure::Protocol(violation.to_string());
+    }
     if let Some(inner) = error.get_ref() {
         if let Some(failure) = inner.downcast_ref::<Failure>() {
             return failure.clone();

@@ -26,8 +26,10 @@ use crate::{
         options::{Options, Protocol},
     },
     wire::{
+        self,
         dial::{Stage, dial},
         error::WireError,
+        packet::Version,
     },
 };
 
@@ -99,7 +101,11 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>) -> io::Result<
     };
     let dialed = dialed.map_err(io::Error::other)?;
     report(Stage::Connect);
-    let stream = dialed.stream;
+    let version = match attempt.protocol {
+        Protocol::V311 => Version::V311,
+        Protocol::V5 => Version::V5,
+    };
+    let stream = Box::new(wire::open(dialed.stream, version, options.max_packet_size, attempt.clock, None));
     // An attempt opens one stream, so the cell is empty.
     drop(route.set(Route { peer: dialed.peer, tls: dialed.tls }));
     Ok(Intake::new(stream, attempt.protocol, Arc::clone(&attempt.gate), attempt.deadline, options.connect_timeout))

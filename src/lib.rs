@@ -18,6 +18,7 @@
 //! cli       the verbs
 //! ```
 
+pub mod app;
 pub mod base;
 pub mod config;
 #[cfg(feature = "demo")]

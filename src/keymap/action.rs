@@ -183,6 +183,7 @@ actions! {
         HalfPageUp, "half-page-up", "", "Moves half a page up.";
         First, "first", "", "Goes to the first row.";
         Last, "last", "", "Goes to the last row; the messages follow again.";
+        Choose, "choose", "", "Chooses the row.";
     }
     Global {
         Back, "back", "", "Goes back one step, closes what is open; never quits.";

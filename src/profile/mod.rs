@@ -22,6 +22,9 @@ use crate::{
 /// The client identifier of a connection that does not say another.
 pub const DEFAULT_CLIENT_ID: &str = "mqtap-{user}-{host}-{random}";
 
+/// How many bytes of messages are kept unless the profile says otherwise.
+pub const DEFAULT_MEMORY: u64 = 256 << 20;
+
 /// The longest name of a profile, in bytes.
 const MAX_NAME: usize = 64;
 
@@ -52,6 +55,24 @@ impl Profile {
         let mut template = Options::new(url.endpoint, DEFAULT_CLIENT_ID);
         template.username = url.username;
         Self { name: None, password: None, read_only: false, protect: false, memory: None, template }
+    }
+
+    /// Gives it a name, under which it is shown.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Changes what a session will be told, for what the command line or a form says on top of the file.
+    pub fn amend(&mut self, change: impl FnOnce(&mut Options)) {
+        change(&mut self.template);
+    }
+
+    /// Returns how many bytes of messages are kept.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        usize::try_from(self.memory.unwrap_or(DEFAULT_MEMORY)).unwrap_or(usize::MAX)
     }
 
     /// Returns what a session needs, with the client identifier filled in; the password is the caller's to resolve.

@@ -1,0 +1,82 @@
+//! What goes into the state and what comes out of it.
+
+use std::path::PathBuf;
+
+use crate::{
+    base::secret::Secret,
+    keymap::key::Key,
+    mqtt::{self, command::Command},
+    profile::{Profile, Profiles, draft::Draft},
+};
+
+/// A live connection, for as long as the program runs; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnId(pub u32);
+
+/// Something that happened outside.
+#[derive(Debug)]
+pub enum Event {
+    /// A key was pressed.
+    Key(Key),
+    /// Text was pasted.
+    Paste(String),
+    /// The terminal has another size, in columns and rows.
+    Resize(u16, u16),
+    /// Time went by.
+    Tick,
+    /// A session said something.
+    Mqtt(ConnId, mqtt::event::Event),
+    /// An effect came to its end.
+    Done(Outcome),
+    /// The system asks the program to end.
+    Terminate,
+}
+
+/// How an effect ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The password of this connection must be asked for.
+    PasswordWanted(ConnId),
+    /// The connection could not be started: what, and what to do.
+    NotStarted(ConnId, String),
+    /// The saved connections were read.
+    Profiles(Profiles),
+    /// Something was saved, copied or edited; said to the user.
+    Said(String),
+    /// Something did not work: what, and what to do.
+    Failed(String, String),
+    /// Whether something answers on port 1883 of this machine.
+    Probed(bool),
+    /// The simulated plant listens there, as a URL.
+    DemoReady(Box<Profile>),
+    /// The terminal's background is light.
+    LightBackground,
+}
+
+/// Something to be done outside.
+pub enum Effect {
+    /// Starts a session; the secret is the password that was asked for, if any.
+    Start(ConnId, Box<Profile>, Option<Secret>),
+    /// Tells a session something.
+    Mqtt(ConnId, Command),
+    /// Ends a session with DISCONNECT.
+    Stop(ConnId),
+    /// Adds a connection to the profiles file.
+    Save(Box<Draft>),
+    /// Removes a connection from the profiles file.
+    Remove(String),
+    /// Opens a file in $EDITOR and reads the profiles again.
+    Edit(PathBuf),
+    /// Puts text on the clipboard; the second is what it is, for the notice.
+    Copy(String, &'static str),
+    /// Looks whether something answers on port 1883 of this machine.
+    Probe,
+    /// Starts the simulated plant.
+    StartDemo,
+    /// Draws everything anew.
+    Redraw,
+    /// Gives the terminal back until the user returns.
+    Suspend,
+    /// Ends the program.
+    Quit,
+}

@@ -1,0 +1,339 @@
+//! A form: labelled fields, one of them in focus, and the sentence that says what is wrong.
+
+use bytes::Bytes;
+use tui_input::{Input, InputRequest};
+use tui_textarea::TextArea;
+use zeroize::Zeroize;
+
+use crate::{
+    base::text,
+    keymap::key::{Code, Key},
+};
+
+/// The most characters that one paste adds to a field.
+const LONGEST_PASTE: usize = 1 << 20;
+
+/// What a field holds.
+#[derive(Debug)]
+pub enum Field {
+    /// One line of text.
+    Text(Input),
+    /// One line that is shown as dots and wiped afterwards.
+    Secret(Input),
+    /// One of a few words.
+    Choice {
+        /// The words.
+        options: &'static [&'static str],
+        /// The index of the chosen one.
+        chosen: usize,
+    },
+    /// On or off.
+    Toggle(bool),
+    /// Lines of text.
+    Area(Box<TextArea<'static>>),
+    /// Bytes that cannot be edited as text and are used as they are; deleting them makes an empty text.
+    Raw(Bytes),
+}
+
+/// A field with its label.
+#[derive(Debug)]
+pub struct Row {
+    /// The label, unique within the form.
+    pub label: &'static str,
+    /// A word on what is expected, shown while the field is empty.
+    pub hint: &'static str,
+    /// The field.
+    pub field: Field,
+}
+
+/// Labelled fields, one of them in focus.
+#[derive(Debug)]
+pub struct Form {
+    /// The title of the popup.
+    pub title: String,
+    /// The fields from top to bottom.
+    pub rows: Vec<Row>,
+    /// The index of the field in focus.
+    pub focus: usize,
+    /// What is wrong with what was entered.
+    pub error: Option<String>,
+}
+
+/// What a key did to a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// It was used up.
+    Taken,
+    /// Enter in a form of single lines: the user is done.
+    Submit,
+    /// It means nothing here.
+    Ignored,
+}
+
+impl Form {
+    /// Makes a form with the first field in focus.
+    #[must_use]
+    pub fn new(title: impl Into<String>, rows: Vec<Row>) -> Self {
+        Self { title: title.into(), rows, focus: 0, error: None }
+    }
+
+    /// Moves the focus by `step` fields, around the ends.
+    pub fn step(&mut self, step: isize) {
+        self.focus =
+            self.focus.saturating_add_signed(step.rem_euclid(self.rows.len().max(1).cast_signed())) % self.rows.len().max(1);
+    }
+
+    /// Puts the focus on the field of that label.
+    pub fn focus_on(&mut self, label: &str) {
+        self.focus = self.rows.iter().position(|row| row.label == label).unwrap_or(self.focus);
+    }
+
+    /// Gives a key to the field in focus.
+    pub fn key(&mut self, key: Key) -> Reply {
+        self.error = None;
+        let single = !self.rows.iter().any(|row| matches!(row.field, Field::Area(_) | Field::Raw(_)));
+        let Some(row) = self.rows.get_mut(self.focus) else { return Reply::Ignored };
+        let in_area = matches!(row.field, Field::Area(_));
+        match key.code {
+            Code::Enter if !in_area && single => return Reply::Submit,
+            Code::Enter | Code::Down if !in_area => {
+                self.step(1);
+                return Reply::Taken;
+            }
+            Code::Up if !in_area => {
+                self.step(-1);
+                return Reply::Taken;
+            }
+            _ => {}
+        }
+        if row.field.key(key) { Reply::Taken } else { Reply::Ignored }
+    }
+
+    /// Inserts pasted text into the field in focus, without the control characters that a line cannot hold.
+    ///
+    /// Returns how many characters were left out.
+    pub fn paste(&mut self, pasted: &str) -> usize {
+        self.error = None;
+        let Some(row) = self.rows.get_mut(self.focus) else { return 0 };
+        let multiline = matches!(row.field, Field::Area(_));
+        let keep = |c: &char| !text::is_hostile(*c) || multiline && matches!(c, '\n' | '\t');
+        let normal = pasted.replace("\r\n", "\n").replace('\r', "\n");
+        let trimmed = if multiline { normal.as_str() } else { normal.trim() };
+        let clean: String = trimmed.chars().take(LONGEST_PASTE).filter(keep).collect();
+        let removed = trimmed.chars().count() - clean.chars().count();
+        match &mut row.field {
+            Field::Text(input) | Field::Secret(input) => {
+                for c in clean.chars() {
+                    input.handle(InputRequest::InsertChar(c));
+                }
+            }
+            Field::Area(area) => {
+                area.insert_str(clean);
+            }
+            Field::Choice { .. } | Field::Toggle(_) | Field::Raw(_) => {}
+        }
+        removed
+    }
+
+    /// Returns the text of a field: a line, all lines, or the chosen word; empty where there is no such field.
+    #[must_use]
+    pub fn text(&self, label: &str) -> String {
+        match self.field(label) {
+            Some(Field::Text(input) | Field::Secret(input)) => input.value().to_owned(),
+            Some(Field::Choice { options, chosen }) => options.get(*chosen).copied().unwrap_or_default().to_owned(),
+            Some(Field::Area(area)) => area.lines().join("\n"),
+            Some(Field::Toggle(_) | Field::Raw(_)) | None => String::new(),
+        }
+    }
+
+    /// Tells whether a toggle is on.
+    #[must_use]
+    pub fn is_on(&self, label: &str) -> bool {
+        matches!(self.field(label), Some(Field::Toggle(true)))
+    }
+
+    /// Returns the index of a choice.
+    #[must_use]
+    pub fn chosen(&self, label: &str) -> usize {
+        match self.field(label) {
+            Some(Field::Choice { chosen, .. }) => *chosen,
+            _ => 0,
+        }
+    }
+
+    /// Returns the field of that label.
+    #[must_use]
+    pub fn field(&self, label: &str) -> Option<&Field> {
+        self.rows.iter().find(|row| row.label == label).map(|row| &row.field)
+    }
+}
+
+impl Row {
+    /// Makes a field of one line with a text to begin with.
+    #[must_use]
+    pub fn line(label: &'static str, hint: &'static str, value: impl Into<String>) -> Self {
+        Self { label, hint, field: Field::Text(Input::new(value.into())) }
+    }
+
+    /// Makes an empty field for a secret.
+    #[must_use]
+    pub fn secret(label: &'static str, hint: &'static str) -> Self {
+        Self { label, hint, field: Field::Secret(Input::default()) }
+    }
+
+    /// Makes a choice.
+    #[must_use]
+    pub fn choice(label: &'static str, options: &'static [&'static str], chosen: usize) -> Self {
+        Self { label, hint: "", field: Field::Choice { options, chosen } }
+    }
+
+    /// Makes a switch.
+    #[must_use]
+    pub fn toggle(label: &'static str, on: bool) -> Self {
+        Self { label, hint: "", field: Field::Toggle(on) }
+    }
+
+    /// Makes a field of several lines.
+    #[must_use]
+    pub fn area(label: &'static str, value: &str) -> Self {
+        Self { label, hint: "", field: Field::Area(Box::new(TextArea::new(value.split('\n').map(str::to_owned).collect()))) }
+    }
+}
+
+impl Field {
+    fn key(&mut self, key: Key) -> bool {
+        match self {
+            Self::Text(input) | Self::Secret(input) => match line_request(key) {
+                Some(request) => {
+                    input.handle(request);
+                    true
+                }
+                None => false,
+            },
+            Self::Choice { options, chosen } => choose(options, chosen, key),
+            Self::Toggle(on) => {
+                let flips = matches!(key.code, Code::Char(' ') | Code::Left | Code::Right);
+                *on ^= flips;
+                flips
+            }
+            Self::Area(area) => area_input(key).is_some_and(|input| {
+                area.input(input);
+                true
+            }),
+            Self::Raw(_) => {
+                let empties = matches!(key.code, Code::Delete | Code::Backspace);
+                if empties {
+                    *self = Self::Area(Box::default());
+                }
+                empties
+            }
+        }
+    }
+}
+
+impl Drop for Field {
+    fn drop(&mut self) {
+        if let Self::Secret(input) = self {
+            input.value_and_reset().zeroize();
+        }
+    }
+}
+
+fn choose(options: &[&str], chosen: &mut usize, key: Key) -> bool {
+    let last = options.len().saturating_sub(1);
+    match key.code {
+        Code::Left => *chosen = chosen.checked_sub(1).unwrap_or(last),
+        Code::Right | Code::Char(' ') => *chosen = if *chosen == last { 0 } else { *chosen + 1 },
+        Code::Char(c) => match options.iter().position(|option| option.starts_with(c)) {
+            Some(index) => *chosen = index,
+            None => return false,
+        },
+        _ => return false,
+    }
+    true
+}
+
+/// Translates a key into an edit of one line, with the keys of readline.
+pub(crate) fn line_request(key: Key) -> Option<InputRequest> {
+    use InputRequest as R;
+    Some(match (key.code, key.ctrl, key.alt) {
+        (Code::Char(c), false, false) => R::InsertChar(c),
+        (Code::Char('a'), true, _) | (Code::Home, ..) => R::GoToStart,
+        (Code::Char('e'), true, _) | (Code::End, ..) => R::GoToEnd,
+        (Code::Char('b'), false, true) | (Code::Left, true, _) => R::GoToPrevWord,
+        (Code::Char('f'), false, true) | (Code::Right, true, _) => R::GoToNextWord,
+        (Code::Left, ..) => R::GoToPrevChar,
+        (Code::Right, ..) => R::GoToNextChar,
+        (Code::Char('u'), true, _) => R::DeleteFromStart,
+        (Code::Char('k'), true, _) => R::DeleteTillEnd,
+        (Code::Char('w'), true, _) | (Code::Backspace, false, true) => R::DeletePrevWord,
+        (Code::Char('y'), true, _) => R::Yank,
+        (Code::Backspace, ..) => R::DeletePrevChar,
+        (Code::Delete, ..) => R::DeleteNextChar,
+        _ => return None,
+    })
+}
+
+/// Translates a key for the text area, which has its own keys; none that is kept for the form.
+fn area_input(key: Key) -> Option<tui_textarea::Input> {
+    use tui_textarea::Key as K;
+    let code = match key.code {
+        Code::Char(c) => K::Char(c),
+        Code::Enter => K::Enter,
+        Code::Backspace => K::Backspace,
+        Code::Delete => K::Delete,
+        Code::Up => K::Up,
+        Code::Down => K::Down,
+        Code::Left => K::Left,
+        Code::Right => K::Right,
+        Code::Home => K::Home,
+        Code::End => K::End,
+        Code::PageUp => K::PageUp,
+        Code::PageDown => K::PageDown,
+        Code::Tab | Code::BackTab | Code::Esc | Code::Insert | Code::F(_) => return None,
+    };
+    Some(tui_textarea::Input { key: code, ctrl: key.ctrl, alt: key.alt, shift: key.shift })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn press(form: &mut Form, keys: &str) -> Reply {
+        keys.split(' ').map(|key| form.key(key.parse().expect("a key"))).last().expect("keys")
+    }
+
+    #[test]
+    fn keys_go_to_the_field_in_focus() {
+        let mut form = Form::new(
+            "t",
+            vec![Row::line("Topic", "", "a"), Row::choice("QoS", &["0", "1", "2"], 0), Row::toggle("Retain", false)],
+        );
+        press(&mut form, "/ b down 2 down space");
+        assert_eq!((form.text("Topic"), form.chosen("QoS"), form.is_on("Retain")), ("a/b".into(), 2, true));
+        assert_eq!(press(&mut form, "enter"), Reply::Submit);
+    }
+
+    #[test]
+    fn enter_in_a_form_with_an_area_makes_lines() {
+        let mut form = Form::new("t", vec![Row::line("Topic", "", ""), Row::area("Payload", "")]);
+        press(&mut form, "t enter a enter b");
+        assert_eq!((form.text("Topic"), form.text("Payload")), ("t".into(), "a\nb".into()));
+    }
+
+    #[test]
+    fn a_paste_leaves_out_what_a_line_cannot_hold() {
+        let mut form = Form::new("t", vec![Row::line("Topic", "", "")]);
+        assert_eq!(form.paste(" a\x1b[31m/b\n"), 1);
+        assert_eq!(form.text("Topic"), "a[31m/b");
+    }
+
+    #[test]
+    fn raw_bytes_are_kept_until_deleted() {
+        let raw = Row { label: "Payload", hint: "", field: Field::Raw(Bytes::from_static(b"\xff")) };
+        let mut form = Form::new("t", vec![raw]);
+        assert_eq!(press(&mut form, "x"), Reply::Ignored);
+        press(&mut form, "delete x");
+        assert_eq!(form.text("Payload"), "x");
+    }
+}

@@ -1,0 +1,187 @@
+//! Keys in what lies over the panes: forms, the palette, lists and questions.
+
+use tui_input::Input;
+
+use crate::{
+    app::{
+        App, Screen,
+        event::Effect,
+        form::{self, Form, Reply},
+        notice::Level,
+        popup::{self, Confirmed, Connect, Popup},
+    },
+    base::secret::Secret,
+    keymap::key::{Code, Key},
+    mqtt::{command::Command, message::Message},
+};
+
+impl App {
+    /// Gives a key to the field in focus of the popup on top.
+    pub(super) fn key_in_field(&mut self, key: Key) -> Vec<Effect> {
+        match self.popups.last_mut() {
+            Some(Popup::Palette { input, selected }) => {
+                let hits = popup::palette(input.value());
+                match key.code {
+                    Code::Enter => {
+                        let chosen = hits.get(*selected).copied();
+                        self.popups.pop();
+                        return chosen.map(|action| self.act(action)).unwrap_or_default();
+                    }
+                    Code::Down => *selected = (*selected + 1).min(hits.len().saturating_sub(1)),
+                    Code::Up => *selected = selected.saturating_sub(1),
+                    _ => {
+                        edit(input, key);
+                        *selected = 0;
+                    }
+                }
+                Vec::new()
+            }
+            Some(popup) => match popup.form_mut().map(|form| form.key(key)) {
+                Some(Reply::Submit) => self.submit(),
+                Some(Reply::Taken | Reply::Ignored) | None => Vec::new(),
+            },
+            None => Vec::new(),
+        }
+    }
+
+    /// Does what the form on top is for; what is wrong stays on the form.
+    pub(super) fn submit(&mut self) -> Vec<Effect> {
+        let Some(popup) = self.popups.pop() else { return Vec::new() };
+        let (popup, result) = match popup {
+            Popup::Subscribe(form) => {
+                let result = popup::read_subscribe(&form).map(|subscription| self.subscribe(subscription));
+                (Popup::Subscribe(form), result)
+            }
+            Popup::Publish(form) => {
+                let result = popup::read_publish(&form).map(|message| self.publish(message));
+                (Popup::Publish(form), result)
+            }
+            Popup::Connect(form) => {
+                let result = self.connect_from(&form);
+                (Popup::Connect(form), result)
+            }
+            Popup::Password(id, form) => {
+                let secret = Secret::from(form.text("Password"));
+                let workspace = self.workspaces.iter().find(|workspace| workspace.id == id);
+                let effect = workspace.map(|workspace| Effect::Start(id, Box::new(workspace.profile.clone()), Some(secret)));
+                (Popup::Password(id, form), Ok(effect.into_iter().collect()))
+            }
+            other => (other, Ok(Vec::new())),
+        };
+        match result {
+            Ok(effects) => effects,
+            Err(why) => {
+                self.popups.push(popup);
+                if let Some(form) = self.popups.last_mut().and_then(Popup::form_mut) {
+                    form.error = Some(why);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    fn subscribe(&mut self, subscription: crate::mqtt::options::Subscription) -> Vec<Effect> {
+        let Some(workspace) = self.workspace_mut() else { return Vec::new() };
+        workspace.expect_grant(subscription.clone());
+        vec![Effect::Mqtt(workspace.id, Command::Subscribe(subscription))]
+    }
+
+    fn publish(&mut self, message: Message) -> Vec<Effect> {
+        let Some(workspace) = self.workspace() else { return Vec::new() };
+        if workspace.profile.protect {
+            let topic = crate::base::text::line(&message.topic, 40);
+            let question = format!("Publish to {topic} on {}? It is protected.", workspace.profile.title());
+            self.popups.push(Popup::Confirm { question, then: Confirmed::Publish(Box::new(message)) });
+            return Vec::new();
+        }
+        self.send(message)
+    }
+
+    fn send(&mut self, message: Message) -> Vec<Effect> {
+        let Some(workspace) = self.workspace_mut() else { return Vec::new() };
+        let token = workspace.expect_receipt(&message);
+        vec![Effect::Mqtt(workspace.id, Command::Publish { token, message })]
+    }
+
+    fn connect_from(&mut self, form: &Form) -> Result<Vec<Effect>, String> {
+        let Connect { profile, draft } = popup::read_connect(form)?;
+        let taken = self.start.profiles.iter().any(|saved| saved.name == profile.name);
+        if draft.is_some() && taken {
+            return Err(format!("there is a connection `{}` already: choose another name", profile.title()));
+        }
+        let mut effects = vec![self.connect(profile, None)];
+        effects.extend(draft.map(Effect::Save));
+        Ok(effects)
+    }
+
+    /// Answers the question on top.
+    pub(super) fn confirm(&mut self, yes: bool) -> Vec<Effect> {
+        if !matches!(self.popups.last(), Some(Popup::Confirm { .. })) {
+            return Vec::new();
+        }
+        let Some(Popup::Confirm { then, .. }) = self.popups.pop() else { return Vec::new() };
+        if !yes {
+            return Vec::new();
+        }
+        match then {
+            Confirmed::Quit => self.quit(),
+            Confirmed::Disconnect(id) => {
+                self.workspaces.retain(|workspace| workspace.id != id);
+                self.screen = Screen::Start;
+                self.start.selected = 0;
+                vec![Effect::Stop(id)]
+            }
+            Confirmed::Delete(name) => vec![Effect::Remove(name)],
+            Confirmed::Publish(message) => self.send(*message),
+        }
+    }
+
+    /// Closes the popup on top, and takes back what it only tried.
+    pub(super) fn close(&mut self) -> bool {
+        match self.popups.pop() {
+            Some(Popup::Themes { before, .. }) => {
+                self.theme = before;
+                true
+            }
+            Some(_) => true,
+            None => false,
+        }
+    }
+
+    /// Moves the selection or the scroll position of the popup on top.
+    pub(super) fn step_popup(&mut self, by: isize) -> bool {
+        let subscriptions = self.workspace().map_or(0, |workspace| workspace.subscriptions.len());
+        let (themes, notices) = (self.facts.themes.clone(), self.notices.history().len());
+        let moved = |at: usize, rows: usize| at.saturating_add_signed(by).min(rows.saturating_sub(1));
+        match self.popups.last_mut() {
+            Some(Popup::Help { top, .. }) => *top = top.saturating_add_signed(by),
+            Some(Popup::Notices { top }) => *top = moved(*top, notices),
+            Some(Popup::Subscriptions { selected }) => *selected = moved(*selected, subscriptions),
+            Some(Popup::Themes { selected, .. }) => {
+                *selected = moved(*selected, themes.len());
+                if let Some(name) = themes.get(*selected) {
+                    self.theme.clone_from(name);
+                }
+            }
+            Some(_) => {}
+            None => return false,
+        }
+        true
+    }
+
+    /// Chooses the selected row of the list on top.
+    pub(super) fn choose(&mut self) {
+        if let Some(Popup::Themes { .. }) = self.popups.last() {
+            self.popups.pop();
+            self.theme_chosen = true;
+            let said = format!("theme {}", self.theme);
+            self.say(Level::Info, &said, "--theme NAME starts with it");
+        }
+    }
+}
+
+fn edit(input: &mut Input, key: Key) {
+    if let Some(request) = form::line_request(key) {
+        input.handle(request);
+    }
+}

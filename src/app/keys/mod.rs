@@ -1,0 +1,147 @@
+//! From a key to an action to what it does.
+
+mod act;
+mod layers;
+
+use super::{App, Screen, event::Effect, popup::Popup, workspace::Pane};
+use crate::{
+    keymap::{
+        Lookup,
+        action::{Action, Context},
+        key::{Code, Key},
+    },
+    wire::endpoint::Url,
+};
+
+impl App {
+    /// Returns where keys are looked up now, innermost first.
+    #[must_use]
+    pub fn contexts(&self) -> Vec<Context> {
+        if let Some(popup) = self.popups.last() {
+            return popup.contexts().to_vec();
+        }
+        match (self.screen, self.workspace().map(|workspace| workspace.focus)) {
+            (Screen::Start, _) | (_, None) => vec![Context::Connections, Context::List, Context::Global],
+            (Screen::Workspace(_), Some(pane)) => {
+                let pane = match pane {
+                    Pane::Topics => Context::Topics,
+                    Pane::Messages => Context::Messages,
+                    Pane::Detail => Context::Detail,
+                };
+                vec![pane, Context::Workspace, Context::List, Context::Global]
+            }
+        }
+    }
+
+    pub(super) fn key(&mut self, key: Key) -> Vec<Effect> {
+        let typing = self.popups.last().is_some_and(|popup| popup.contexts() == [Context::Form]);
+        if typing {
+            return self.key_while_typing(key);
+        }
+        self.typed.push(key);
+        let contexts = self.contexts();
+        match self.keymap.lookup(&contexts, &self.typed) {
+            Lookup::Found(action) => {
+                self.typed.clear();
+                self.act(action)
+            }
+            Lookup::Prefix => Vec::new(),
+            Lookup::Unbound if self.typed.len() > 1 => {
+                // The sequence led nowhere: the last key may still mean something by itself.
+                self.typed.clear();
+                if key.code == Code::Esc { Vec::new() } else { self.key(key) }
+            }
+            Lookup::Unbound => {
+                self.typed.clear();
+                Vec::new()
+            }
+        }
+    }
+
+    /// Handles a key while a text is being entered: only few keys are actions then.
+    fn key_while_typing(&mut self, key: Key) -> Vec<Effect> {
+        let quits = self.keymap.lookup(&[Context::Global], &[key]) == Lookup::Found(Action::QuitNow);
+        if key.code == Code::Esc || quits {
+            self.popups.pop();
+            return Vec::new();
+        }
+        if let Lookup::Found(action) = self.keymap.lookup(&[Context::Form], &[key])
+            && self.popups.last().is_some_and(|popup| popup.form().is_some())
+        {
+            return self.act(action);
+        }
+        self.key_in_field(key)
+    }
+
+    pub(super) fn paste(&mut self, text: &str) -> Vec<Effect> {
+        match self.popups.last_mut() {
+            Some(Popup::Palette { input, selected }) => {
+                for c in text.trim().chars().filter(|c| !c.is_control()) {
+                    input.handle(tui_input::InputRequest::InsertChar(c));
+                }
+                *selected = 0;
+            }
+            Some(popup) => {
+                let removed = popup.form_mut().map_or(0, |form| form.paste(text));
+                if removed > 0 {
+                    let said = format!("{removed} control or invisible characters of the paste were left out");
+                    self.say(super::notice::Level::Warning, &said, "");
+                }
+            }
+            None if Url::is_url(text.trim()) => {
+                self.popups.push(Popup::Connect(super::popup::connect_form(text.trim())));
+            }
+            None => self.say(super::notice::Level::Info, "nothing to paste into here", "a pasted URL becomes a connection"),
+        }
+        Vec::new()
+    }
+
+    /// Says why an action is not possible now.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason, and what would help.
+    pub fn can(&self, action: Action) -> Result<(), String> {
+        let workspace = self.workspace();
+        let none = "there is no connection here: c shows the connections";
+        let needs_message = || match workspace.ok_or(none)?.selected() {
+            Some(_) => Ok(()),
+            None => Err("no message is selected"),
+        };
+        let result = match action {
+            Action::Publish | Action::PublishCopy => match workspace {
+                None => Err(none),
+                Some(workspace) if workspace.profile.read_only => Err("this connection is read-only: nothing can be published"),
+                Some(workspace) if !workspace.is_online() => Err("not connected: r tries again at once"),
+                Some(_) if action == Action::PublishCopy => needs_message(),
+                Some(_) => Ok(()),
+            },
+            Action::Subscribe | Action::SubscribeMore => match workspace {
+                None => Err(none),
+                Some(workspace) if !workspace.is_online() => Err("not connected: r tries again at once"),
+                Some(_) => Ok(()),
+            },
+            Action::CopyPayload => needs_message(),
+            Action::CopyTopic => match workspace {
+                None => Err(none),
+                Some(workspace) => workspace.topic().map(|_| ()).ok_or("no topic is selected"),
+            },
+            Action::Reconnect => match workspace {
+                None => Err(none),
+                Some(workspace) if workspace.is_online() => Err("the connection is up"),
+                Some(_) => Ok(()),
+            },
+            Action::NextConnection if self.workspaces.is_empty() => Err("there is no live connection"),
+            Action::ConnectionDemo if !self.facts.has_demo => Err("this mqtap was built without the demo"),
+            _ if matches!(
+                action.context(),
+                Context::Workspace | Context::Topics | Context::Messages | Context::Detail | Context::Subscriptions
+            ) =>
+            {
+                workspace.map(|_| ()).ok_or(none)
+            }
+            _ => Ok(()),
+        };
+        result.map_err(str::to_owned)
+    }
+}

@@ -1,0 +1,253 @@
+//! The state of the terminal UI, and the one function that changes it.
+//!
+//! ```text
+//! Event ──▶ App::update ──▶ Effects          pure: no clock, no I/O
+//! App::prepare(geometry) ──▶ ui::render      what a frame needs, before it is drawn
+//! ```
+
+pub mod detail;
+pub mod event;
+pub mod form;
+pub mod geometry;
+mod keys;
+pub mod messages;
+pub mod notice;
+pub mod popup;
+pub mod start;
+pub mod topics;
+pub mod workspace;
+
+use std::{path::PathBuf, time::Duration};
+
+use jiff::tz::TimeZone;
+
+use self::{
+    event::{ConnId, Effect, Event, Outcome},
+    geometry::Geometry,
+    notice::{Level, Notices},
+    popup::Popup,
+    start::Start,
+    workspace::Workspace,
+};
+use crate::{
+    base::{clock::Stamp, secret::Secret},
+    keymap::{Keymap, key::Key},
+    mqtt::event::Status,
+    profile::Profile,
+};
+
+/// How long after the last message rates may still change on the screen.
+const RATES_FADE: Duration = Duration::from_secs(15);
+
+/// How often a screen with changing rates or a countdown is drawn anew without any event.
+const PULSE: Duration = Duration::from_secs(1);
+
+/// What the state knows of the world at its start.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The time zone of all clock times on the screen.
+    pub zone: TimeZone,
+    /// Where the saved connections are.
+    pub profiles_path: PathBuf,
+    /// Sentences about terminal and files for the start screen.
+    pub about: Vec<String>,
+    /// The names of the themes.
+    pub themes: Vec<String>,
+    /// Whether the simulated plant was built in.
+    pub has_demo: bool,
+}
+
+/// What the whole screen shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Screen {
+    /// The connections, saved and live.
+    Start,
+    /// A live connection.
+    Workspace(ConnId),
+}
+
+/// The state of the terminal UI.
+#[derive(Debug)]
+pub struct App {
+    /// The moment of the last event.
+    pub now: Stamp,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// What is shown.
+    pub screen: Screen,
+    /// The start screen.
+    pub start: Start,
+    /// The live connections, in the order of their start.
+    pub workspaces: Vec<Workspace>,
+    /// What lies over the panes, the last on top.
+    pub popups: Vec<Popup>,
+    /// What was said.
+    pub notices: Notices,
+    /// The keys.
+    pub keymap: Keymap,
+    /// The keys of a sequence that is not complete.
+    pub typed: Vec<Key>,
+    /// The name of the theme.
+    pub theme: String,
+    /// Whether the user chose the theme, so that a guess does not replace it.
+    pub theme_chosen: bool,
+    /// What is known of the world.
+    pub facts: Facts,
+    /// The last geometry, for paging.
+    geometry: Geometry,
+    next_id: u32,
+    last_message: Option<Stamp>,
+    quitting: bool,
+}
+
+impl App {
+    /// Makes the state of a program that just started.
+    #[must_use]
+    pub fn new(facts: Facts, keymap: Keymap, theme: String, size: (u16, u16), now: Stamp) -> Self {
+        Self {
+            now,
+            size,
+            screen: Screen::Start,
+            start: Start::default(),
+            workspaces: Vec::new(),
+            popups: Vec::new(),
+            notices: Notices::default(),
+            keymap,
+            typed: Vec::new(),
+            theme,
+            theme_chosen: false,
+            facts,
+            geometry: Geometry::default(),
+            next_id: 0,
+            last_message: None,
+            quitting: false,
+        }
+    }
+
+    /// Takes an event in, and returns what is to be done outside.
+    #[must_use]
+    pub fn update(&mut self, now: Stamp, event: Event) -> Vec<Effect> {
+        self.now = now;
+        match event {
+            Event::Key(key) => self.key(key),
+            Event::Paste(text) => self.paste(&text),
+            Event::Resize(columns, rows) => {
+                self.size = (columns, rows);
+                Vec::new()
+            }
+            Event::Tick => Vec::new(),
+            Event::Mqtt(id, event) => self.session(id, event),
+            Event::Done(outcome) => self.done(outcome),
+            Event::Terminate => self.quit(),
+        }
+    }
+
+    /// Starts a connection and goes to it; `password` is what the user just typed.
+    pub fn connect(&mut self, profile: Profile, password: Option<Secret>) -> Effect {
+        let id = ConnId(self.next_id);
+        self.next_id += 1;
+        self.workspaces.push(Workspace::new(id, profile.clone(), self.now));
+        self.screen = Screen::Workspace(id);
+        Effect::Start(id, Box::new(profile), password)
+    }
+
+    /// Returns the connection on the screen.
+    #[must_use]
+    pub fn workspace(&self) -> Option<&Workspace> {
+        match self.screen {
+            Screen::Start => None,
+            Screen::Workspace(id) => self.workspaces.iter().find(|workspace| workspace.id == id),
+        }
+    }
+
+    fn workspace_mut(&mut self) -> Option<&mut Workspace> {
+        match self.screen {
+            Screen::Start => None,
+            Screen::Workspace(id) => self.workspaces.iter_mut().find(|workspace| workspace.id == id),
+        }
+    }
+
+    /// Brings everything that a frame of this geometry shows up to date.
+    pub fn prepare(&mut self, geometry: Geometry) {
+        self.geometry = geometry;
+        let zone = self.facts.zone.clone();
+        if let Some(workspace) = self.workspace_mut() {
+            workspace.prepare(&geometry, &zone);
+        }
+    }
+
+    /// Returns when the screen changes by itself, nothing when it stays as it is until an event.
+    #[must_use]
+    pub fn wake(&self) -> Option<Stamp> {
+        let fading = self.last_message.filter(|last| self.now.since(*last) < RATES_FADE);
+        let waiting = self.workspaces.iter().any(|workspace| matches!(workspace.status, Status::Waiting { .. }));
+        let pulse = (fading.is_some() || waiting).then(|| self.now.after(PULSE));
+        let searching = self.workspace().filter(|workspace| workspace.messages.searching).map(|_| self.now);
+        [self.notices.wake(self.now), pulse, searching].into_iter().flatten().min()
+    }
+
+    fn session(&mut self, id: ConnId, event: crate::mqtt::event::Event) -> Vec<Effect> {
+        use crate::mqtt::event::Event as E;
+        let now = self.now;
+        let shown = self.screen == Screen::Workspace(id);
+        let Some(workspace) = self.workspaces.iter_mut().find(|workspace| workspace.id == id) else { return Vec::new() };
+        if matches!(event, E::Messages(_)) {
+            self.last_message = Some(now);
+        }
+        let first = matches!(event, E::Status(Status::Online(_))) && workspace.welcome.is_none();
+        workspace.take(event, now, &mut self.notices);
+        if first && shown && workspace.subscriptions.is_empty() && self.popups.is_empty() {
+            let filter = if workspace.profile.endpoint().is_local() { "#" } else { "" };
+            self.popups.push(Popup::Subscribe(popup::subscribe_form(filter)));
+        }
+        Vec::new()
+    }
+
+    fn done(&mut self, outcome: Outcome) -> Vec<Effect> {
+        match outcome {
+            Outcome::PasswordWanted(id) => {
+                if let Some(workspace) = self.workspaces.iter().find(|workspace| workspace.id == id) {
+                    let form = popup::password_form(&workspace.profile.title());
+                    self.popups.push(Popup::Password(id, form));
+                }
+            }
+            Outcome::NotStarted(id, why) => {
+                self.workspaces.retain(|workspace| workspace.id != id);
+                if self.screen == Screen::Workspace(id) {
+                    self.screen = Screen::Start;
+                }
+                self.say(Level::Error, &why, "");
+            }
+            Outcome::Profiles(profiles) => {
+                let problems: Vec<String> = profiles.problems().iter().map(ToString::to_string).collect();
+                for problem in &problems {
+                    self.say(Level::Error, problem, "the rest of the file is in use");
+                }
+                self.start.take(&profiles, problems);
+            }
+            Outcome::Said(text) => self.say(Level::Info, &text, ""),
+            Outcome::Failed(text, hint) => self.say(Level::Error, &text, &hint),
+            Outcome::Probed(answers) => self.start.localhost = Some(answers),
+            Outcome::DemoReady(profile) => return vec![self.connect(*profile, None)],
+            Outcome::LightBackground => {
+                if !self.theme_chosen {
+                    "mqtap-light".clone_into(&mut self.theme);
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    fn say(&mut self, level: Level, text: &str, hint: &str) {
+        self.notices.say(self.now, level, text, hint);
+    }
+
+    /// Ends all sessions, then the program.
+    fn quit(&mut self) -> Vec<Effect> {
+        if self.quitting {
+            return vec![Effect::Quit];
+        }
+        self.quitting = true;
+        self.workspaces.iter().map(|workspace| Effect::Stop(workspace.id)).chain([Effect::Quit]).collect()
+    }
+}

@@ -1,0 +1,322 @@
+//! What lies over the panes: forms, lists, questions. One variant each, on a stack.
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use tui_input::Input;
+
+use super::{
+    event::ConnId,
+    form::{Field, Form, Row},
+};
+use crate::{
+    base::text,
+    keymap::action::{Action, Context},
+    mqtt::{
+        message::{Message, Qos},
+        options::Subscription,
+        topic,
+    },
+    profile::{self, Profile, draft::Draft, secret::PasswordSource},
+    wire::endpoint::Url,
+};
+
+const LEVELS: &[&str] = &["0", "1", "2"];
+const PASSWORDS: &[&str] = &["none", "ask at each connect"];
+
+/// A layer over the panes.
+#[derive(Debug)]
+pub enum Popup {
+    /// The keys of the place it was opened from.
+    Help {
+        /// That place, innermost first.
+        contexts: Vec<Context>,
+        /// The first visible row.
+        top: usize,
+    },
+    /// All actions, found by their words.
+    Palette {
+        /// What was typed.
+        input: Input,
+        /// The selected row of those that match.
+        selected: usize,
+    },
+    /// Subscribes to a filter.
+    Subscribe(Form),
+    /// Publishes a message.
+    Publish(Form),
+    /// Makes a connection.
+    Connect(Form),
+    /// Asks for the password of a connection.
+    Password(ConnId, Form),
+    /// The subscriptions of the connection.
+    Subscriptions {
+        /// The selected row.
+        selected: usize,
+    },
+    /// What was said.
+    Notices {
+        /// The first visible row, counted from the newest.
+        top: usize,
+    },
+    /// The colours.
+    Themes {
+        /// The selected row.
+        selected: usize,
+        /// The theme to go back to.
+        before: String,
+    },
+    /// A question before something that cannot be undone.
+    Confirm {
+        /// The question.
+        question: String,
+        /// What is done on yes.
+        then: Confirmed,
+    },
+}
+
+/// What a question was about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Confirmed {
+    /// Leaving with publishes under way.
+    Quit,
+    /// Ending a connection.
+    Disconnect(ConnId),
+    /// Deleting a saved connection.
+    Delete(String),
+    /// Publishing on a protected connection.
+    Publish(Box<Message>),
+}
+
+impl Popup {
+    /// Returns where its keys are looked up, innermost first.
+    #[must_use]
+    pub fn contexts(&self) -> &'static [Context] {
+        match self {
+            Self::Help { .. } | Self::Notices { .. } | Self::Themes { .. } => &[Context::List, Context::Global],
+            Self::Subscriptions { .. } => &[Context::Subscriptions, Context::List, Context::Global],
+            Self::Subscribe(_) | Self::Publish(_) | Self::Connect(_) | Self::Password(..) | Self::Palette { .. } => {
+                &[Context::Form]
+            }
+            Self::Confirm { .. } => &[Context::Confirm, Context::Global],
+        }
+    }
+
+    /// Returns the form, where it is one.
+    #[must_use]
+    pub fn form(&self) -> Option<&Form> {
+        match self {
+            Self::Subscribe(form) | Self::Publish(form) | Self::Connect(form) | Self::Password(_, form) => Some(form),
+            Self::Help { .. }
+            | Self::Palette { .. }
+            | Self::Subscriptions { .. }
+            | Self::Notices { .. }
+            | Self::Themes { .. }
+            | Self::Confirm { .. } => None,
+        }
+    }
+
+    /// Returns the form to change it, where it is one.
+    #[must_use]
+    pub fn form_mut(&mut self) -> Option<&mut Form> {
+        match self {
+            Self::Subscribe(form) | Self::Publish(form) | Self::Connect(form) | Self::Password(_, form) => Some(form),
+            Self::Help { .. }
+            | Self::Palette { .. }
+            | Self::Subscriptions { .. }
+            | Self::Notices { .. }
+            | Self::Themes { .. }
+            | Self::Confirm { .. } => None,
+        }
+    }
+}
+
+/// Makes the form that subscribes.
+#[must_use]
+pub fn subscribe_form(filter: &str) -> Form {
+    Form::new("Subscribe", vec![Row::line("Filter", "plant/#, plant/+/state", filter), Row::choice("QoS", LEVELS, 0)])
+}
+
+/// Reads the form that subscribes.
+///
+/// # Errors
+///
+/// Returns a sentence that says what is wrong.
+pub fn read_subscribe(form: &Form) -> Result<Subscription, String> {
+    let filter = form.text("Filter").trim().to_owned();
+    topic::check_filter(&filter)?;
+    Ok(Subscription::new(filter, level(form)))
+}
+
+/// Makes the form that publishes, with what is known of the message.
+#[must_use]
+pub fn publish_form(message: &Message) -> Form {
+    let editable =
+        std::str::from_utf8(&message.payload).ok().filter(|text| !text.chars().any(|c| text::is_hostile(c) && c != '\n'));
+    let payload = match editable {
+        Some(text) => Row::area("Payload", text),
+        None => Row { label: "Payload", hint: "", field: Field::Raw(message.payload.clone()) },
+    };
+    let qos = usize::from(message.qos.level());
+    let rows = vec![
+        Row::line("Topic", "plant/hall1/cmd", &*message.topic),
+        Row::choice("QoS", LEVELS, qos),
+        Row::toggle("Retain", message.retain),
+        payload,
+    ];
+    let mut form = Form::new("Publish", rows);
+    if !message.topic.is_empty() {
+        form.focus_on("Payload");
+    }
+    form
+}
+
+/// Reads the form that publishes.
+///
+/// # Errors
+///
+/// Returns a sentence that says what is wrong.
+pub fn read_publish(form: &Form) -> Result<Message, String> {
+    let topic = form.text("Topic");
+    topic::check_name(&topic)?;
+    let payload = match form.field("Payload") {
+        Some(Field::Raw(bytes)) => bytes.clone(),
+        _ => Bytes::from(form.text("Payload")),
+    };
+    Ok(Message {
+        topic: ByteString::from(topic),
+        payload,
+        qos: level(form),
+        retain: form.is_on("Retain"),
+        dup: false,
+        properties: None,
+    })
+}
+
+fn level(form: &Form) -> Qos {
+    u8::try_from(form.chosen("QoS")).ok().and_then(Qos::from_level).unwrap_or_default()
+}
+
+/// Makes the form for a new connection; `url` may come from a paste.
+#[must_use]
+pub fn connect_form(url: &str) -> Form {
+    let host = Url::parse(url).map(|url| url.endpoint.host).unwrap_or_default();
+    let name: String = host.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')).take(40).collect();
+    let mut form = Form::new(
+        "New connection",
+        vec![
+            Row::line("URL", "mqtt://host:1883 or mqtts://host", url),
+            Row::line("Name", "how it is called in the list", name),
+            Row::line("User", "empty for none", ""),
+            Row::choice("Password", PASSWORDS, 0),
+            Row::toggle("Save", true),
+        ],
+    );
+    if !url.is_empty() {
+        form.focus_on("Name");
+    }
+    form
+}
+
+/// A new connection as it was entered.
+pub struct Connect {
+    /// What to connect to.
+    pub profile: Profile,
+    /// What to save; nothing when it shall not be saved.
+    pub draft: Option<Box<Draft>>,
+}
+
+/// Reads the form for a new connection.
+///
+/// # Errors
+///
+/// Returns a sentence that says what is wrong.
+pub fn read_connect(form: &Form) -> Result<Connect, String> {
+    let given = form.text("URL").trim().to_owned();
+    let given = if given.is_empty() || Url::is_url(&given) { given } else { format!("mqtt://{given}") };
+    let url = Url::parse(&given)?;
+    let typed = form.text("Name").trim().to_owned();
+    let name = if typed.is_empty() { url.endpoint.host.clone() } else { typed };
+    let username = form.text("User").trim().to_owned();
+    let username = if username.is_empty() { url.username.unwrap_or_default() } else { username };
+    let prompt = form.chosen("Password") == 1;
+    profile::check_name(&name)?;
+    let mut draft = Draft::new(name.clone());
+    draft.set("url", &url.endpoint.to_string());
+    draft.set("username", &username);
+    if prompt {
+        draft.set("password.prompt", "true");
+    }
+    let mut profile = Profile::ad_hoc(Url { username: Some(username).filter(|name| !name.is_empty()), ..url }).named(name);
+    profile.password = prompt.then_some(PasswordSource::Prompt);
+    Ok(Connect { profile, draft: form.is_on("Save").then(|| Box::new(draft)) })
+}
+
+/// Makes the form that asks for a password.
+#[must_use]
+pub fn password_form(connection: &str) -> Form {
+    Form::new(format!("Password for {}", text::line(connection, 40)), vec![Row::secret("Password", "kept in memory only")])
+}
+
+/// Lists the actions whose words hold all that was typed, the best first.
+#[must_use]
+pub fn palette(typed: &str) -> Vec<Action> {
+    let words: Vec<String> = typed.split_whitespace().map(str::to_lowercase).collect();
+    let offered = |action: &&Action| !matches!(action.context(), Context::List | Context::Form | Context::Confirm);
+    let rank = |action: &Action| {
+        let name = action.name().replace('-', " ");
+        let doc = action.doc().to_lowercase();
+        words.iter().try_fold(0, |sum, word| match (name.contains(word.as_str()), doc.contains(word.as_str())) {
+            (true, _) => Some(sum),
+            (false, true) => Some(sum + 1),
+            (false, false) => None,
+        })
+    };
+    let mut hits: Vec<(usize, Action)> =
+        Action::ALL.iter().filter(offered).filter_map(|action| rank(action).map(|rank| (rank, *action))).collect();
+    hits.sort_by_key(|(rank, _)| *rank);
+    hits.into_iter().map(|(_, action)| action).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_publish_form_keeps_bytes_that_are_no_text() {
+        let message = Message { topic: "a".into(), payload: Bytes::from_static(b"\xff\x00"), ..Message::default() };
+        assert_eq!(read_publish(&publish_form(&message)).expect("valid").payload, message.payload);
+        let hidden = Message { payload: Bytes::from("a\u{202e}b"), ..message };
+        assert_eq!(read_publish(&publish_form(&hidden)).expect("valid"), hidden);
+    }
+
+    #[test]
+    fn a_publish_form_refuses_wildcards() {
+        let message = Message { topic: "a/#".into(), ..Message::default() };
+        assert!(read_publish(&publish_form(&message)).expect_err("a wildcard").contains('#'));
+    }
+
+    #[test]
+    fn a_pasted_url_becomes_a_named_connection() {
+        let form = connect_form("mqtts://broker.example");
+        let connect = read_connect(&form).map_err(|why| panic!("{why}")).ok().expect("valid");
+        assert_eq!(connect.profile.title(), "broker.example");
+        assert_eq!(connect.profile.endpoint().to_string(), "mqtts://broker.example:8883");
+        assert_eq!(connect.draft.map(|draft| draft.name().to_owned()).as_deref(), Some("broker.example"));
+    }
+
+    #[test]
+    fn a_bare_host_is_a_url() {
+        let mut form = connect_form("");
+        assert!(read_connect(&form).is_err());
+        form.paste("broker:2000");
+        let connect = read_connect(&form).map_err(|why| panic!("{why}")).ok().expect("valid");
+        assert_eq!(connect.profile.endpoint().to_string(), "mqtt://broker:2000");
+    }
+
+    #[test]
+    fn the_palette_finds_by_name_first() {
+        assert_eq!(palette("publ").first(), Some(&Action::Publish));
+        assert!(palette("no such words").is_empty());
+        assert!(palette("").len() > 20);
+    }
+}

@@ -1,0 +1,58 @@
+//! The start screen: live and saved connections, and ways to begin.
+
+use super::{event::ConnId, workspace::Workspace};
+use crate::profile::{Profile, Profiles};
+
+/// A row of the start screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// A live connection.
+    Live(ConnId),
+    /// A saved connection that is not live, by its index.
+    Saved(usize),
+    /// The broker on this machine.
+    Localhost,
+    /// A new connection.
+    New,
+    /// The simulated plant.
+    Demo,
+    /// The profiles file.
+    Edit,
+}
+
+/// The rows, and which one is selected.
+#[derive(Debug, Default)]
+pub struct Start {
+    /// The saved connections.
+    pub profiles: Vec<Profile>,
+    /// What is wrong in the profiles file.
+    pub problems: Vec<String>,
+    /// Whether something answers on port 1883 of this machine; nothing while that is not known.
+    pub localhost: Option<bool>,
+    /// The selected row.
+    pub selected: usize,
+}
+
+impl Start {
+    /// Lists the rows from top to bottom.
+    #[must_use]
+    pub fn entries(&self, live: &[Workspace], has_demo: bool) -> Vec<Entry> {
+        let is_live = |profile: &Profile| {
+            live.iter().any(|workspace| workspace.profile.name.is_some() && workspace.profile.name == profile.name)
+        };
+        let mut entries: Vec<Entry> = live.iter().map(|workspace| Entry::Live(workspace.id)).collect();
+        entries.extend(
+            self.profiles.iter().enumerate().filter(|(_, profile)| !is_live(profile)).map(|(index, _)| Entry::Saved(index)),
+        );
+        entries.extend([Entry::Localhost, Entry::New]);
+        entries.extend(has_demo.then_some(Entry::Demo));
+        entries.push(Entry::Edit);
+        entries
+    }
+
+    /// Takes in what the file holds now: the profiles that can be used, and what is wrong.
+    pub fn take(&mut self, profiles: &Profiles, problems: Vec<String>) {
+        self.profiles = profiles.entries().iter().filter_map(|entry| entry.profile.clone()).collect();
+        self.problems = problems;
+    }
+}

@@ -1,0 +1,82 @@
+//! The topic pane: where the cursor is in the tree.
+
+use crate::store::{NodeId, Store};
+
+/// The row of the cursor; the first row stands for all topics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cursor {
+    /// The row `all topics`.
+    #[default]
+    All,
+    /// A branch or a topic.
+    Node(NodeId),
+}
+
+impl Cursor {
+    /// Returns the node, nothing for all topics.
+    #[must_use]
+    pub fn node(self) -> Option<NodeId> {
+        match self {
+            Self::All => None,
+            Self::Node(node) => Some(node),
+        }
+    }
+}
+
+/// Cursor and scroll position of the topic tree.
+#[derive(Debug, Default)]
+pub struct Topics {
+    /// The row of the cursor.
+    pub cursor: Cursor,
+    /// The first visible row; row 0 stands for all topics.
+    pub top: usize,
+    /// The line of the cursor on the screen when it was last drawn, so that a growing tree does not move it.
+    line: usize,
+    /// Whether the cursor was moved since it was last drawn.
+    moved: bool,
+}
+
+impl Topics {
+    /// Returns the row of the cursor, counted from the row of all topics.
+    #[must_use]
+    pub fn row(&self, store: &Store) -> usize {
+        match self.cursor {
+            Cursor::All => 0,
+            Cursor::Node(node) => store.tree().row_of(node).map_or(0, |row| row + 1),
+        }
+    }
+
+    /// Moves the cursor by rows, and stops at the ends.
+    pub fn step(&mut self, store: &Store, by: isize) {
+        let last = store.tree().rows();
+        self.go_to(store, self.row(store).saturating_add_signed(by).min(last));
+    }
+
+    /// Puts the cursor on a row; 0 stands for all topics.
+    pub fn go_to(&mut self, store: &Store, row: usize) {
+        self.cursor = match row.checked_sub(1).and_then(|row| store.tree().row(row)) {
+            Some(row) => Cursor::Node(row.node),
+            None => Cursor::All,
+        };
+        self.moved = true;
+    }
+
+    /// Puts the cursor on a node.
+    pub fn select(&mut self, node: Option<NodeId>) {
+        self.cursor = node.map_or(Cursor::All, Cursor::Node);
+        self.moved = true;
+    }
+
+    /// Scrolls so that the cursor is among `rows` visible rows, and stays on its line while the tree grows.
+    pub fn prepare(&mut self, store: &Store, rows: usize) {
+        let rows = rows.max(1);
+        let row = self.row(store);
+        let total = store.tree().rows() + 1;
+        if !self.moved && self.cursor != Cursor::All {
+            self.top = row.saturating_sub(self.line);
+        }
+        self.top = self.top.min(row).max((row + 1).saturating_sub(rows)).min(total.saturating_sub(rows));
+        self.line = row - self.top;
+        self.moved = false;
+    }
+}

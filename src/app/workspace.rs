@@ -1,0 +1,307 @@
+//! One live connection: its state, its store, and the panes that look at it.
+
+use std::collections::HashMap;
+
+use jiff::tz::TimeZone;
+
+use super::{
+    detail::Detail,
+    event::ConnId,
+    geometry::Geometry,
+    messages::Messages,
+    notice::{Level, Notices},
+    topics::{Cursor, Topics},
+};
+use crate::{
+    base::{clock::Stamp, human, text},
+    mqtt::{
+        command::Token,
+        error::Failure,
+        event::{Event, Receipt, Status, Welcome},
+        message::{Message, Qos},
+        options::Subscription,
+    },
+    profile::Profile,
+    store::{Entry, Store},
+    wire::dial::Stage,
+};
+
+/// A pane of the workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pane {
+    /// The topic tree.
+    #[default]
+    Topics,
+    /// The message log.
+    Messages,
+    /// The selected message.
+    Detail,
+}
+
+impl Pane {
+    const ALL: [Self; 3] = [Self::Topics, Self::Messages, Self::Detail];
+
+    /// Returns the pane `step` further, around the ends.
+    #[must_use]
+    pub fn step(self, step: isize) -> Self {
+        let at = Self::ALL.iter().position(|&pane| pane == self).unwrap_or(0);
+        Self::ALL[(at + Self::ALL.len()).saturating_add_signed(step) % Self::ALL.len()]
+    }
+}
+
+/// What the broker said to a subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grant {
+    /// Nothing yet.
+    Awaited,
+    /// This QoS.
+    Granted(Qos),
+    /// No: what, and what to do; both safe.
+    Denied(String, &'static str),
+}
+
+/// A subscription and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscribed {
+    /// What was asked for.
+    pub subscription: Subscription,
+    /// What the broker said.
+    pub grant: Grant,
+}
+
+/// A publish that the broker has not settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// The topic, safe and short.
+    pub topic: String,
+    /// Its QoS.
+    pub qos: Qos,
+}
+
+/// One live connection.
+#[derive(Debug)]
+pub struct Workspace {
+    /// Its identity.
+    pub id: ConnId,
+    /// What it was started from.
+    pub profile: Profile,
+    /// Where it stands.
+    pub status: Status,
+    /// Since when.
+    pub since: Stamp,
+    /// What the broker granted the last time that it was online.
+    pub welcome: Option<Box<Welcome>>,
+    /// The last round trip of a ping, in words.
+    pub round_trip: Option<String>,
+    /// All that was received.
+    pub store: Store,
+    /// What is subscribed to.
+    pub subscriptions: Vec<Subscribed>,
+    /// The topic pane.
+    pub topics: Topics,
+    /// The message pane.
+    pub messages: Messages,
+    /// The detail pane.
+    pub detail: Detail,
+    /// The pane with the keys.
+    pub focus: Pane,
+    /// Whether that pane has the whole screen.
+    pub zoom: bool,
+    /// Publishes under way.
+    pub pending: HashMap<Token, Pending>,
+    /// How many publishes were settled well.
+    pub sent: u64,
+    next_token: u64,
+    /// Whether the roots were opened once, so that a small tree shows itself.
+    unfolded: bool,
+}
+
+impl Workspace {
+    /// Makes the workspace of a connection that is being started.
+    #[must_use]
+    pub fn new(id: ConnId, profile: Profile, now: Stamp) -> Self {
+        let awaited = |subscription: &Subscription| Subscribed { subscription: subscription.clone(), grant: Grant::Awaited };
+        Self {
+            id,
+            status: Status::Connecting { stage: Stage::Name, attempt: 1 },
+            since: now,
+            welcome: None,
+            round_trip: None,
+            store: Store::new(profile.memory()),
+            subscriptions: profile.subscriptions().iter().map(awaited).collect(),
+            topics: Topics::default(),
+            messages: Messages::default(),
+            detail: Detail::default(),
+            focus: Pane::default(),
+            zoom: false,
+            pending: HashMap::new(),
+            sent: 0,
+            next_token: 0,
+            unfolded: false,
+            profile,
+        }
+    }
+
+    /// Takes in what the session said.
+    pub fn take(&mut self, event: Event, now: Stamp, notices: &mut Notices) {
+        match event {
+            Event::Messages(batch) => {
+                for received in &batch {
+                    self.store.insert(received);
+                }
+                self.unfold();
+            }
+            Event::Lost(count) => self.store.lost(count),
+            Event::RoundTrip(time) => self.round_trip = Some(human::span(time)),
+            Event::Status(status) => self.take_status(status, now, notices),
+            Event::Subscribed { filter, outcome } => self.take_grant(&filter, outcome, now, notices),
+            Event::Unsubscribed { filter, outcome } => match outcome {
+                Ok(()) => {
+                    self.subscriptions.retain(|row| row.subscription.filter != filter);
+                    notices.say(now, Level::Info, &format!("no longer subscribed to {filter}"), "");
+                }
+                Err(failure) => {
+                    notices.say(
+                        now,
+                        Level::Error,
+                        &format!("could not end the subscription to {filter}: {failure}"),
+                        failure.hint(),
+                    );
+                }
+            },
+            Event::Settled { token, outcome } => self.take_receipt(token, outcome, now, notices),
+        }
+    }
+
+    fn take_status(&mut self, status: Status, now: Stamp, notices: &mut Notices) {
+        let was_waiting = matches!(self.status, Status::Waiting { .. } | Status::Connecting { attempt: 2.., .. });
+        match &status {
+            Status::Online(welcome) => {
+                let again = if self.welcome.is_some() { "connected again" } else { "connected" };
+                if welcome.downgraded {
+                    let said = "the broker does not speak MQTT 5: connected with 3.1.1";
+                    notices.say(now, Level::Warning, said, "set protocol = \"3.1.1\" in the profile to skip the try");
+                } else {
+                    let said = format!("{again} to {} in {}", welcome.peer, human::span(welcome.took));
+                    notices.say(now, Level::Success, &said, "");
+                }
+                self.welcome = Some(welcome.clone());
+            }
+            Status::Waiting { cause, .. } if !was_waiting => notices.say(now, Level::Error, &cause.to_string(), cause.hint()),
+            Status::Failed { cause } => notices.say(now, Level::Error, &cause.to_string(), cause.hint()),
+            Status::Waiting { .. } | Status::Connecting { .. } | Status::Closed => {}
+        }
+        if !matches!(status, Status::Online(_)) {
+            self.round_trip = None;
+            for row in &mut self.subscriptions {
+                row.grant = Grant::Awaited;
+            }
+        }
+        if std::mem::discriminant(&self.status) != std::mem::discriminant(&status) {
+            self.since = now;
+        }
+        self.status = status;
+    }
+
+    fn take_grant(&mut self, filter: &str, outcome: Result<Qos, Failure>, now: Stamp, notices: &mut Notices) {
+        let shown = text::line(filter, 60);
+        let row = self.subscriptions.iter_mut().find(|row| row.subscription.filter == filter);
+        match &outcome {
+            Ok(granted) => {
+                if let Some(asked) = row.as_ref().map(|row| row.subscription.qos).filter(|asked| asked > granted) {
+                    let said = format!("the broker granted QoS {granted} to {shown}, {asked} was asked for");
+                    notices.say(now, Level::Warning, &said, "");
+                }
+            }
+            Err(failure) => notices.say(now, Level::Error, &format!("subscription to {shown} denied: {failure}"), failure.hint()),
+        }
+        if let Some(row) = row {
+            row.grant = match outcome {
+                Ok(granted) => Grant::Granted(granted),
+                Err(failure) => Grant::Denied(failure.to_string(), failure.hint()),
+            };
+        }
+    }
+
+    fn take_receipt(&mut self, token: Token, outcome: Result<Receipt, Failure>, now: Stamp, notices: &mut Notices) {
+        let Some(pending) = self.pending.remove(&token) else { return };
+        let Pending { topic, qos } = pending;
+        match outcome {
+            Ok(receipt) => {
+                self.sent += 1;
+                let hint = receipt.reason.map_or("", crate::mqtt::reason::Reason::hint);
+                let how = if qos == Qos::AtMostOnce { "sent" } else { "acknowledged" };
+                notices.say(now, Level::Success, &format!("{topic}: {how} in {}", human::span(receipt.took)), hint);
+            }
+            Err(failure) => notices.say(now, Level::Error, &format!("{topic} was not published: {failure}"), failure.hint()),
+        }
+    }
+
+    /// Remembers a publish, and names it.
+    pub fn expect_receipt(&mut self, message: &Message) -> Token {
+        let token = Token(self.next_token);
+        self.next_token += 1;
+        self.pending.insert(token, Pending { topic: text::line(&message.topic, 40).to_string(), qos: message.qos });
+        token
+    }
+
+    /// Adds a subscription, or replaces the one with the same filter.
+    pub fn expect_grant(&mut self, subscription: Subscription) {
+        self.subscriptions.retain(|row| row.subscription.filter != subscription.filter);
+        self.subscriptions.push(Subscribed { subscription, grant: Grant::Awaited });
+    }
+
+    /// Opens the only root as soon as it is known, so that there is something to see.
+    fn unfold(&mut self) {
+        if self.unfolded {
+            return;
+        }
+        self.unfolded = true;
+        let tree = self.store.tree();
+        let mut plain = (0..tree.rows().min(3)).filter_map(|row| tree.row(row)).filter(|row| !row.name.starts_with('$'));
+        if let (Some(root), None) = (plain.next(), plain.next()) {
+            let node = root.node;
+            self.store.tree_mut().set_open(node, true);
+        }
+    }
+
+    /// Tells whether the connection is up.
+    #[must_use]
+    pub fn is_online(&self) -> bool {
+        matches!(self.status, Status::Online(_))
+    }
+
+    /// Returns the selected message.
+    #[must_use]
+    pub fn selected(&self) -> Option<Entry<'_>> {
+        self.messages.selected.and_then(|seq| self.store.message(seq))
+    }
+
+    /// Returns the topic that an action is about: of the cursor in the tree, or of the selected message.
+    #[must_use]
+    pub fn topic(&self) -> Option<String> {
+        match (self.focus, self.topics.cursor) {
+            (Pane::Topics, Cursor::Node(node)) => Some(self.store.tree().topic(node).to_owned()),
+            (Pane::Topics, Cursor::All) => None,
+            (Pane::Messages | Pane::Detail, _) => self.selected().map(|entry| entry.topic.to_owned()),
+        }
+    }
+
+    /// Shows the branch under the cursor in the messages, unless they are pinned.
+    pub fn follow_cursor(&mut self) {
+        if !self.messages.pinned {
+            self.messages.show(self.topics.cursor.node());
+        }
+    }
+
+    /// Brings the panes up to date for a frame of this geometry.
+    pub fn prepare(&mut self, geometry: &Geometry, zone: &TimeZone) {
+        self.topics.prepare(&self.store, geometry.tree.rows());
+        self.messages.prepare(&self.store, geometry.messages.inner().rows());
+        let entry = self.messages.selected.and_then(|seq| self.store.message(seq));
+        let previous = entry.as_ref().and_then(|entry| self.store.previous(entry.seq)).and_then(|seq| self.store.message(seq));
+        let window = geometry.detail_text();
+        let before = previous.map(|entry| entry.at);
+        self.detail.prepare(entry.as_ref(), before, window.columns(), window.rows(), zone);
+    }
+}

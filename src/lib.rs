@@ -29,4 +29,5 @@ pub mod payload;
 pub mod profile;
 pub mod store;
 pub mod theme;
+pub mod ui;
 pub mod wire;

@@ -1,0 +1,105 @@
+//! The message log: a row for each message of the branch.
+
+use ratatui::buffer::Buffer;
+
+use super::{
+    trouble,
+    widget::{Pen, frame},
+};
+use crate::{
+    app::{
+        App,
+        geometry::Geometry,
+        workspace::{Pane, Workspace},
+    },
+    base::{human, text},
+    payload::{self, Hints},
+    store::Entry,
+    theme::{Role, Theme},
+};
+
+/// From this width on there are columns for the time since the message before and for the size.
+const WIDE: usize = 90;
+
+pub(super) fn render(app: &App, workspace: &Workspace, geometry: &Geometry, theme: &Theme, buffer: &mut Buffer) {
+    let area = geometry.messages;
+    if area.is_empty() {
+        return;
+    }
+    let focused = workspace.focus == Pane::Messages;
+    let messages = &workspace.messages;
+    let branch = messages.branch.map(|node| workspace.store.tree().topic(node));
+    let inner = area.inner();
+    let note = note(workspace, inner.columns());
+    let pin = if messages.pinned { " pinned" } else { "" };
+    let room = inner.columns().saturating_sub(note.chars().count() + pin.len() + 14);
+    let title = match &branch {
+        None => "2 Messages".to_owned(),
+        Some(topic) => format!("2 Messages {}{pin}", text::fit_end(topic, room)),
+    };
+    frame(buffer, theme, area, &format!("{title} "), &note, focused);
+    if messages.view.is_empty() && !messages.searching {
+        trouble::render(app, workspace, inner, theme, buffer);
+        return;
+    }
+    let first = messages.first(inner.rows());
+    let selected = messages.row();
+    let prefix = branch.map_or(0, str::len);
+    for line in 0..inner.rows() {
+        let index = first + line;
+        let Some(entry) = messages.view.get(index).and_then(|seq| workspace.store.message(seq)) else { break };
+        let before = index.checked_sub(1).and_then(|index| messages.view.get(index)).and_then(|seq| workspace.store.message(seq));
+        let mut pen = Pen::new(buffer, theme, inner, line);
+        let is_selected = index == selected;
+        if is_selected {
+            pen.select(if focused { Role::Selection } else { Role::SelectionUnfocused });
+        }
+        pen.put(if is_selected { "›" } else { " " }, Role::Accent);
+        row(app, &entry, before.as_ref(), prefix, inner.columns(), &mut pen);
+    }
+}
+
+/// Says whether the log follows, and how much of what came is kept.
+fn note(workspace: &Workspace, columns: usize) -> String {
+    let messages = &workspace.messages;
+    let counts = workspace.store.counts();
+    let shown = human::count(messages.view.len() as u64);
+    let state = match (messages.searching, messages.follow, messages.new_below()) {
+        (true, ..) => "searching ".to_owned(),
+        (false, true, _) => "● follow ".to_owned(),
+        (false, false, 0) => "‖ frozen ".to_owned(),
+        (false, false, new) => format!("‖ frozen, {} new ", human::count(new as u64)),
+    };
+    if columns >= WIDE {
+        format!("{state} {shown} of {} received", human::count(counts.received))
+    } else {
+        format!("{state} {shown}")
+    }
+}
+
+/// Writes a message: time, QoS and flags, topic below the branch, payload.
+fn row(app: &App, entry: &Entry<'_>, before: Option<&Entry<'_>>, prefix: usize, columns: usize, pen: &mut Pen<'_>) {
+    let wide = columns >= WIDE;
+    pen.column(&human::time_of_day(entry.at, &app.facts.zone), 13, Role::Time);
+    if wide {
+        let delta = before.map(|before| format!("+{}", human::span(entry.at.since(before.at)))).unwrap_or_default();
+        pen.column_right(&delta, 9, Role::Dim).skip(1);
+    }
+    pen.put(&entry.qos.to_string(), if entry.qos.level() == 0 { Role::Dim } else { Role::Qos });
+    pen.put(if entry.retain { "R" } else { "·" }, if entry.retain { Role::Retained } else { Role::Faint });
+    pen.put(if entry.dup { "D" } else { "·" }, if entry.dup { Role::Warning } else { Role::Faint }).skip(1);
+    let below = entry.topic.get(prefix..).map(|rest| rest.strip_prefix('/').unwrap_or(rest)).filter(|rest| !rest.is_empty());
+    let topic = below.unwrap_or_else(|| entry.topic.rsplit('/').next().unwrap_or(entry.topic));
+    let topic_columns = (columns / 3).clamp(10, 48);
+    pen.column(&text::fit_end(topic, topic_columns), topic_columns, Role::Topic).skip(1);
+    if wide {
+        pen.column_right(&human::size(entry.payload.len() as u64), 9, Role::Dim).skip(2);
+    }
+    let properties = entry.properties();
+    let hints = Hints {
+        content_type: properties.as_ref().and_then(|properties| properties.content_type.as_deref()),
+        payload_format: properties.as_ref().and_then(|properties| properties.payload_format),
+    };
+    let spans = payload::preview(entry.payload, &hints, pen.left());
+    pen.spans(&spans, pen.left());
+}

@@ -1,0 +1,240 @@
+//! What the screens look like: keys and events in, snapshots out.
+
+#[path = "common/player.rs"]
+mod player;
+
+use insta::assert_snapshot;
+use mqtap::{
+    app::event::{Effect, Event, Outcome},
+    base::clock::Stamp,
+    mqtt::{
+        command::Command,
+        error::Failure,
+        event::{Event as Mqtt, Receipt, Status},
+        message::{Message, Qos},
+        reason::Reason,
+    },
+    wire::{dial::Stage, error::WireError},
+};
+use player::{Player, properties};
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 34), (160, 45)];
+
+/// Fills a connection with what a plant would send.
+fn plant(columns: u16, rows: u16) -> Player {
+    let mut player = Player::online(columns, rows, &["plant/#", "secret/#"]);
+    let denied = Failure::Denied { reason: Reason(0x87), text: String::new() };
+    player.mqtt(Mqtt::Subscribed { filter: "secret/#".into(), outcome: Err(denied) });
+    for n in 0..30 {
+        player.receive("plant/hall1/press3/temp", format!("{}.{}", 20 + n / 10, n % 10));
+        player.receive_as(Message {
+            topic: "plant/hall1/press3/telemetry".into(),
+            payload: format!("{{\"t\":{},\"unit\":\"°C\",\"ok\":true,\"tags\":[\"a\",null]}}", 200 + n).into(),
+            qos: Qos::AtLeastOnce,
+            properties: Some(Box::new(properties())),
+            ..Message::default()
+        });
+    }
+    player.receive_as(Message { topic: "plant/hall2/agv7/status".into(), payload: "online".into(), retain: true, ..Message::default() });
+    player.receive("plant/hall2/plc/raw", vec![0x00, 0x01, 0xfe, 0xff, 0x10]);
+    player.receive("zigbee/lamp", "\u{1b}]0;pwned\u{7}on\u{202e}");
+    player.keys("o");
+    player.pass(10_000);
+    player
+}
+
+#[test]
+fn the_start_screen() {
+    for (columns, rows) in SIZES {
+        let mut player = Player::new(columns, rows);
+        player.update(Event::Done(Outcome::Probed(true)));
+        assert_snapshot!(format!("start_{columns}x{rows}"), player.shown());
+    }
+}
+
+#[test]
+fn a_connection_with_messages() {
+    for (columns, rows) in SIZES {
+        assert_snapshot!(format!("workspace_{columns}x{rows}"), plant(columns, rows).shown());
+    }
+}
+
+#[test]
+fn a_message_with_its_properties() {
+    let mut player = plant(80, 24);
+    player.keys("down down down down down tab tab ]");
+    assert_snapshot!(player.shown());
+}
+
+#[test]
+fn a_message_byte_by_byte() {
+    let mut player = plant(80, 24);
+    player.keys("[");
+    assert_snapshot!(player.shown());
+}
+
+#[test]
+fn a_frozen_log_counts_what_is_new() {
+    let mut player = plant(80, 24);
+    player.keys("2 k k k");
+    for _ in 0..5 {
+        player.receive("plant/hall1/press3/temp", "30.0");
+    }
+    assert_snapshot!(player.shown());
+}
+
+#[test]
+fn one_pane_on_a_small_terminal() {
+    for key in ["1", "2", "3"] {
+        let mut player = plant(60, 16);
+        player.keys(key);
+        assert_snapshot!(format!("small_pane_{key}"), player.shown());
+    }
+}
+
+#[test]
+fn a_terminal_that_is_too_small_is_told_so() {
+    let mut player = plant(80, 24);
+    player.update(Event::Resize(40, 10));
+    assert_snapshot!(player.shown());
+}
+
+#[test]
+fn the_publish_form() {
+    let mut player = plant(80, 24);
+    player.keys("2 P");
+    assert_snapshot!("publish_raw", player.shown());
+    player.keys("esc 1 g g p");
+    player.type_text("plant/cmd");
+    player.keys("tab 1 tab space tab");
+    player.type_text("{\"mode\":");
+    player.keys("enter");
+    player.type_text(" \"eco\"}");
+    assert_snapshot!("publish_form", player.shown());
+}
+
+#[test]
+fn what_is_wrong_with_a_form_stands_in_it() {
+    let mut player = plant(80, 24);
+    player.keys("s");
+    player.keys("ctrl-u");
+    player.type_text("a/#/b");
+    player.keys("enter");
+    assert_snapshot!(player.shown());
+}
+
+#[test]
+fn help_palette_notices_themes_and_subscriptions() {
+    for (name, keys) in [("help", "?"), ("palette", ":"), ("notices", "N"), ("themes", "T down"), ("subscriptions", "S")] {
+        let mut player = plant(80, 24);
+        player.keys(keys);
+        assert_snapshot!(format!("popup_{name}"), player.shown());
+    }
+}
+
+#[test]
+fn a_broker_that_is_not_there() {
+    let mut player = Player::online(80, 24, &["#"]);
+    let cause = WireError::Name { host: "broker.plant.example".into(), detail: "Name or service not known".into() };
+    let until = Stamp { mono: 4_000_000, wall: 0 };
+    player.mqtt(Mqtt::Status(Status::Waiting { until, attempt: 3, cause: std::sync::Arc::new(Failure::Wire(cause)) }));
+    player.pass(500);
+    assert_snapshot!(player.shown());
+}
+
+#[test]
+fn a_denied_subscription_is_never_an_empty_screen() {
+    let mut player = Player::online(80, 24, &["secret/#"]);
+    let denied = Failure::Denied { reason: Reason(0x87), text: "ACL".into() };
+    player.mqtt(Mqtt::Subscribed { filter: "secret/#".into(), outcome: Err(denied) });
+    player.pass(10_000);
+    assert_snapshot!(player.shown());
+}
+
+#[test]
+fn connecting_shows_the_stage() {
+    let mut player = Player::online(80, 24, &["#"]);
+    player.mqtt(Mqtt::Status(Status::Connecting { stage: Stage::Tcp, attempt: 1 }));
+    player.pass(10_000);
+    let shown = player.shown();
+    assert!(shown.contains("connecting: TCP"), "{shown}");
+}
+
+#[test]
+fn a_publish_goes_out_and_its_receipt_is_said() {
+    let mut player = plant(80, 24);
+    player.keys("1 g g p");
+    player.type_text("cmd");
+    player.keys("tab tab tab x alt-enter");
+    let sent = player.effects.iter().find_map(|effect| match effect {
+        Effect::Mqtt(_, Command::Publish { token, message }) => Some((*token, message.clone())),
+        _ => None,
+    });
+    let (token, message) = sent.expect("a publish");
+    assert_eq!((&*message.topic, &*message.payload), ("cmd", &b"x"[..]));
+    let receipt = Receipt { took: std::time::Duration::from_millis(12), reason: Some(Reason(0x10)) };
+    player.mqtt(Mqtt::Settled { token, outcome: Ok(receipt) });
+    let shown = player.shown();
+    assert!(shown.contains("✓ cmd: sent in 12 ms"), "{shown}");
+}
+
+#[test]
+fn a_read_only_connection_publishes_nothing() {
+    let mut player = plant(80, 24);
+    player.app.workspaces[0].profile.read_only = true;
+    player.keys("p");
+    assert!(player.app.popups.is_empty());
+    let shown = player.shown();
+    assert!(shown.contains("read-only: nothing can be published"), "{shown}");
+}
+
+#[test]
+fn a_protected_connection_asks_before_a_publish() {
+    let mut player = plant(80, 24);
+    player.app.workspaces[0].profile.protect = true;
+    player.keys("1 g g p");
+    player.type_text("cmd");
+    player.keys("alt-enter");
+    assert_snapshot!(player.shown());
+    let published = |player: &Player| player.effects.iter().any(|effect| matches!(effect, Effect::Mqtt(_, Command::Publish { .. })));
+    assert!(!published(&player));
+    player.keys("y");
+    assert!(published(&player));
+}
+
+#[test]
+fn no_size_panics() {
+    let mut player = plant(80, 24);
+    for keys in ["p", "esc", "s", "esc", "?", "esc", ":", "esc", "N", "esc", "T", "esc", "S", "esc", "z", "2", "3", "c"] {
+        player.keys(keys);
+        for (columns, rows) in [(0, 0), (1, 1), (60, 16), (61, 19), (79, 20), (80, 20), (119, 30), (180, 16), (250, 70), (1, 500), (65_535, 1)] {
+            player.update(Event::Resize(columns, rows));
+            player.screen();
+        }
+        player.update(Event::Resize(80, 24));
+        player.screen();
+    }
+}
+
+#[test]
+fn nothing_moves_while_nothing_happens() {
+    let mut player = plant(80, 24);
+    player.pass(60_000);
+    assert_eq!(player.app.wake(), None, "no timer runs on a quiet connection");
+    let before = player.shown();
+    assert_eq!(player.pass(3_600_000).shown(), before);
+}
+
+#[test]
+fn hostile_text_reaches_no_cell() {
+    let mut player = plant(160, 45);
+    player.receive("\u{1b}[2J/\u{202e}x\u{9b}31m", "a\u{301}".repeat(2_000));
+    player.keys("1 O o G");
+    for tab in ["]", "]", "]"] {
+        player.keys(tab);
+        for cell in player.screen().content {
+            assert!(!cell.symbol().chars().any(mqtap::base::text::is_hostile), "{:?}", cell.symbol());
+            assert!(cell.symbol().len() <= 32, "{:?}", cell.symbol());
+        }
+    }
+}

@@ -27,6 +27,7 @@ pub mod keymap;
 pub mod mqtt;
 pub mod payload;
 pub mod profile;
+pub mod runtime;
 pub mod store;
 pub mod theme;
 pub mod ui;

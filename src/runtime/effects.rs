@@ -1,0 +1,213 @@
+//! Effects that take a while, each a task of its own whose outcome comes back to the loop.
+
+use std::{ffi::OsString, path::Path, process::Command, time::Duration};
+
+use tokio::{net::TcpStream, sync::mpsc};
+
+use super::clipboard::{self, Copied};
+use crate::{
+    app::event::{ConnId, Effect, Outcome},
+    base::{human, secret::Secret, text},
+    config::paths::Paths,
+    mqtt::options::Options,
+    profile::{Profile, Profiles, client_id::Identity, draft::Saving, save, secret::Resolved},
+};
+
+/// Outcomes that may wait for the loop; a task that finds the queue full waits.
+const WAITING: usize = 64;
+
+/// The port of MQTT over TCP.
+const LOCAL_BROKER: (&str, u16) = ("localhost", 1883);
+
+/// The longest that looking for a broker on this machine takes.
+const PROBE: Duration = Duration::from_millis(500);
+
+/// What comes back to the loop.
+pub(super) enum Back {
+    /// Something for the state.
+    Outcome(Outcome),
+    /// A session can be started.
+    Ready(ConnId, Box<Options>),
+    /// Bytes for the terminal.
+    Terminal(Vec<u8>),
+}
+
+/// Starts the tasks and gathers their outcomes.
+pub(super) struct Effects {
+    paths: Paths,
+    in_tmux: bool,
+    sender: mpsc::Sender<Back>,
+    receiver: mpsc::Receiver<Back>,
+    #[cfg(feature = "demo")]
+    demo: std::sync::Arc<tokio::sync::OnceCell<crate::demo::Demo>>,
+}
+
+impl Effects {
+    pub(super) fn new(paths: Paths, in_tmux: bool) -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        Self {
+            paths,
+            in_tmux,
+            sender,
+            receiver,
+            #[cfg(feature = "demo")]
+            demo: std::sync::Arc::default(),
+        }
+    }
+
+    /// Waits for the next outcome.
+    pub(super) async fn next(&mut self) -> Back {
+        match self.receiver.recv().await {
+            Some(back) => back,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Reads the saved connections, away from the loop.
+    pub(super) fn read_profiles(&self) {
+        let paths = self.paths.clone();
+        self.task(async move {
+            let read = move || Profiles::load(&paths.profiles(), paths.home.as_deref());
+            let profiles = tokio::task::spawn_blocking(read).await.unwrap_or_default();
+            Some(Back::Outcome(Outcome::Profiles(profiles)))
+        });
+    }
+
+    /// Carries an effect out; those of the loop itself are not for here and do nothing.
+    pub(super) fn carry_out(&self, effect: Effect) {
+        match effect {
+            Effect::Start(id, profile, password) => self.task(start(id, *profile, password)),
+            Effect::Save(draft) => self.change(move |paths| {
+                let name = draft.name().to_owned();
+                draft.save(&paths.profiles(), paths.home.as_deref(), Saving::New).map(|()| format!("{name} is saved"))
+            }),
+            Effect::Remove(name) => {
+                self.change(move |paths| save::remove(&paths.profiles(), &name).map(|()| format!("{name} is deleted")));
+            }
+            Effect::Copy(copied, what) => {
+                let in_tmux = self.in_tmux;
+                let sender = self.sender.clone();
+                self.task(async move {
+                    let size = human::size(copied.len() as u64);
+                    let said = match clipboard::copy(&copied, in_tmux).await {
+                        Copied::Tmux => format!("{what} copied: {size} (tmux)"),
+                        Copied::Sequence(bytes) => {
+                            let _ = sender.send(Back::Terminal(bytes)).await;
+                            format!("{what} copied: {size} (OSC 52)")
+                        }
+                        Copied::TooLong(_) => {
+                            let text = format!("the {what} has {size}, more than a terminal takes");
+                            return Some(Back::Outcome(Outcome::Failed(text, "mqtap get TARGET TOPIC writes it to a file".into())));
+                        }
+                    };
+                    Some(Back::Outcome(Outcome::Said(said)))
+                });
+            }
+            Effect::Probe => self.task(async {
+                let connect = tokio::time::timeout(PROBE, TcpStream::connect(LOCAL_BROKER));
+                Some(Back::Outcome(Outcome::Probed(matches!(connect.await, Ok(Ok(_))))))
+            }),
+            Effect::StartDemo => self.start_demo(),
+            Effect::Mqtt(..) | Effect::Stop(_) | Effect::Edit(_) | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
+        }
+    }
+
+    /// Changes the profiles file, says so, and reads it again.
+    fn change(&self, change: impl FnOnce(&Paths) -> Result<String, save::SaveError> + Send + 'static) {
+        let paths = self.paths.clone();
+        let sender = self.sender.clone();
+        self.task(async move {
+            let work = move || {
+                let outcome = match change(&paths) {
+                    Ok(said) => Outcome::Said(said),
+                    Err(error) => Outcome::Failed(format!("not saved: {error}"), String::new()),
+                };
+                (outcome, Profiles::load(&paths.profiles(), paths.home.as_deref()))
+            };
+            let (outcome, profiles) = tokio::task::spawn_blocking(work).await.ok()?;
+            let _ = sender.send(Back::Outcome(Outcome::Profiles(profiles))).await;
+            Some(Back::Outcome(outcome))
+        });
+    }
+
+    #[cfg(feature = "demo")]
+    fn start_demo(&self) {
+        use crate::{
+            demo::{Demo, DemoOptions},
+            mqtt::{message::Qos, options::Subscription},
+            wire::endpoint::Url,
+        };
+        let demo = std::sync::Arc::clone(&self.demo);
+        self.task(async move {
+            let started = demo.get_or_try_init(|| Demo::start(DemoOptions::default())).await;
+            let url = started.and_then(|demo| Url::parse(&format!("mqtt://{}", demo.local())));
+            Some(Back::Outcome(match url {
+                Ok(url) => {
+                    let mut profile = Profile::ad_hoc(url).named("demo");
+                    profile.amend(|options| options.subscriptions = vec![Subscription::new("#", Qos::ExactlyOnce)]);
+                    Outcome::DemoReady(Box::new(profile))
+                }
+                Err(why) => Outcome::Failed(format!("the demo did not start: {why}"), String::new()),
+            }))
+        });
+    }
+
+    #[cfg(not(feature = "demo"))]
+    fn start_demo(&self) {}
+
+    fn task(&self, work: impl Future<Output = Option<Back>> + Send + 'static) {
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            if let Some(back) = work.await {
+                let _ = sender.send(back).await;
+            }
+        });
+    }
+}
+
+/// Resolves the password, and makes the options of a session.
+async fn start(id: ConnId, profile: Profile, typed: Option<Secret>) -> Option<Back> {
+    let variable = |name: &str| std::env::var_os(name);
+    let identity = Identity::of_process(&variable, fastrand::u64(..));
+    let mut options = Box::new(profile.options(&identity));
+    let password = match (typed, &profile.password) {
+        (Some(typed), _) => Some(typed),
+        (None, None) => None,
+        (None, Some(source)) => match source.resolve(&environment).await {
+            Ok(Resolved::Password(secret)) => Some(secret),
+            Ok(Resolved::Prompt) => return Some(Back::Outcome(Outcome::PasswordWanted(id))),
+            Err(why) => return Some(Back::Outcome(Outcome::NotStarted(id, format!("no password: {why}")))),
+        },
+    };
+    if password.is_some() {
+        options.password = password;
+    }
+    Some(Back::Ready(id, options))
+}
+
+fn environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// Opens a file in the user's editor and waits until it is closed; the terminal must have been given away.
+pub(super) fn edit(path: &Path) -> Option<Outcome> {
+    let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| environment(name).filter(|value| !value.is_empty()));
+    let editor = editor.unwrap_or_else(|| "vi".into()).to_string_lossy().into_owned();
+    let failed = |why: String| {
+        let hint = "set EDITOR to an editor of this machine".to_owned();
+        Some(Outcome::Failed(format!("{} did not open: {why}", text::line(&editor, 40)), hint))
+    };
+    if let Some(dir) = path.parent()
+        && let Err(error) = crate::base::disk::create_private_dir(dir)
+    {
+        return failed(error.to_string());
+    }
+    // An editor may come with arguments, as in `code --wait`.
+    let mut words = editor.split_whitespace();
+    let program = words.next()?;
+    match Command::new(program).args(words).arg(path).status() {
+        Ok(status) if status.success() => None,
+        Ok(status) => failed(status.to_string()),
+        Err(error) => failed(error.kind().to_string()),
+    }
+}

@@ -1,0 +1,105 @@
+//! The live sessions of the UI, and their events.
+
+use std::{
+    future::poll_fn,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::sync::mpsc;
+
+use crate::{
+    app::event::ConnId,
+    base::clock::Clock,
+    mqtt::{command::Command, error::Failure, event::Event, options::Options, session::Session},
+};
+
+/// Events that a session may be ahead of the screen; above that it counts what it lets go.
+const AHEAD: usize = 256;
+
+/// The longest that leaving waits for DISCONNECT to be sent.
+const FAREWELL: Duration = Duration::from_millis(1_200);
+
+/// One session and the end of its channel.
+struct Live {
+    id: ConnId,
+    session: Session,
+    events: mpsc::Receiver<Event>,
+}
+
+/// All sessions of the program.
+#[derive(Default)]
+pub(super) struct Sessions {
+    live: Vec<Live>,
+    /// The session that is asked first the next time, so that a busy one does not starve the others.
+    turn: usize,
+}
+
+impl Sessions {
+    /// Starts a session; one of the same connection is ended first.
+    pub(super) fn start(&mut self, id: ConnId, options: Options, clock: Clock) {
+        self.stop(id);
+        let (sender, events) = mpsc::channel(AHEAD);
+        self.live.push(Live { id, session: Session::start(options, clock, sender), events });
+    }
+
+    /// Tells a session something.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no such session, or its queue is full.
+    pub(super) fn command(&self, id: ConnId, command: Command) -> Result<(), Failure> {
+        let live = self.live.iter().find(|live| live.id == id).ok_or(Failure::Offline)?;
+        live.session.command(command)
+    }
+
+    /// Ends a session with DISCONNECT, in the background.
+    pub(super) fn stop(&mut self, id: ConnId) {
+        let Some(at) = self.live.iter().position(|live| live.id == id) else { return };
+        let live = self.live.remove(at);
+        tokio::spawn(farewell(live));
+    }
+
+    /// Ends all sessions, and waits until DISCONNECT is sent or the time is up.
+    pub(super) async fn stop_all(&mut self) {
+        let ends: Vec<_> = self.live.drain(..).map(|live| tokio::spawn(farewell(live))).collect();
+        for end in ends {
+            let _ = end.await;
+        }
+    }
+
+    /// Waits for the next event of any session.
+    pub(super) async fn next(&mut self) -> (ConnId, Event) {
+        poll_fn(|context| self.poll(context)).await
+    }
+
+    /// Returns an event that is there already.
+    pub(super) fn ready(&mut self) -> Option<(ConnId, Event)> {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        match self.poll(&mut context) {
+            Poll::Ready(event) => Some(event),
+            Poll::Pending => None,
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<(ConnId, Event)> {
+        let count = self.live.len();
+        for step in 0..count {
+            let at = (self.turn + step) % count;
+            let Some(live) = self.live.get_mut(at) else { break };
+            if let Poll::Ready(Some(event)) = live.events.poll_recv(context) {
+                self.turn = at + 1;
+                return Poll::Ready((live.id, event));
+            }
+        }
+        Poll::Pending
+    }
+}
+
+async fn farewell(live: Live) {
+    let Live { session, mut events, .. } = live;
+    let _ = session.command(Command::Disconnect);
+    // The session may wait for room in its channel, so that is drained until its end.
+    let drain = async move { while events.recv().await.is_some() {} };
+    let _ = tokio::time::timeout(FAREWELL, async { tokio::join!(session.closed(), drain) }).await;
+}

@@ -2,7 +2,11 @@
 
 use std::{io, sync::Arc};
 
-use super::tls::certificate::{Certificate, Refusal};
+use super::tls::{
+    cause,
+    certificate::{Certificate, Refusal},
+};
+use crate::base::text::safe;
 
 /// A failure below MQTT.
 ///
@@ -62,6 +66,12 @@ pub enum WireError {
         /// Why.
         cause: TlsCause,
     },
+    /// The open connection broke.
+    #[error("connection lost: {detail}")]
+    Broken {
+        /// How, made safe.
+        detail: String,
+    },
 }
 
 /// Why a TLS handshake failed, the certificate aside.
@@ -91,6 +101,14 @@ pub enum TlsCause {
 }
 
 impl WireError {
+    /// Makes the error of an open connection that broke.
+    ///
+    /// A packet that the guard refused is not a broken connection: see [`Violation::of`](super::violation::Violation::of).
+    #[must_use]
+    pub fn broken(error: &io::Error) -> Self {
+        Self::Broken { detail: words(error) }
+    }
+
     /// Says what to do; empty where nothing sensible can be said.
     #[must_use]
     pub fn hint(&self) -> &'static str {
@@ -104,6 +122,7 @@ impl WireError {
                 io::ErrorKind::PermissionDenied => "a firewall of this machine forbids it",
                 _ => "is the broker running? is the port right?",
             },
+            Self::Broken { .. } => "the broker's log may tell why",
             Self::CaFile { .. } => "ca_file names a PEM file that begins with -----BEGIN CERTIFICATE-----",
             Self::NoRoots => "install the system's CA certificates (package ca-certificates), or set ca_file",
             Self::ServerName { .. } => "set server_name to the name in the broker's certificate",
@@ -129,7 +148,7 @@ impl WireError {
                 TlsCause::PlainText | TlsCause::Incompatible | TlsCause::ClientCertificate | TlsCause::UnknownName => true,
                 TlsCause::Closed | TlsCause::Broken(_) | TlsCause::Other(_) => false,
             },
-            Self::Name { .. } | Self::Connect { .. } => false,
+            Self::Name { .. } | Self::Connect { .. } | Self::Broken { .. } => false,
         }
     }
 }
@@ -137,6 +156,12 @@ impl WireError {
 /// Says in plain words what an I/O error means for a connection.
 #[must_use]
 pub fn words(error: &io::Error) -> String {
+    if let Some(inner) = error.get_ref() {
+        return match inner.downcast_ref::<rustls::Error>() {
+            Some(tls) => format!("TLS: {}", cause(tls)),
+            None => safe(&inner.to_string()).to_string(),
+        };
+    }
     let words = match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused",
         io::ErrorKind::ConnectionReset => "connection reset by the other side",
@@ -149,7 +174,7 @@ pub fn words(error: &io::Error) -> String {
         io::ErrorKind::NetworkDown => "network is down",
         io::ErrorKind::AddrNotAvailable => "no usable address on this machine",
         io::ErrorKind::PermissionDenied => "not permitted",
-        _ => return crate::base::text::safe(&error.to_string()).to_string(),
+        _ => return safe(&error.to_string()).to_string(),
     };
     words.to_owned()
 }
@@ -178,6 +203,17 @@ mod tests {
         assert_eq!(refused(&[]).hint(), "is the broker running? is the port right?");
         let two = refused(&["::1", "127.0.0.1"]).to_string();
         assert!(two.ends_with("connection refused (tried ::1 and 127.0.0.1)"), "{two}");
+    }
+
+    #[test]
+    fn a_broken_connection_says_how() {
+        let reset = WireError::broken(&io::ErrorKind::ConnectionReset.into());
+        assert_eq!(reset.to_string(), "connection lost: connection reset by the other side");
+        let cut = io::Error::new(io::ErrorKind::UnexpectedEof, "closed after 20 of 119 bytes of a PUBLISH");
+        assert_eq!(WireError::broken(&cut).to_string(), "connection lost: closed after 20 of 119 bytes of a PUBLISH");
+        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired);
+        let alert = WireError::broken(&io::Error::new(io::ErrorKind::InvalidData, alert));
+        assert_eq!(alert.to_string(), "connection lost: TLS: the broker wants a client certificate");
     }
 
     #[test]

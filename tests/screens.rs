@@ -35,7 +35,12 @@ fn plant(columns: u16, rows: u16) -> Player {
             ..Message::default()
         });
     }
-    player.receive_as(Message { topic: "plant/hall2/agv7/status".into(), payload: "online".into(), retain: true, ..Message::default() });
+    player.receive_as(Message {
+        topic: "plant/hall2/agv7/status".into(),
+        payload: "online".into(),
+        retain: true,
+        ..Message::default()
+    });
     player.receive("plant/hall2/plc/raw", vec![0x00, 0x01, 0xfe, 0xff, 0x10]);
     player.receive("zigbee/lamp", "\u{1b}]0;pwned\u{7}on\u{202e}");
     player.keys("o");
@@ -196,7 +201,8 @@ fn a_protected_connection_asks_before_a_publish() {
     player.type_text("cmd");
     player.keys("alt-enter");
     assert_snapshot!(player.shown());
-    let published = |player: &Player| player.effects.iter().any(|effect| matches!(effect, Effect::Mqtt(_, Command::Publish { .. })));
+    let published =
+        |player: &Player| player.effects.iter().any(|effect| matches!(effect, Effect::Mqtt(_, Command::Publish { .. })));
     assert!(!published(&player));
     player.keys("y");
     assert!(published(&player));
@@ -207,7 +213,9 @@ fn no_size_panics() {
     let mut player = plant(80, 24);
     for keys in ["p", "esc", "s", "esc", "?", "esc", ":", "esc", "N", "esc", "T", "esc", "S", "esc", "z", "2", "3", "c"] {
         player.keys(keys);
-        for (columns, rows) in [(0, 0), (1, 1), (60, 16), (61, 19), (79, 20), (80, 20), (119, 30), (180, 16), (250, 70), (1, 500), (65_535, 1)] {
+        for (columns, rows) in
+            [(0, 0), (1, 1), (60, 16), (61, 19), (79, 20), (80, 20), (119, 30), (180, 16), (250, 70), (1, 500), (65_535, 1)]
+        {
             player.update(Event::Resize(columns, rows));
             player.screen();
         }

@@ -92,3 +92,31 @@ impl<R: Fn(Stage)> Stages<R> {
         Ok(done)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_plain_connection_has_two_stages() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let endpoint = Endpoint { transport: Transport::Tcp, host: "127.0.0.1".into(), port: address.port() };
+        let reported = RefCell::new(Vec::new());
+        let dialed = dial(&endpoint, &TlsOptions::default(), |stage| reported.borrow_mut().push(stage)).await.expect("a listener");
+        assert_eq!(*reported.borrow(), [Stage::Name, Stage::Tcp]);
+        assert_eq!(dialed.times.len(), 2);
+        assert_eq!((dialed.peer, dialed.tls), (address.to_string(), None));
+    }
+
+    #[test]
+    fn a_session_may_dial_on_any_thread() {
+        fn sent(_: impl Send) {}
+        let endpoint = Endpoint { transport: Transport::Tls, host: "localhost".into(), port: 8883 };
+        sent(dial(&endpoint, &TlsOptions::default(), |_| ()));
+    }
+}

@@ -4,8 +4,12 @@ use std::{io, sync::Arc, time::Duration};
 
 use super::{
     dial::Stage,
-    tls::certificate::{Certificate, Refusal},
+    tls::{
+        cause,
+        certificate::{Certificate, Refusal},
+    },
 };
+use crate::base::text::safe;
 
 /// A failure below MQTT.
 ///
@@ -73,10 +77,10 @@ pub enum WireError {
         /// The limit of the attempt.
         after: Duration,
     },
-    /// The open stream broke.
-    #[error("the connection broke: {detail}")]
+    /// The open connection broke.
+    #[error("connection lost: {detail}")]
     Broken {
-        /// The system's words, made safe.
+        /// How, made safe.
         detail: String,
     },
 }
@@ -108,6 +112,14 @@ pub enum TlsCause {
 }
 
 impl WireError {
+    /// Makes the error of an open connection that broke.
+    ///
+    /// A packet that the guard refused is not a broken connection: see [`Violation::of`](super::violation::Violation::of).
+    #[must_use]
+    pub fn broken(error: &io::Error) -> Self {
+        Self::Broken { detail: words(error) }
+    }
+
     /// Says what to do; empty where nothing sensible can be said.
     #[must_use]
     pub fn hint(&self) -> &'static str {
@@ -121,6 +133,7 @@ impl WireError {
                 io::ErrorKind::PermissionDenied => "a firewall of this machine forbids it",
                 _ => "is the broker running? is the port right?",
             },
+            Self::Broken { .. } => "the broker's log may tell why",
             Self::CaFile { .. } => "ca_file names a PEM file that begins with -----BEGIN CERTIFICATE-----",
             Self::NoRoots => "install the system's CA certificates (package ca-certificates), or set ca_file",
             Self::ServerName { .. } => "set server_name to the name in the broker's certificate",
@@ -135,7 +148,6 @@ impl WireError {
                 TlsCause::Other(_) => "the broker's log may tell more",
             },
             Self::TimedOut { .. } => "check host, port and firewall",
-            Self::Broken { .. } => "check the network",
         }
     }
 
@@ -156,6 +168,12 @@ impl WireError {
 /// Says in plain words what an I/O error means for a connection.
 #[must_use]
 pub fn words(error: &io::Error) -> String {
+    if let Some(inner) = error.get_ref() {
+        return match inner.downcast_ref::<rustls::Error>() {
+            Some(tls) => format!("TLS: {}", cause(tls)),
+            None => safe(&inner.to_string()).to_string(),
+        };
+    }
     let words = match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused",
         io::ErrorKind::ConnectionReset => "connection reset by the other side",
@@ -168,7 +186,7 @@ pub fn words(error: &io::Error) -> String {
         io::ErrorKind::NetworkDown => "network is down",
         io::ErrorKind::AddrNotAvailable => "no usable address on this machine",
         io::ErrorKind::PermissionDenied => "not permitted",
-        _ => return crate::base::text::safe(&error.to_string()).to_string(),
+        _ => return safe(&error.to_string()).to_string(),
     };
     words.to_owned()
 }
@@ -197,6 +215,17 @@ mod tests {
         assert_eq!(refused(&[]).hint(), "is the broker running? is the port right?");
         let two = refused(&["::1", "127.0.0.1"]).to_string();
         assert!(two.ends_with("connection refused (tried ::1 and 127.0.0.1)"), "{two}");
+    }
+
+    #[test]
+    fn a_broken_connection_says_how() {
+        let reset = WireError::broken(&io::ErrorKind::ConnectionReset.into());
+        assert_eq!(reset.to_string(), "connection lost: connection reset by the other side");
+        let cut = io::Error::new(io::ErrorKind::UnexpectedEof, "closed after 20 of 119 bytes of a PUBLISH");
+        assert_eq!(WireError::broken(&cut).to_string(), "connection lost: closed after 20 of 119 bytes of a PUBLISH");
+        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired);
+        let alert = WireError::broken(&io::Error::new(io::ErrorKind::InvalidData, alert));
+        assert_eq!(alert.to_string(), "connection lost: TLS: the broker wants a client certificate");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Finds the borders between control packets in a byte stream.
 
+use std::fmt;
+
 use bytes::BytesMut;
 
 /// The longest Fixed Header in bytes.
@@ -54,14 +56,13 @@ impl Header {
 }
 
 /// Follows a byte stream packet by packet, however it is cut, and keeps the first bytes of each.
-#[derive(Debug)]
 pub struct Framer {
     state: State,
     /// The first bytes of the packet under way, as many as were asked for.
     head: BytesMut,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum State {
     /// Inside a header, of which so many bytes have passed.
     Header { start: [u8; LONGEST], len: usize },
@@ -84,48 +85,72 @@ impl Framer {
         matches!(self.state, State::Header { len: 0, .. })
     }
 
-    /// Takes the next bytes, and calls `each` at the end of each packet with its header and its first bytes.
+    /// Takes the next bytes, and calls `each` at the end of each packet with its header and its first bytes,
+    /// which it may take.
     ///
     /// `keep` says by the first byte how many bytes of a packet are wanted. Memory follows the bytes that arrive, never
     /// the length that a header claims. After a malformed length nothing is found any more.
-    pub fn feed(&mut self, mut bytes: &[u8], keep: fn(u8) -> usize, mut each: impl FnMut(Header, BytesMut)) {
+    pub fn feed(&mut self, mut bytes: &[u8], keep: fn(u8) -> usize, mut each: impl FnMut(Header, &mut BytesMut)) {
         while !bytes.is_empty() {
-            let (header, missing) = match &mut self.state {
+            let (header, missing) = match self.state {
                 State::Lost => return,
+                State::Body { header, missing } => (header, missing),
                 State::Header { start, len } => {
-                    let before = *len;
-                    let take = bytes.len().min(LONGEST - before);
-                    start[before..before + take].copy_from_slice(&bytes[..take]);
-                    match Header::read(&start[..before + take]) {
-                        Ok(None) => {
-                            *len += take;
-                            return;
-                        }
-                        Ok(Some(header)) => {
-                            let kept = header.len.min(keep(header.first));
-                            self.head.extend_from_slice(&start[..kept]);
-                            bytes = &bytes[header.len - before..];
-                            (header, header.body)
-                        }
-                        Err(BadLength) => {
-                            self.state = State::Lost;
-                            return;
-                        }
-                    }
+                    let Some((header, used)) = self.header(bytes, start, len, keep) else { return };
+                    bytes = &bytes[used..];
+                    (header, header.body)
                 }
-                State::Body { header, missing } => (*header, *missing),
             };
             let take = bytes.len().min(missing);
-            let kept = take.min(keep(header.first).saturating_sub(self.head.len()));
-            self.head.extend_from_slice(&bytes[..kept]);
+            self.keep(&bytes[..take], keep(header.first));
             bytes = &bytes[take..];
             if take == missing {
                 self.state = State::START;
-                each(header, std::mem::take(&mut self.head));
+                each(header, &mut self.head);
+                self.head.clear();
             } else {
                 self.state = State::Body { header, missing: missing - take };
             }
         }
+    }
+
+    /// Reads the header that begins or goes on with `bytes`; returns it with how many of them belong to it.
+    #[inline]
+    fn header(&mut self, bytes: &[u8], mut start: [u8; LONGEST], len: usize, keep: fn(u8) -> usize) -> Option<(Header, usize)> {
+        // Nearly always the header is in one piece.
+        if len == 0
+            && let Ok(Some(header)) = Header::read(bytes)
+        {
+            self.keep(&bytes[..header.len], keep(header.first));
+            return Some((header, header.len));
+        }
+        let take = bytes.len().min(LONGEST - len);
+        start[len..len + take].copy_from_slice(&bytes[..take]);
+        match Header::read(&start[..len + take]) {
+            Ok(Some(header)) => {
+                self.keep(&start[..header.len], keep(header.first));
+                return Some((header, header.len - len));
+            }
+            Ok(None) => self.state = State::Header { start, len: len + take },
+            Err(BadLength) => self.state = State::Lost,
+        }
+        None
+    }
+
+    /// Keeps these bytes too, up to `limit` in all.
+    #[inline]
+    fn keep(&mut self, bytes: &[u8], limit: usize) {
+        let kept = bytes.len().min(limit.saturating_sub(self.head.len()));
+        if kept > 0 {
+            self.head.extend_from_slice(&bytes[..kept]);
+        }
+    }
+}
+
+impl fmt::Debug for Framer {
+    /// Leaves the kept bytes out: they may be half a CONNECT, password included.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Framer").field("state", &self.state).finish_non_exhaustive()
     }
 }
 

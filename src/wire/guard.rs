@@ -96,13 +96,13 @@ impl<S> Guard<S> {
                 if let Err(fault) = check::body(self.version, header.first, &replacement.as_slice()[2..]) {
                     return (passed, Stop::Refused(violation(fault, frame)));
                 }
-                self.connected = true;
+                self.connected |= Kind::of(header.first) == Kind::Connack;
                 return (passed, Stop::Replace(header.size(), replacement));
             }
-            repair::in_place(self.version, header, frame);
             if let Err(fault) = check::body(self.version, header.first, &frame[header.len..]) {
                 return (passed, Stop::Refused(violation(fault, frame)));
             }
+            repair::in_place(self.version, header, frame);
             self.connected |= Kind::of(header.first) == Kind::Connack;
             passed += header.size();
         }
@@ -205,8 +205,11 @@ impl<S: AsyncRead + Unpin> Guard<S> {
         let after = buf.filled().len();
         if !matches!(polled, Poll::Ready(Ok(()))) || after == before {
             buf.set_filled(start);
-            ready!(polled).map_err(|error| self.broken(error))?;
-            return Poll::Ready(self.end().map(|()| true));
+            return match ready!(polled) {
+                Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Poll::Ready(Err(self.broken(error))),
+                // Many brokers end TLS without its close_notify; whether bytes are missing is seen here all the same.
+                Ok(()) | Err(_) => Poll::Ready(self.end().map(|()| true)),
+            };
         }
         if in_place {
             self.partial.clear();

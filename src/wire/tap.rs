@@ -148,13 +148,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
 impl Sink {
     fn note(&self, clock: Clock, direction: Direction, framer: &mut Framer, bytes: &[u8]) {
         let mut quiet = 0;
-        framer.feed(bytes, kept, |header, mut head| {
+        framer.feed(bytes, kept, |header, head| {
             if is_quiet_publish(header.first) {
                 quiet += 1;
                 return;
             }
-            mask::mask(&mut head);
-            let packet = Packet { at: clock.now(), direction, first: header.first, size: header.size(), head: head.freeze() };
+            mask::mask(head);
+            let head = std::mem::take(head).freeze();
+            let packet = Packet { at: clock.now(), direction, first: header.first, size: header.size(), head };
             if self.sender.try_send(packet).is_err() {
                 self.counts.lost.fetch_add(1, Relaxed);
             }

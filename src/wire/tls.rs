@@ -13,7 +13,10 @@ use rustls::{
     client::WebPkiServerVerifier,
     pki_types::{CertificateDer, ServerName},
 };
-use tokio::{net::TcpStream, task::spawn_blocking};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    task::spawn_blocking,
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use self::{
@@ -39,11 +42,11 @@ pub struct TlsOptions {
 }
 
 /// Makes the TLS handshake on an open connection.
-pub(super) async fn connect(
+pub(super) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     endpoint: &Endpoint,
     options: &TlsOptions,
-    stream: TcpStream,
-) -> Result<TlsStream<TcpStream>, WireError> {
+    stream: S,
+) -> Result<TlsStream<S>, WireError> {
     let name = server_name(endpoint, options)?;
     let verifier = Arc::new(verifier(options.clone()).await?);
     let connector = TlsConnector::from(Arc::new(config(&verifier)));
@@ -75,7 +78,7 @@ fn server_name(endpoint: &Endpoint, options: &TlsOptions) -> Result<ServerName<'
 async fn verifier(options: TlsOptions) -> Result<Verifier, WireError> {
     let roots = match spawn_blocking(move || roots::load(&options)).await {
         Ok(roots) => roots?,
-        Err(gone) => return Err(WireError::Tls { at: "roots".into(), cause: TlsCause::Other(gone.to_string()) }),
+        Err(_) => return Err(WireError::NoRoots),
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
@@ -106,7 +109,8 @@ fn failure(at: String, name: &ServerName<'_>, error: &io::Error, refused: Option
     WireError::Tls { at, cause }
 }
 
-fn cause(error: &rustls::Error) -> TlsCause {
+/// Says why a handshake, or what the broker thought of it later, failed.
+pub(super) fn cause(error: &rustls::Error) -> TlsCause {
     use AlertDescription as Alert;
     use InvalidMessage as Message;
     match error {

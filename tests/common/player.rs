@@ -53,7 +53,9 @@ impl Player {
         let mut player = Self::new(columns, rows);
         let url = Url::parse("mqtt://broker.plant.example").expect("a URL");
         let mut profile = Profile::ad_hoc(url).named("plant");
-        profile.amend(|options| options.subscriptions = filters.iter().map(|filter| Subscription::new(*filter, Qos::AtMostOnce)).collect());
+        profile.amend(|options| {
+            options.subscriptions = filters.iter().map(|filter| Subscription::new(*filter, Qos::AtMostOnce)).collect()
+        });
         let effect = player.app.connect(profile, None);
         player.effects.push(effect);
         player.welcome();

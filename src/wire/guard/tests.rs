@@ -391,6 +391,28 @@ async fn an_end_between_packets_is_clean() {
 }
 
 #[tokio::test]
+async fn an_end_of_tls_without_a_farewell_is_clean_between_packets() {
+    for (tail, clean) in [(&[0xd0, 0][..], true), (&[0xd0], false)] {
+        let mut script = Script::new([connack(V311), tail]);
+        script.end = Some(io::ErrorKind::UnexpectedEof);
+        let error = drain(&mut Guard::new(script, V311, LIMIT), 8192).await.1;
+        assert_eq!(error.is_none(), clean, "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn evidence_shows_the_bytes_as_they_came() {
+    let error = passed(V311, &[connack(V311), &bytes("38 03 0001 '#'")], 64).await.1.expect("a wildcard");
+    assert_eq!(Violation::of(&error).expect("a typed error").bytes[0], 0x38, "DUP is not cleared before the check");
+}
+
+#[tokio::test]
+async fn a_short_auth_opens_nothing() {
+    let error = passed(V5, &[&bytes("f0 01 00 d0 00")], 64).await.1.expect("still before CONNACK");
+    assert_eq!(Violation::of(&error).expect("a typed error").detail, "is sent before CONNACK");
+}
+
+#[tokio::test]
 async fn another_protocol_is_recognised() {
     for (answer, said) in
         [(&b"HTTP/1.1 400 Bad Request\r\n"[..], "HTTP"), (&[0x15, 3, 3, 0, 2, 2, 70], "TLS"), (b"SSH-2.0-x", "SSH")]

@@ -1,6 +1,6 @@
 //! The consumer of a session in a test: starts it, keeps what it says, waits for what is expected.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use mqtap::{
     base::clock::Clock,
@@ -22,6 +22,8 @@ use super::within;
 pub(crate) struct Listener {
     pub(crate) session: Session,
     pub(crate) events: mpsc::Receiver<Event>,
+    /// Messages that came while something else was waited for.
+    received: VecDeque<Received>,
     tokens: u64,
 }
 
@@ -40,7 +42,7 @@ impl Listener {
     /// Starts a session whose consumer has room for so many events.
     pub(crate) fn with_room(options: Options, room: usize) -> Self {
         let (sender, events) = mpsc::channel(room);
-        Self { session: Session::start(options, Clock::start(), sender), events, tokens: 0 }
+        Self { session: Session::start(options, Clock::start(), sender), events, received: VecDeque::new(), tokens: 0 }
     }
 
     /// Starts a session, and waits until it is connected.
@@ -57,17 +59,26 @@ impl Listener {
         listener
     }
 
-    /// Waits for the next event that `pick` takes; the others are dropped.
+    /// Waits for the next event, whatever it is.
+    pub(crate) async fn next(&mut self, what: &str) -> Event {
+        within(what, self.events.recv()).await.unwrap_or_else(|| panic!("the session ended before {what}"))
+    }
+
+    /// Waits for the next event that `pick` takes; messages are kept for later, other events are dropped.
     pub(crate) async fn wait<T>(&mut self, what: &str, mut pick: impl FnMut(Event) -> Option<T>) -> T {
-        within(what, async {
+        let found = async {
             loop {
-                let event = self.events.recv().await.unwrap_or_else(|| panic!("the session ended before {what}"));
-                if let Some(found) = pick(event) {
-                    return found;
+                match self.next(what).await {
+                    Event::Messages(batch) => self.received.extend(batch),
+                    event => {
+                        if let Some(found) = pick(event) {
+                            return found;
+                        }
+                    }
                 }
             }
-        })
-        .await
+        };
+        within(what, found).await
     }
 
     /// Waits until the session is connected.
@@ -133,14 +144,14 @@ impl Listener {
         .await
     }
 
-    /// Waits for so many messages.
+    /// Waits for so many messages, and takes them.
     pub(crate) async fn messages(&mut self, count: usize) -> Vec<Received> {
-        let mut messages = Vec::new();
-        while messages.len() < count {
-            messages
-                .extend(self.wait("messages", |event| if let Event::Messages(batch) = event { Some(batch) } else { None }).await);
+        while self.received.len() < count {
+            if let Event::Messages(batch) = self.next(&format!("{count} messages")).await {
+                self.received.extend(batch);
+            }
         }
-        messages
+        self.received.drain(..count).collect()
     }
 
     /// Disconnects, and waits until nothing is left of the session.

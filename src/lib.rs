@@ -19,5 +19,6 @@
 //! ```
 
 pub mod base;
+pub mod cli;
 pub mod mqtt;
 pub mod wire;

@@ -50,7 +50,7 @@ impl<T> Ring<T> {
     }
 
     /// Iterates from the oldest to the newest.
-    #[must_use] 
+    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + ExactSizeIterator {
         self.items.iter()
     }

@@ -20,5 +20,8 @@
 
 pub mod base;
 pub mod cli;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod mqtt;
+pub mod payload;
 pub mod wire;

@@ -1,0 +1,177 @@
+//! A payload over as many lines as it takes, bounded.
+
+use super::{
+    Format, Hints, Span, Tone, cbor,
+    detect::{Sample, sniff},
+    gzip, hex, json,
+    lines::{Lines, Pretty},
+    msgpack,
+    preview::image_title,
+    text,
+};
+use crate::base::human;
+
+/// The bytes in a row of a hexadecimal page.
+const HEX_COLUMNS: usize = 16;
+
+/// How much of a payload is shown at once; what is beyond is counted in a note.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The most bytes that are looked at, also of what comes out of gzip.
+    pub bytes: usize,
+    /// The most lines.
+    pub lines: usize,
+    /// The most columns of a line, at least 1,026; a longer line goes on in the next, which is marked with `↪`.
+    pub columns: usize,
+    /// The most levels of nesting.
+    pub depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: 1 << 20, lines: 10_000, columns: 2_000, depth: 128 }
+    }
+}
+
+/// A payload, ready to be shown line by line.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Document {
+    /// The lines.
+    pub lines: Vec<Vec<Span>>,
+    /// What is to be known about them, such as `first 1.0 MiB of 16.0 MiB`; each is one line, safe to print.
+    pub notes: Vec<String>,
+}
+
+/// Writes a payload in a format.
+///
+/// JSON that does not parse is shown as text, with a note where it stops.
+///
+/// # Errors
+///
+/// Returns why the payload cannot be shown in this format.
+pub fn document(payload: &[u8], format: Format, limits: &Limits) -> Result<Document, String> {
+    match format {
+        Format::Empty => Ok(Document { lines: Vec::new(), notes: vec!["no bytes".into()] }),
+        Format::Json => Ok(json_page(payload, limits)),
+        Format::Text => Ok(text_page(payload, limits)),
+        Format::Cbor => {
+            tree_page(whole(payload, limits)?, limits, |bytes, page| cbor::decode(bytes).map(|value| cbor::write(&value, page)))
+        }
+        Format::MessagePack => tree_page(whole(payload, limits)?, limits, |bytes, page| {
+            msgpack::decode(bytes).map(|value| msgpack::write(&value, page))
+        }),
+        Format::Image(image) => {
+            let title = format!("{}, {}", image_title(image), size(payload.len()));
+            Ok(Document { lines: vec![vec![Span::new(title, Tone::Note)]], notes: Vec::new() })
+        }
+        Format::Gzip => gzip_page(payload, limits),
+        Format::Binary => Ok(hex_page(payload, limits)),
+    }
+}
+
+fn json_page(payload: &[u8], limits: &Limits) -> Document {
+    let sample = Sample::of(payload, limits.bytes);
+    if let Err(stop) = json::check(sample.bytes, sample.whole) {
+        let mut page = text_page(payload, limits);
+        page.notes.insert(0, format!("not JSON, {}", stop.describe(sample.bytes)));
+        return page;
+    }
+    let mut pretty = Pretty::new(lines(limits), limits.depth);
+    json::write(sample.bytes, &mut pretty);
+    pretty_page(pretty, limits, payload.len(), sample.bytes.len())
+}
+
+fn text_page(payload: &[u8], limits: &Limits) -> Document {
+    let sample = Sample::of(payload, limits.bytes);
+    let tone = if sample.whole { text::tone(sample.bytes) } else { Tone::Plain };
+    let mut page = lines(limits);
+    let body = sample.bytes.strip_suffix(b"\n").unwrap_or(sample.bytes);
+    for (i, line) in body.split(|byte| *byte == b'\n').enumerate() {
+        if i > 0 {
+            page.newline();
+        }
+        page.push_bytes(line.strip_suffix(b"\r").unwrap_or(line), tone);
+    }
+    finish(page, payload.len(), sample.bytes.len())
+}
+
+fn tree_page(
+    bytes: &[u8],
+    limits: &Limits,
+    write: impl Fn(&[u8], &mut Pretty) -> Result<bool, String>,
+) -> Result<Document, String> {
+    let mut pretty = Pretty::new(lines(limits), limits.depth);
+    write(bytes, &mut pretty)?;
+    Ok(pretty_page(pretty, limits, bytes.len(), bytes.len()))
+}
+
+/// Writes what is inside; gzip inside gzip is shown as bytes.
+fn gzip_page(payload: &[u8], limits: &Limits) -> Result<Document, String> {
+    if !gzip::is_gzip(payload) {
+        return Err("not gzip".into());
+    }
+    let inflated = gzip::inflate(payload, limits.bytes);
+    let sample = Sample { bytes: &inflated.bytes, whole: inflated.whole };
+    let format = match sniff(sample, &Hints::default()).format {
+        Format::Gzip => Format::Binary,
+        format => format,
+    };
+    let mut page = document(&inflated.bytes, format, limits)?;
+    let inside = size(inflated.bytes.len());
+    page.notes.insert(
+        0,
+        match (inflated.whole, inflated.broken) {
+            (true, _) => format!("gzip: {} hold {inside} of {format}", size(payload.len())),
+            (false, false) => format!("gzip: {} hold {format}, the first {inside} are shown", size(payload.len())),
+            (false, true) => format!("gzip: broken after {inside} of {format}"),
+        },
+    );
+    Ok(page)
+}
+
+fn hex_page(payload: &[u8], limits: &Limits) -> Document {
+    let rows = hex::hex_row_count(payload.len(), HEX_COLUMNS);
+    let lines = hex::hex_rows(payload, 0..limits.lines, HEX_COLUMNS);
+    let notes = more_lines((rows - lines.len()) as u64).into_iter().collect();
+    Document { lines, notes }
+}
+
+fn pretty_page(pretty: Pretty, limits: &Limits, len: usize, shown: usize) -> Document {
+    let (page, hidden) = pretty.finish();
+    let mut page = finish(page, len, shown);
+    if hidden {
+        page.notes.push(format!("levels below {} are not shown", limits.depth));
+    }
+    page
+}
+
+fn finish(page: Lines, len: usize, shown: usize) -> Document {
+    let (lines, more) = page.finish();
+    let mut notes = Vec::new();
+    if shown < len {
+        notes.push(format!("first {} of {}", size(shown), size(len)));
+    }
+    notes.extend(more_lines(more));
+    Document { lines, notes }
+}
+
+fn more_lines(more: u64) -> Option<String> {
+    (more > 0).then(|| format!("… {} more {}", human::count(more), if more == 1 { "line" } else { "lines" }))
+}
+
+fn lines(limits: &Limits) -> Lines {
+    Lines::new(limits.lines, limits.columns)
+}
+
+/// A tree is decoded as a whole or not at all.
+fn whole<'a>(payload: &'a [u8], limits: &Limits) -> Result<&'a [u8], String> {
+    if payload.len() <= limits.bytes {
+        Ok(payload)
+    } else {
+        Err(format!("{} are more than the {} that are decoded", size(payload.len()), size(limits.bytes)))
+    }
+}
+
+fn size(len: usize) -> String {
+    human::size(len as u64)
+}

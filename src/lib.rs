@@ -20,8 +20,10 @@
 
 pub mod base;
 pub mod cli;
+pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod mqtt;
 pub mod payload;
+pub mod profile;
 pub mod wire;

@@ -1,0 +1,240 @@
+//! Files of the user: read with a bound, judged by owner and mode, locked, and replaced in one step.
+
+use std::{
+    fs::{self, File, Metadata, OpenOptions, TryLockError},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use rustix::fs::{Mode, OFlags};
+use zeroize::Zeroizing;
+
+/// How often a lock that somebody else holds is tried again.
+const LOCK_RETRY: Duration = Duration::from_millis(5);
+
+/// Why a file was not read; `Display` continues a sentence that starts with the file's name.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is no such file.
+    #[error("does not exist")]
+    Missing,
+    /// The path names a directory.
+    #[error("is a directory, not a file")]
+    Directory,
+    /// The path names a pipe, a socket or a device.
+    #[error("is not a regular file")]
+    Special,
+    /// The file is larger than the bound.
+    #[error("is larger than {}", crate::base::human::size(*.0))]
+    TooLarge(u64),
+    /// The system refused.
+    #[error("cannot be read: {}", .0.kind())]
+    Io(#[from] io::Error),
+}
+
+/// A file as it was at one moment: its bytes, wiped when dropped, and what the system says of that same open file.
+#[derive(Debug)]
+pub struct Contents {
+    /// All bytes.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// Owner and mode of the file that the bytes came from.
+    pub metadata: Metadata,
+}
+
+/// Creates a directory and its parents, open to nobody else (mode 0700).
+///
+/// # Errors
+///
+/// Returns the error of the system.
+pub fn create_private_dir(dir: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Reads a regular file of at most `most` bytes; it never waits, as a pipe would make it.
+///
+/// # Errors
+///
+/// Tells a missing file from one that is not a file, is too large or cannot be read.
+pub fn read(path: &Path, most: u64) -> Result<Contents, ReadError> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(fd) => File::from(fd),
+        Err(error) => {
+            let error = io::Error::from(error);
+            return Err(if error.kind() == io::ErrorKind::NotFound { ReadError::Missing } else { error.into() });
+        }
+    };
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(ReadError::Directory);
+    }
+    if !metadata.is_file() {
+        return Err(ReadError::Special);
+    }
+    if metadata.len() > most {
+        return Err(ReadError::TooLarge(most));
+    }
+    let size = usize::try_from(metadata.len()).unwrap_or(0);
+    // One byte more than there should be, so that the buffer does not move and leave a copy behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|read| read > most) {
+        return Err(ReadError::TooLarge(most));
+    }
+    Ok(Contents { bytes, metadata })
+}
+
+/// Tells whether a file keeps a secret: ours or root's, and closed to everybody else.
+///
+/// # Errors
+///
+/// Returns what is wrong and what to do, as a sentence that continues the file's name.
+pub fn check_private(path: &Path, metadata: &Metadata) -> Result<(), String> {
+    let shown = super::text::safe(&path.to_string_lossy()).to_string();
+    let user = rustix::process::geteuid().as_raw();
+    if metadata.uid() != user && metadata.uid() != 0 {
+        return Err(format!("belongs to another user; run chown {user} {shown}"));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        return Err(format!("can be read by others (mode {:04o}); run chmod 600 {shown}", metadata.mode() & 0o7777));
+    }
+    Ok(())
+}
+
+/// Waits until no other process or thread holds the lock file, at most `patience`; the lock ends when the file is dropped.
+///
+/// # Errors
+///
+/// Returns [`io::ErrorKind::WouldBlock`] when it is still held at the end.
+pub fn lock(path: &Path, patience: Duration) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if started.elapsed() >= patience => return Err(io::ErrorKind::WouldBlock.into()),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_RETRY),
+        }
+    }
+}
+
+/// Replaces a file, or makes it, with mode 0600: whoever reads sees the old bytes or the new ones, also after a crash.
+///
+/// The caller holds the lock of the file, because the temporary file has one name; what a killed process left under that
+/// name is removed.
+///
+/// # Errors
+///
+/// Returns the error of the system; the file is then as it was.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return Err(io::ErrorKind::InvalidInput.into()) };
+    let mut temporary = std::ffi::OsString::from(".");
+    temporary.push(name);
+    temporary.push(".tmp");
+    let temporary = dir.join(temporary);
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let written = write_new(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    if let Err(error) = written {
+        // The reason of the failure is worth more than that of a failing removal.
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    File::open(dir)?.sync_all()
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // `create_new` is O_EXCL, which follows no link either.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("it exists").mode() & 0o7777
+    }
+
+    #[test]
+    fn a_replaced_file_is_private_and_leaves_nothing_beside_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("a.toml");
+        fs::write(dir.path().join(".a.toml.tmp"), "left by a killed process").expect("written");
+        replace(&path, b"one").expect("replaced");
+        replace(&path, b"two").expect("replaced");
+        assert_eq!((fs::read(&path).expect("read"), mode(&path)), (b"two".to_vec(), 0o600));
+        assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn a_failed_replacement_leaves_the_old_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("taken");
+        fs::create_dir_all(path.join("inside")).expect("made");
+        assert!(replace(&path, b"new").is_err());
+        assert!(path.join("inside").is_dir());
+        assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_told_apart() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("file");
+        fs::write(&file, "12345").expect("written");
+        assert!(matches!(read(&dir.path().join("none"), 5), Err(ReadError::Missing)));
+        assert!(matches!(read(dir.path(), 5), Err(ReadError::Directory)));
+        assert!(matches!(read(Path::new("/dev/zero"), 5), Err(ReadError::Special)));
+        assert!(matches!(read(&file, 4), Err(ReadError::TooLarge(4))));
+        assert_eq!(**read(&file, 5).expect("it fits").bytes, *b"12345");
+    }
+
+    #[test]
+    fn a_pipe_is_refused_without_waiting() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let pipe = dir.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+        assert!(made.success());
+        assert!(matches!(read(&pipe, 5), Err(ReadError::Special)));
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_keeps_no_secret() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("file");
+        fs::write(&file, "").expect("written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("set");
+        let refusal = check_private(&file, &fs::metadata(&file).expect("it exists")).expect_err("too open");
+        assert!(refusal.contains("0640") && refusal.contains("chmod 600"), "{refusal}");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("set");
+        assert_eq!(check_private(&file, &fs::metadata(&file).expect("it exists")), Ok(()));
+    }
+
+    #[test]
+    fn a_held_lock_is_given_up_on() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("lock");
+        let held = lock(&path, Duration::ZERO).expect("free");
+        assert_eq!(lock(&path, Duration::from_millis(20)).expect_err("held").kind(), io::ErrorKind::WouldBlock);
+        drop(held);
+        assert!(lock(&path, Duration::ZERO).is_ok());
+        assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn a_new_directory_is_private() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let deep = dir.path().join("a/b");
+        create_private_dir(&deep).expect("made");
+        assert_eq!((mode(&deep), mode(&dir.path().join("a"))), (0o700, 0o700));
+    }
+}

@@ -1,0 +1,3 @@
+//! Settings, and where the files of mqtap are.
+
+pub mod paths;

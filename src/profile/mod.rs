@@ -1,0 +1,107 @@
+//! Saved connections: `profiles.toml`, secrets, and what a session needs to know of them.
+
+pub mod client_id;
+pub mod draft;
+pub mod file;
+pub mod keys;
+pub mod problem;
+mod read;
+pub mod resolve;
+pub mod save;
+pub mod secret;
+mod values;
+
+use self::{client_id::Identity, secret::PasswordSource};
+pub use self::{file::Profiles, problem::Problem};
+use crate::{
+    mqtt::options::{Options, Protocol, Subscription},
+    wire::endpoint::{Endpoint, Url},
+};
+
+/// The client identifier of a connection that does not say another.
+pub const DEFAULT_CLIENT_ID: &str = "mqtap-{user}-{host}-{random}";
+
+/// The longest name of a profile, in bytes.
+const MAX_NAME: usize = 64;
+
+/// `profiles.example.toml`: every key, with what it does.
+pub const EXAMPLE: &str = include_str!("../../profiles.example.toml");
+
+/// A connection as it was saved, or as a URL alone describes it.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// Its name in the file; a URL has none.
+    pub name: Option<String>,
+    /// Where the password comes from; nothing where none is sent.
+    pub password: Option<PasswordSource>,
+    /// Whether nothing can be published.
+    pub read_only: bool,
+    /// Whether each publish is confirmed first.
+    pub protect: bool,
+    /// How many bytes of messages are kept, where the profile says so.
+    pub memory: Option<u64>,
+    /// The options, with the client identifier still a template and without the password.
+    template: Options,
+}
+
+impl Profile {
+    /// Makes the profile of a URL, with the defaults of the file.
+    #[must_use]
+    pub fn ad_hoc(url: Url) -> Self {
+        let mut template = Options::new(url.endpoint, DEFAULT_CLIENT_ID);
+        template.username = url.username;
+        Self { name: None, password: None, read_only: false, protect: false, memory: None, template }
+    }
+
+    /// Returns what a session needs, with the client identifier filled in; the password is the caller's to resolve.
+    #[must_use]
+    pub fn options(&self, identity: &Identity) -> Options {
+        let mut options = self.template.clone();
+        options.client_id = client_id::expand(&self.template.client_id, identity);
+        options
+    }
+
+    /// Returns the name, or the endpoint where there is none.
+    #[must_use]
+    pub fn title(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.template.endpoint.to_string())
+    }
+
+    /// Returns where the broker is.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.template.endpoint
+    }
+
+    /// Returns the version of MQTT to speak.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        self.template.protocol
+    }
+
+    /// Returns the User Name.
+    #[must_use]
+    pub fn username(&self) -> Option<&str> {
+        self.template.username.as_deref()
+    }
+
+    /// Returns what to subscribe to.
+    #[must_use]
+    pub fn subscriptions(&self) -> &[Subscription] {
+        &self.template.subscriptions
+    }
+}
+
+/// Checks the name of a profile: 1 to 64 letters, digits, dots, dashes and underscores, and no dash in front.
+///
+/// # Errors
+///
+/// Returns a sentence that says what is allowed.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let allowed = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+    if allowed && !name.is_empty() && name.len() <= MAX_NAME && !name.starts_with('-') {
+        return Ok(());
+    }
+    let shown = crate::base::text::line(name, 40);
+    Err(format!("`{shown}` is not a name for a profile; use 1 to {MAX_NAME} of A-Z a-z 0-9 . _ - and no dash in front"))
+}

@@ -1,0 +1,132 @@
+//! What is wrong in a file: where, what, and the nearest right thing.
+
+use std::{fmt, ops::Range};
+
+use crate::base::text;
+
+/// A place in a file, both counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The character in the line.
+    pub column: usize,
+}
+
+/// One thing that is wrong in a file; `Display` is one line that is safe to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The name of the file, without its directory.
+    pub file: String,
+    /// Where it is; nothing when the whole file is meant.
+    pub at: Option<Position>,
+    /// The key that it belongs to, `profile.plant.keep_alive`; empty when the whole file is meant.
+    pub path: String,
+    /// What is wrong; never a value that may be secret.
+    pub message: String,
+    /// What to write instead, where that can be guessed.
+    pub suggestion: Option<String>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.file)?;
+        if let Some(Position { line, column }) = self.at {
+            write!(f, "{line}:{column}:")?;
+        }
+        write!(f, " {}", self.message)?;
+        match &self.suggestion {
+            Some(suggestion) => write!(f, "; {suggestion}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The starts of the lines of a text, to tell where a byte is.
+#[derive(Debug)]
+pub(super) struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { text, starts }
+    }
+
+    pub(super) fn position(&self, byte: usize) -> Position {
+        let line = self.starts.partition_point(|&start| start <= byte).max(1);
+        let before = self.text.get(self.starts[line - 1]..byte).unwrap_or_default();
+        Position { line, column: before.chars().count() + 1 }
+    }
+
+    pub(super) fn of_span(&self, span: Option<Range<usize>>) -> Option<Position> {
+        span.map(|span| self.position(span.start))
+    }
+}
+
+/// Returns the word that was probably meant, nothing where none is near.
+pub(super) fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // A distance is quadratic; nobody mistypes more than this.
+    if written.len() > 64 {
+        return None;
+    }
+    let plain = |word: &str| word.to_ascii_lowercase().replace('-', "_");
+    let wanted = plain(written);
+    words
+        .into_iter()
+        .filter_map(|word| {
+            let other = plain(word);
+            let continued = wanted.len() >= 3 && (other.starts_with(&wanted) || wanted.starts_with(&other));
+            let distance = if continued { 1 } else { strsim::damerau_levenshtein(&wanted, &other) };
+            (distance <= 1 + wanted.len() / 4).then_some((distance, word))
+        })
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, word)| word)
+}
+
+/// Makes a key's name or another short piece of the file safe to show.
+pub(super) fn shown(word: &str) -> String {
+    text::line(word, 60).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_count_characters_not_bytes() {
+        let lines = Lines::new("ä = 1\nüb = 2\n");
+        assert_eq!(lines.position(0), Position { line: 1, column: 1 });
+        assert_eq!(lines.position("ä".len()), Position { line: 1, column: 2 });
+        assert_eq!(lines.position("ä = 1\nüb".len()), Position { line: 2, column: 3 });
+        assert_eq!(lines.position(1_000).line, 3);
+    }
+
+    #[test]
+    fn the_word_that_was_meant_is_found() {
+        let words = ["keep_alive", "username", "url", "clean_start"];
+        let cases = [("keepalive", "keep_alive"), ("Keep-Alive", "keep_alive"), ("user", "username"), ("ulr", "url")];
+        for (written, meant) in cases {
+            assert_eq!(nearest(written, words), Some(meant), "{written}");
+        }
+        assert_eq!(nearest("zebra", words), None);
+        assert_eq!(nearest(&"u".repeat(100_000), words), None);
+    }
+
+    #[test]
+    fn a_problem_is_one_line() {
+        let mut problem = Problem {
+            file: "profiles.toml".into(),
+            at: Some(Position { line: 12, column: 3 }),
+            path: "profile.plant.keepalive".into(),
+            message: "unknown key `keepalive` in profile.plant".into(),
+            suggestion: Some("did you mean `keep_alive`?".into()),
+        };
+        let expected = "profiles.toml:12:3: unknown key `keepalive` in profile.plant; did you mean `keep_alive`?";
+        assert_eq!(problem.to_string(), expected);
+        (problem.at, problem.suggestion) = (None, None);
+        assert_eq!(problem.to_string(), "profiles.toml: unknown key `keepalive` in profile.plant");
+    }
+}

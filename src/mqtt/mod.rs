@@ -1,9 +1,15 @@
 //! One conversation with a broker: what is asked of it, what it answers, and how it is kept up.
 
+pub mod backoff;
+mod check;
 pub mod command;
 pub mod error;
 pub mod event;
+mod link;
 pub mod message;
 pub mod options;
 pub mod reason;
+pub mod session;
 pub mod topic;
+mod v4;
+mod v5;

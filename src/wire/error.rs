@@ -1,5 +1,9 @@
 //! Why the byte stream could not be opened, or broke.
 
+use std::time::Duration;
+
+use super::dial::Stage;
+
 /// A failure below MQTT; placeholder shape.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum WireError {
@@ -11,6 +15,20 @@ pub enum WireError {
         /// The resolver's words, made safe.
         detail: String,
     },
+    /// A stage took longer than the whole attempt may take.
+    #[error("{stage}: no answer within {}", crate::base::human::span(*.after))]
+    TimedOut {
+        /// The stage.
+        stage: Stage,
+        /// The limit of the attempt.
+        after: Duration,
+    },
+    /// The open stream broke.
+    #[error("the connection broke: {detail}")]
+    Broken {
+        /// The system's words, made safe.
+        detail: String,
+    },
 }
 
 impl WireError {
@@ -19,6 +37,8 @@ impl WireError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Name { .. } => "check the spelling, and the name server of this machine",
+            Self::TimedOut { .. } => "check host, port and firewall",
+            Self::Broken { .. } => "check the network",
         }
     }
 
@@ -26,7 +46,7 @@ impl WireError {
     #[must_use]
     pub fn is_final(&self) -> bool {
         match self {
-            Self::Name { .. } => false,
+            Self::Name { .. } | Self::TimedOut { .. } | Self::Broken { .. } => false,
         }
     }
 }

@@ -1,0 +1,470 @@
+//! One connection: its tasks, from the first attempt to the last DISCONNECT.
+//!
+//! ```text
+//! commands ──> conversation ── requests ──> library <── polled by the driver
+//!                   │                                      │ messages, batched
+//!                   └──────── what happened ──> outlet <───┘
+//!                                                 └──> the consumer's channel
+//! ```
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::{JoinError, JoinHandle},
+    time::{Instant, sleep_until, timeout_at},
+};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+use self::{
+    driver::{Attempt, drive},
+    gate::Gate,
+    outlet::Outlet,
+    poison::Poison,
+    requests::{Broker, Requests},
+};
+use super::{
+    backoff::{Backoff, STABLE},
+    check,
+    command::Command,
+    error::Failure,
+    event::{Event, Limits, Status},
+    link::{self, Client, Loop},
+    options::{Options, Protocol, Subscription},
+    reason::Reason,
+    topic,
+};
+use crate::base::clock::Clock;
+
+mod driver;
+mod frames;
+mod gate;
+pub(super) mod intake;
+mod outlet;
+mod poison;
+mod requests;
+
+/// The commands that may wait; a command on top of them is refused by `command` and waits for room in `send`.
+const COMMANDS: usize = 1024;
+
+/// The longest that an attempt may take, whatever the options say.
+const LONGEST_ATTEMPT: Duration = Duration::from_hours(1);
+
+/// How long answers that are still due are waited for before DISCONNECT is sent.
+const DRAIN: Duration = Duration::from_millis(600);
+
+/// How long DISCONNECT itself may take; with `DRAIN` the whole end takes at most a second.
+const FAREWELL: Duration = Duration::from_millis(400);
+
+/// A session with a broker that runs in tasks of its own; dropping it ends it, with DISCONNECT.
+#[derive(Debug)]
+pub struct Session {
+    commands: mpsc::Sender<Command>,
+    ending: CancellationToken,
+    tasks: Option<JoinHandle<()>>,
+}
+
+impl Session {
+    /// Starts a session inside a tokio runtime; what happens goes to `events`, the last one being `Status::Closed`.
+    ///
+    /// When `events` is closed, the session ends likewise.
+    #[must_use]
+    pub fn start(mut options: Options, clock: Clock, events: mpsc::Sender<Event>) -> Self {
+        options.connect_timeout = options.connect_timeout.min(LONGEST_ATTEMPT);
+        let (commands, receiver) = mpsc::channel(COMMANDS);
+        let ending = CancellationToken::new();
+        let tasks = tokio::spawn(converse(options, clock, receiver, ending.clone(), events));
+        Self { commands, ending, tasks: Some(tasks) }
+    }
+
+    /// Passes a command on without waiting.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the session is over, or when too many commands wait already.
+    pub fn command(&self, command: Command) -> Result<(), Failure> {
+        let leaving = command == Command::Disconnect;
+        let queued = self.commands.try_send(command).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Failure::Invalid("too many requests wait to be sent".into()),
+            mpsc::error::TrySendError::Closed(_) => Failure::Offline,
+        });
+        if leaving {
+            self.ending.cancel();
+            return Ok(());
+        }
+        queued
+    }
+
+    /// Passes a command on, waiting for room.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the session is over.
+    pub async fn send(&self, command: Command) -> Result<(), Failure> {
+        if command == Command::Disconnect {
+            return self.command(command);
+        }
+        self.commands.send(command).await.map_err(|_| Failure::Offline)
+    }
+
+    /// Ends the session, and waits until its tasks have ended and the consumer has taken all events.
+    ///
+    /// # Errors
+    ///
+    /// Fails when one of the tasks panicked, so that the program can end too.
+    pub async fn closed(mut self) -> Result<(), JoinError> {
+        let tasks = self.tasks.take();
+        drop(self);
+        match tasks {
+            Some(tasks) => tasks.await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.ending.cancel();
+    }
+}
+
+async fn converse(
+    options: Options,
+    clock: Clock,
+    commands: mpsc::Receiver<Command>,
+    ending: CancellationToken,
+    events: mpsc::Sender<Event>,
+) {
+    let gate = Arc::<Gate>::default();
+    let (outlet, delivery) = Outlet::start(events, options.overflow, Arc::clone(&gate));
+    let conversation = Conversation {
+        clock,
+        commands,
+        ending,
+        outlet,
+        gate,
+        subscriptions: options.subscriptions.clone(),
+        protocol: options.protocol,
+        downgraded: false,
+        kept: None,
+        requests: Requests::new(clock),
+        attempts: 0,
+        backoff: options.reconnect.map(Backoff::new),
+        poison: Poison::default(),
+        random: fastrand::Rng::new(),
+        options: Arc::new(options),
+    };
+    conversation.run().await;
+    if let Err(error) = delivery.await
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}
+
+/// The task that decides: when to connect, what to send, when to give up.
+struct Conversation {
+    options: Arc<Options>,
+    clock: Clock,
+    commands: mpsc::Receiver<Command>,
+    ending: CancellationToken,
+    outlet: Outlet,
+    gate: Arc<Gate>,
+    subscriptions: Vec<Subscription>,
+    protocol: Protocol,
+    downgraded: bool,
+    /// The library's state of a session that outlives connections, between two of them.
+    kept: Option<(Client, Loop)>,
+    requests: Requests,
+    /// The attempts since the user asked or the connection was lost.
+    attempts: u32,
+    backoff: Option<Backoff>,
+    poison: Poison,
+    random: fastrand::Rng,
+}
+
+/// How a connection, or the attempt at one, came to its end.
+enum Outcome {
+    /// The consumer wants no more.
+    Asked,
+    /// It failed, or broke after it had held so long.
+    Broke { failure: Failure, held: Option<Duration> },
+}
+
+/// What follows a pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Retry,
+    End,
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Stay,
+    Leave,
+    Reconnect,
+}
+
+type Driving = AbortOnDropHandle<(Loop, Option<Failure>)>;
+
+impl Conversation {
+    async fn run(mut self) {
+        loop {
+            match self.connect_and_stay().await {
+                Outcome::Asked => break,
+                Outcome::Broke { failure, held } => {
+                    if self.recover(failure, held).await == Next::End {
+                        break;
+                    }
+                }
+            }
+        }
+        self.kept = None;
+        self.settle_requests().await;
+        self.commands.close();
+        while let Some(command) = self.commands.recv().await {
+            self.answer_offline(command).await;
+        }
+        tracing::info!("session closed");
+        self.outlet.status(Status::Closed).await;
+    }
+
+    /// Makes one attempt and, where it succeeds, serves the connection until it ends.
+    async fn connect_and_stay(&mut self) -> Outcome {
+        self.attempts = self.attempts.saturating_add(1);
+        let ends = match self.kept.take() {
+            Some(ends) => Ok(ends),
+            None => check::connect(&self.options).and_then(|()| link::build(&self.options, self.protocol)),
+        };
+        let (client, event_loop) = match ends {
+            Ok(ends) => ends,
+            Err(failure) => return Outcome::Broke { failure, held: None },
+        };
+        tracing::debug!(attempt = self.attempts, protocol = %self.protocol, "connecting");
+        let attempt = Attempt {
+            options: Arc::clone(&self.options),
+            clock: self.clock,
+            outlet: self.outlet.clone(),
+            gate: Arc::clone(&self.gate),
+            protocol: self.protocol,
+            downgraded: self.downgraded,
+            number: self.attempts,
+            began: self.clock.now(),
+            deadline: Instant::now() + self.options.connect_timeout,
+        };
+        let (online, granted) = oneshot::channel();
+        let driving = AbortOnDropHandle::new(tokio::spawn(drive(attempt, event_loop, online)));
+        self.stay(client, driving, granted).await
+    }
+
+    async fn stay(&mut self, client: Client, mut driving: Driving, mut granted: oneshot::Receiver<Limits>) -> Outcome {
+        let mut connecting = true;
+        let mut online: Option<(Limits, Instant)> = None;
+        let mut to_subscribe = VecDeque::new();
+        let mut drained_at = None;
+        loop {
+            if let Some((limits, _)) = &online {
+                self.subscribe_some(&client, limits, &mut to_subscribe);
+            }
+            tokio::select! {
+                biased;
+                ended = &mut driving => {
+                    return self.ended(ended, client, online.map(|(_, since)| since.elapsed())).await;
+                }
+                limits = &mut granted, if connecting => {
+                    connecting = false;
+                    if let Ok(limits) = limits {
+                        tracing::info!(protocol = %self.protocol, "connected");
+                        online = Some((limits, Instant::now()));
+                        self.attempts = 0;
+                        to_subscribe = self.subscriptions.iter().cloned().collect();
+                    }
+                }
+                Some(event) = self.requests.next(), if !self.requests.is_empty() => self.outlet.send(event).await,
+                () = self.ending.cancelled(), if drained_at.is_none() => drained_at = Some(Instant::now() + DRAIN),
+                () = sleep_until(drained_at.unwrap_or_else(Instant::now)), if drained_at.is_some() => break,
+                () = self.outlet.deserted() => break,
+                command = self.commands.recv(), if self.requests.has_room() => {
+                    let wish = match &online {
+                        Some((limits, _)) => self.answer_online(command, &client, limits),
+                        None => self.answer_offline_or_leave(command).await,
+                    };
+                    if wish == Wish::Leave {
+                        break;
+                    }
+                }
+            }
+            if drained_at.is_some() && online.is_none() {
+                break;
+            }
+        }
+        if online.is_some() {
+            self.leave(&client, driving, drained_at.unwrap_or_else(|| Instant::now() + DRAIN)).await;
+        }
+        Outcome::Asked
+    }
+
+    /// Subscribes to what is still to be subscribed, as far as there is room for requests.
+    fn subscribe_some(&self, client: &Client, limits: &Limits, to_subscribe: &mut VecDeque<Subscription>) {
+        while self.requests.has_room()
+            && let Some(subscription) = to_subscribe.pop_front()
+        {
+            self.requests.subscribe(&Broker { client, limits, protocol: self.protocol }, &subscription);
+        }
+    }
+
+    /// Takes note of the end of a connection that nobody asked for.
+    async fn ended(
+        &mut self,
+        ended: Result<(Loop, Option<Failure>), JoinError>,
+        client: Client,
+        held: Option<Duration>,
+    ) -> Outcome {
+        let (event_loop, failure) = match ended {
+            Ok(ended) => ended,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => return Outcome::Asked,
+        };
+        if self.options.clean_start {
+            drop((client, event_loop));
+            self.settle_requests().await;
+        } else {
+            self.kept = Some((client, event_loop));
+        }
+        Outcome::Broke { failure: failure.unwrap_or(Failure::Closed { during: None }), held }
+    }
+
+    /// Waits for the answers of requests whose connection is gone, which come at once.
+    async fn settle_requests(&mut self) {
+        while let Some(event) = self.requests.next().await {
+            self.outlet.send(event).await;
+        }
+    }
+
+    /// Ends a connection in good order: the answers that are due, DISCONNECT, the broker's close, each with a deadline.
+    async fn leave(&mut self, client: &Client, mut driving: Driving, drained_at: Instant) {
+        while let Ok(Some(event)) = timeout_at(drained_at, self.requests.next()).await {
+            self.outlet.send(event).await;
+        }
+        client.disconnect();
+        if timeout_at(Instant::now() + FAREWELL, &mut driving).await.is_err() {
+            tracing::info!("DISCONNECT could not be sent in time");
+        }
+    }
+
+    /// Decides what follows a failure, and waits for it.
+    async fn recover(&mut self, failure: Failure, held: Option<Duration>) -> Next {
+        tracing::info!(cause = %failure, "connection failed or lost");
+        let unsupported = matches!(failure, Failure::Refused { reason: Reason(0x84), .. });
+        if unsupported && self.options.may_downgrade && self.protocol == Protocol::V5 {
+            tracing::info!("the broker does not speak MQTT 5, trying 3.1.1");
+            self.protocol = Protocol::V311;
+            self.downgraded = true;
+            self.kept = None;
+            return Next::Retry;
+        }
+        if held.is_some_and(|held| held >= STABLE)
+            && let Some(backoff) = &mut self.backoff
+        {
+            backoff.reset();
+        }
+        let gives_up = failure.is_final() || self.poison.strikes_out(&failure, self.clock.now());
+        let random = self.random.f64();
+        let wait = self.backoff.as_mut().filter(|_| !gives_up).map(|backoff| backoff.after_failure(random));
+        let cause = Arc::new(failure);
+        let Some(wait) = wait else {
+            self.outlet.status(Status::Failed { cause }).await;
+            return self.pause(None).await;
+        };
+        let until = self.clock.now().after(wait);
+        self.outlet.status(Status::Waiting { until, attempt: self.attempts.saturating_add(1), cause }).await;
+        self.pause(Some(Instant::now() + wait)).await
+    }
+
+    /// Waits for the moment of the next attempt, or for the user's word.
+    async fn pause(&mut self, until: Option<Instant>) -> Next {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.ending.cancelled() => return Next::End,
+                () = self.outlet.deserted() => return Next::End,
+                Some(event) = self.requests.next(), if !self.requests.is_empty() => self.outlet.send(event).await,
+                () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => return Next::Retry,
+                command = self.commands.recv() => match self.answer_offline_or_leave(command).await {
+                    Wish::Stay => {}
+                    Wish::Leave => return Next::End,
+                    Wish::Reconnect => {
+                        self.attempts = 0;
+                        self.poison = Poison::default();
+                        if let Some(backoff) = &mut self.backoff {
+                            backoff.reset();
+                        }
+                        return Next::Retry;
+                    }
+                },
+            }
+        }
+    }
+
+    fn answer_online(&mut self, command: Option<Command>, client: &Client, limits: &Limits) -> Wish {
+        let broker = Broker { client, limits, protocol: self.protocol };
+        match command {
+            None | Some(Command::Disconnect) => return Wish::Leave,
+            Some(Command::Reconnect) => {}
+            Some(Command::Publish { token, message }) => self.requests.publish(&broker, token, message),
+            Some(Command::Subscribe(subscription)) => {
+                self.requests.subscribe(&broker, &subscription);
+                self.remember(subscription);
+            }
+            Some(Command::Unsubscribe(filter)) => {
+                self.subscriptions.retain(|subscription| subscription.filter != filter);
+                self.requests.unsubscribe(&broker, filter);
+            }
+        }
+        Wish::Stay
+    }
+
+    async fn answer_offline_or_leave(&mut self, command: Option<Command>) -> Wish {
+        match command {
+            None | Some(Command::Disconnect) => Wish::Leave,
+            Some(Command::Reconnect) => Wish::Reconnect,
+            Some(command) => {
+                self.answer_offline(command).await;
+                Wish::Stay
+            }
+        }
+    }
+
+    /// Answers while there is no connection: a publish fails, a subscription waits for the next one.
+    async fn answer_offline(&mut self, command: Command) {
+        match command {
+            Command::Publish { token, .. } => {
+                self.outlet.send(Event::Settled { token, outcome: Err(Failure::Offline) }).await;
+            }
+            Command::Subscribe(subscription) => match topic::check_filter(&subscription.filter) {
+                Ok(()) => self.remember(subscription),
+                Err(sentence) => {
+                    let outcome = Err(Failure::Invalid(sentence));
+                    self.outlet.send(Event::Subscribed { filter: subscription.filter, outcome }).await;
+                }
+            },
+            Command::Unsubscribe(filter) => {
+                self.subscriptions.retain(|subscription| subscription.filter != filter);
+                self.outlet.send(Event::Unsubscribed { filter, outcome: Ok(()) }).await;
+            }
+            Command::Reconnect | Command::Disconnect => {}
+        }
+    }
+
+    /// Keeps a subscription for the next connection, in place of one with the same filter.
+    fn remember(&mut self, subscription: Subscription) {
+        if topic::check_filter(&subscription.filter).is_err() {
+            return;
+        }
+        match self.subscriptions.iter_mut().find(|known| known.filter == subscription.filter) {
+            Some(known) => *known = subscription,
+            None => self.subscriptions.push(subscription),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The task that polls the library and does nothing else, and the connector that opens the stream for it.
+
+use std::{
+    io,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{oneshot, watch},
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    gate::Gate,
+    intake::Intake,
+    outlet::{BATCH, Outlet},
+};
+use crate::{
+    base::clock::{Clock, Stamp},
+    mqtt::{
+        error::Failure,
+        event::{Event, Limits, Status, Welcome},
+        link::{Arrival, Broken, Connack, Loop},
+        message::Received,
+        options::{Options, Protocol},
+    },
+    wire::{
+        dial::{Stage, dial},
+        error::WireError,
+    },
+};
+
+/// What the driver and the connector of one attempt need to know.
+pub(super) struct Attempt {
+    pub(super) options: Arc<Options>,
+    pub(super) clock: Clock,
+    pub(super) outlet: Outlet,
+    pub(super) gate: Arc<Gate>,
+    pub(super) protocol: Protocol,
+    pub(super) downgraded: bool,
+    pub(super) number: u32,
+    pub(super) began: Stamp,
+    pub(super) deadline: Instant,
+}
+
+/// How the stream was reached; written once per attempt.
+struct Route {
+    peer: String,
+    tls: Option<String>,
+}
+
+/// The polling side of one connection.
+struct Driver {
+    attempt: Arc<Attempt>,
+    route: Arc<OnceLock<Route>>,
+    event_loop: Loop,
+    online: Option<oneshot::Sender<Limits>>,
+    keep_alive: Duration,
+    batch: Vec<Received>,
+    batch_at: Stamp,
+    pinged: Option<Stamp>,
+}
+
+/// Connects, and polls until the connection ends; returns the loop for a session that goes on, and why it ended, nothing
+/// where that was asked for.
+///
+/// Never cancelled but to be thrown away: connecting cannot be resumed, and a poll that is not awaited sends no pings.
+pub(super) async fn drive(attempt: Attempt, mut event_loop: Loop, online: oneshot::Sender<Limits>) -> (Loop, Option<Failure>) {
+    let attempt = Arc::new(attempt);
+    let route = Arc::new(OnceLock::new());
+    let connector = (Arc::clone(&attempt), Arc::clone(&route));
+    event_loop.set_connector(move || open(Arc::clone(&connector.0), Arc::clone(&connector.1)));
+    let keep_alive = event_loop.keep_alive();
+    let driver = Driver {
+        attempt,
+        route,
+        event_loop,
+        online: Some(online),
+        keep_alive,
+        batch: Vec::new(),
+        batch_at: Stamp::default(),
+        pinged: None,
+    };
+    driver.run().await
+}
+
+/// Opens the stream; an error holds a `Failure` or a `WireError`.
+async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>) -> io::Result<Intake> {
+    let Attempt { options, outlet, number, .. } = &*attempt;
+    let latest = watch::Sender::new(Stage::Name);
+    let report = |stage| {
+        latest.send_replace(stage);
+        outlet.progress(Status::Connecting { stage, attempt: *number });
+    };
+    let Ok(dialed) = timeout_at(attempt.deadline, dial(&options.endpoint, &options.tls, report)).await else {
+        let stage = *latest.borrow();
+        return Err(io::Error::other(WireError::TimedOut { stage, after: options.connect_timeout }));
+    };
+    let dialed = dialed.map_err(io::Error::other)?;
+    report(Stage::Connect);
+    let stream = dialed.stream;
+    // An attempt opens one stream, so the cell is empty.
+    drop(route.set(Route { peer: dialed.peer, tls: dialed.tls }));
+    Ok(Intake::new(stream, attempt.protocol, Arc::clone(&attempt.gate), attempt.deadline, options.connect_timeout))
+}
+
+impl Driver {
+    async fn run(mut self) -> (Loop, Option<Failure>) {
+        loop {
+            match self.event_loop.poll().await {
+                Ok(arrival) => self.take(arrival).await,
+                Err(broken) => {
+                    self.pass_batch().await;
+                    let failure = self.failure(broken);
+                    return (self.event_loop, failure);
+                }
+            }
+        }
+    }
+
+    async fn take(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Message(message) => {
+                if self.batch.is_empty() {
+                    self.batch_at = self.attempt.clock.now();
+                }
+                self.batch.push(Received { at: self.batch_at, message });
+            }
+            Arrival::Connack(connack) => self.welcome(connack).await,
+            Arrival::Ping if self.attempt.gate.is_closed() => {
+                // PINGRESP waits behind messages that are held back; the library must not take that for a dead broker.
+                self.event_loop.assume_pong();
+                self.pinged = None;
+            }
+            Arrival::Ping => self.pinged = Some(self.attempt.clock.now()),
+            Arrival::Pong => {
+                if let Some(pinged) = self.pinged.take() {
+                    let took = self.attempt.clock.now().since(pinged);
+                    self.attempt.outlet.send(Event::RoundTrip(took)).await;
+                }
+            }
+            Arrival::Other => {}
+        }
+        if self.batch.len() >= BATCH || !self.event_loop.has_more() {
+            self.pass_batch().await;
+        }
+    }
+
+    async fn pass_batch(&mut self) {
+        if !self.batch.is_empty() {
+            let batch = std::mem::take(&mut self.batch);
+            self.attempt.outlet.send(Event::Messages(batch)).await;
+        }
+    }
+
+    async fn welcome(&mut self, connack: Connack) {
+        self.event_loop.forget_store();
+        let Attempt { clock, protocol, downgraded, began, outlet, .. } = &*self.attempt;
+        let now = clock.now();
+        self.keep_alive = self.event_loop.keep_alive();
+        let route = self.route.get();
+        let welcome = Welcome {
+            at: now,
+            protocol: *protocol,
+            downgraded: *downgraded,
+            peer: route.map(|route| route.peer.clone()).unwrap_or_default(),
+            tls: route.and_then(|route| route.tls.clone()),
+            took: now.since(*began),
+            session_present: connack.session_present,
+            client_id: self.event_loop.client_id(),
+            keep_alive: self.keep_alive,
+            limits: connack.limits,
+        };
+        outlet.status(Status::Online(Box::new(welcome))).await;
+        if let Some(online) = self.online.take() {
+            // The session may have been asked to end meanwhile.
+            let _ = online.send(connack.limits);
+        }
+    }
+
+    fn failure(&self, broken: Broken) -> Option<Failure> {
+        match broken {
+            Broken::Done => None,
+            Broken::NoConnack => Some(Failure::Silent { awaited: "CONNACK", after: self.attempt.options.connect_timeout }),
+            Broken::NoPong => Some(Failure::Silent { awaited: "PINGRESP", after: self.keep_alive }),
+            Broken::Failed(Failure::Closed { during: None }) if self.online.is_some() => {
+                Some(Failure::Closed { during: Some("CONNECT") })
+            }
+            Broken::Failed(failure) => Some(failure),
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Between the session and its one consumer: keeps the order, merges batches, and counts or holds back what is too much.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use tokio::{sync::mpsc, task::JoinHandle};
+
+use super::gate::Gate;
+use crate::mqtt::{
+    event::{Event, Status},
+    message::Received,
+    options::Overflow,
+};
+
+/// The most messages in one `Event::Messages`.
+pub(super) const BATCH: usize = 1024;
+
+/// The most messages that wait for the consumer beside those in its channel; what comes on top is counted, or the broker is
+/// slowed.
+const MAX_MESSAGES: usize = 8 * BATCH;
+
+/// The most bytes of topics and payloads that wait likewise.
+const MAX_BYTES: usize = 64 << 20;
+
+/// Where the tasks of a session put what happened; the queue is short because the other end never waits for the consumer.
+#[derive(Debug, Clone)]
+pub(super) struct Outlet {
+    inbox: mpsc::Sender<Event>,
+}
+
+impl Outlet {
+    /// Starts the task that delivers to `events` until every `Outlet` is dropped and all is delivered, or nobody listens.
+    pub(super) fn start(events: mpsc::Sender<Event>, overflow: Overflow, gate: Arc<Gate>) -> (Self, JoinHandle<()>) {
+        let (sender, inbox) = mpsc::channel(256);
+        let backlog = Backlog { overflow, gate, events: VecDeque::new(), messages: 0, bytes: 0 };
+        (Self { inbox: sender }, tokio::spawn(deliver(inbox, events, backlog)))
+    }
+
+    /// Passes an event on; an event that nobody listens to any more is dropped.
+    pub(super) async fn send(&self, event: Event) {
+        drop(self.inbox.send(event).await);
+    }
+
+    /// Passes a status on.
+    pub(super) async fn status(&self, status: Status) {
+        self.send(Event::Status(status)).await;
+    }
+
+    /// Passes a stage of connecting on; it is progress only, so it is let go should the queue be full.
+    pub(super) fn progress(&self, status: Status) {
+        drop(self.inbox.try_send(Event::Status(status)));
+    }
+
+    /// Waits until nobody listens any more.
+    pub(super) async fn deserted(&self) {
+        self.inbox.closed().await;
+    }
+}
+
+async fn deliver(mut inbox: mpsc::Receiver<Event>, consumer: mpsc::Sender<Event>, mut backlog: Backlog) {
+    let mut open = true;
+    while open || !backlog.events.is_empty() {
+        tokio::select! {
+            biased;
+            permit = consumer.reserve(), if !backlog.events.is_empty() => match permit {
+                Ok(permit) => if let Some(event) = backlog.pop() { permit.send(event) },
+                Err(_) => break,
+            },
+            event = inbox.recv(), if open => match event {
+                Some(event) => backlog.push(event),
+                None => open = false,
+            },
+            () = consumer.closed() => break,
+        }
+    }
+    // Whoever waits for room finds that nobody listens.
+    backlog.gate.set_closed(false);
+}
+
+/// What the consumer has not taken yet, in order.
+struct Backlog {
+    overflow: Overflow,
+    gate: Arc<Gate>,
+    events: VecDeque<Event>,
+    messages: usize,
+    bytes: usize,
+}
+
+impl Backlog {
+    fn push(&mut self, event: Event) {
+        let Event::Messages(batch) = event else {
+            self.events.push_back(event);
+            return;
+        };
+        // The usual case, a consumer that keeps up: the batch goes on as it is.
+        if self.events.is_empty() && batch.len() <= BATCH {
+            self.messages = batch.len();
+            self.bytes = batch.iter().map(size).sum();
+            self.events.push_back(Event::Messages(batch));
+            self.tend_gate();
+            return;
+        }
+        let mut lost = 0;
+        for message in batch {
+            if self.overflow == Overflow::Count && !self.has_room() {
+                lost += 1;
+            } else {
+                self.push_message(message);
+            }
+        }
+        if lost > 0 {
+            match self.events.back_mut() {
+                Some(Event::Lost(before)) => *before += lost,
+                _ => self.events.push_back(Event::Lost(lost)),
+            }
+        }
+        self.tend_gate();
+    }
+
+    fn push_message(&mut self, message: Received) {
+        self.messages += 1;
+        self.bytes += size(&message);
+        match self.events.back_mut() {
+            Some(Event::Messages(batch)) if batch.len() < BATCH => batch.push(message),
+            _ => self.events.push_back(Event::Messages(vec![message])),
+        }
+    }
+
+    fn pop(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        if let Event::Messages(batch) = &event {
+            self.messages -= batch.len();
+            self.bytes -= batch.iter().map(size).sum::<usize>();
+            self.tend_gate();
+        }
+        Some(event)
+    }
+
+    /// Tells whether one more message may wait; one may always, however large.
+    fn has_room(&self) -> bool {
+        self.messages == 0 || (self.messages < MAX_MESSAGES && self.bytes < MAX_BYTES)
+    }
+
+    fn tend_gate(&self) {
+        if self.overflow == Overflow::Wait && self.gate.is_closed() == self.has_room() {
+            self.gate.set_closed(!self.has_room());
+        }
+    }
+}
+
+fn size(received: &Received) -> usize {
+    received.message.topic.len() + received.message.payload.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mqtt::message::Message;
+
+    fn batch(count: usize) -> Event {
+        Event::Messages((0..count).map(|_| Received::default()).collect())
+    }
+
+    fn backlog(overflow: Overflow) -> Backlog {
+        Backlog { overflow, gate: Arc::default(), events: VecDeque::new(), messages: 0, bytes: 0 }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted_after_what_did_and_before_what_comes_later() {
+        let mut backlog = backlog(Overflow::Count);
+        backlog.push(batch(MAX_MESSAGES + 10));
+        backlog.push(batch(5));
+        assert!(matches!(backlog.pop(), Some(Event::Messages(first)) if first.len() == BATCH));
+        backlog.push(batch(3));
+        let rest: Vec<Event> = std::iter::from_fn(|| backlog.pop()).collect();
+        assert!(matches!(rest[rest.len() - 2..], [Event::Lost(15), Event::Messages(ref last)] if last.len() == 3));
+    }
+
+    #[test]
+    fn the_gate_closes_when_full_and_opens_when_there_is_room() {
+        let mut backlog = backlog(Overflow::Wait);
+        backlog.push(batch(MAX_MESSAGES));
+        assert!(backlog.gate.is_closed());
+        backlog.pop();
+        assert!(!backlog.gate.is_closed());
+    }
+
+    #[test]
+    fn a_message_above_the_byte_bound_passes_when_nothing_else_waits() {
+        let mut backlog = backlog(Overflow::Count);
+        let payload = bytes::Bytes::from(vec![0; MAX_BYTES + 1]);
+        let large = Received { message: Message { payload, ..Message::default() }, ..Received::default() };
+        backlog.push(Event::Messages(vec![large, Received::default()]));
+        assert!(matches!(backlog.pop(), Some(Event::Messages(only)) if only.len() == 1));
+        assert!(matches!(backlog.pop(), Some(Event::Lost(1))));
+    }
+}

@@ -1,0 +1,159 @@
+//! A real mosquitto on a free port of the loopback, with its files in a directory of its own.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+/// A running broker, killed when dropped.
+pub(crate) struct Mosquitto {
+    pub(crate) port: u16,
+    directory: TempDir,
+    child: Option<Child>,
+}
+
+/// What the configuration holds beside the listener; anonymous clients may do everything unless a method says otherwise.
+#[derive(Default)]
+pub(crate) struct Config {
+    lines: String,
+    users: Vec<(String, String)>,
+    acl: Option<String>,
+    persistent: bool,
+}
+
+impl Config {
+    /// Adds a line as it stands in `mosquitto.conf`.
+    pub(crate) fn line(mut self, line: &str) -> Self {
+        writeln!(self.lines, "{line}").expect("a string takes all");
+        self
+    }
+
+    /// Adds a user; without a user, anonymous clients are allowed.
+    pub(crate) fn user(mut self, name: &str, password: &str) -> Self {
+        self.users.push((name.to_owned(), password.to_owned()));
+        self
+    }
+
+    /// Sets the access rules.
+    pub(crate) fn acl(mut self, rules: &str) -> Self {
+        self.acl = Some(rules.to_owned());
+        self
+    }
+
+    /// Refuses packets above so many bytes.
+    pub(crate) fn max_packet_size(self, bytes: u32) -> Self {
+        self.line(&format!("max_packet_size {bytes}"))
+    }
+
+    /// Keeps sessions and retained messages over a restart.
+    pub(crate) fn persistent(mut self) -> Self {
+        self.persistent = true;
+        self
+    }
+
+    /// Starts the broker, and waits until it accepts connections.
+    pub(crate) fn start(self) -> Mosquitto {
+        let directory = tempfile::Builder::new().prefix("mqtap-mosquitto-").tempdir().expect("a directory");
+        // mosquitto gives up root for a user of its own, who must read the files too.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).expect("permissions");
+        let port = free_port();
+        self.write(directory.path(), port);
+        let mut broker = Mosquitto { port, directory, child: None };
+        broker.restart();
+        broker
+    }
+
+    fn write(self, directory: &Path, port: u16) {
+        let mut text = format!("listener {port} 127.0.0.1\nallow_anonymous {}\nset_tcp_nodelay true\n", self.users.is_empty());
+        writeln!(text, "persistence {}", self.persistent).expect("a string takes all");
+        if self.persistent {
+            writeln!(text, "persistence_location {}/\nautosave_on_changes true\nautosave_interval 1", directory.display())
+                .expect("a string takes all");
+        }
+        if !self.users.is_empty() {
+            let passwords = directory.join("passwords");
+            fs::write(&passwords, "").expect("the password file");
+            for (name, password) in &self.users {
+                let status = Command::new("mosquitto_passwd").arg("-b").arg(&passwords).args([name, password]).status();
+                assert!(status.expect("mosquitto_passwd runs").success());
+            }
+            fs::set_permissions(&passwords, fs::Permissions::from_mode(0o644)).expect("permissions");
+            writeln!(text, "password_file {}", passwords.display()).expect("a string takes all");
+        }
+        if let Some(rules) = self.acl {
+            let file = directory.join("acl");
+            fs::write(&file, rules).expect("the access rules");
+            writeln!(text, "acl_file {}", file.display()).expect("a string takes all");
+        }
+        text.push_str(&self.lines);
+        fs::write(directory.join("mosquitto.conf"), text).expect("the configuration");
+    }
+}
+
+impl Mosquitto {
+    /// Starts a broker that lets everybody do everything.
+    pub(crate) fn start() -> Self {
+        Config::default().start()
+    }
+
+    /// Kills the broker at once, as a crash would.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("the broker can be killed");
+            child.wait().expect("the broker ends");
+        }
+    }
+
+    /// Starts the broker again, on the same port and with the same files.
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.log()).expect("the log");
+        let mut child = Command::new(executable())
+            .arg("-c")
+            .arg(self.directory.path().join("mosquitto.conf"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("the log"))
+            .stderr(log)
+            .spawn()
+            .expect("mosquitto must be installed to run the tests");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            let ended = child.try_wait().expect("the state of the broker").is_some();
+            assert!(!ended && Instant::now() < deadline, "mosquitto does not accept: {}", self.log_text());
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.child = Some(child);
+    }
+
+    /// Returns what the broker has logged.
+    pub(crate) fn log_text(&self) -> String {
+        fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    fn log(&self) -> PathBuf {
+        self.directory.path().join("log")
+    }
+}
+
+impl Drop for Mosquitto {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn executable() -> PathBuf {
+    let installed = Path::new("/usr/sbin/mosquitto");
+    if installed.exists() { installed.to_owned() } else { "mosquitto".into() }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
+}

@@ -1,0 +1,116 @@
+//! A broker that plays a script, for what no real broker does.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+/// CONNACK of MQTT 5 that accepts.
+pub(crate) const CONNACK_V5: &[u8] = &[0x20, 0x03, 0x00, 0x00, 0x00];
+
+/// CONNACK of MQTT 3.1.1 that accepts.
+pub(crate) const CONNACK_V311: &[u8] = &[0x20, 0x02, 0x00, 0x00];
+
+/// What a scripted broker does with a connection, one after the other; then it closes it.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    /// Reads one packet, whatever it is.
+    Read,
+    /// Sends bytes.
+    Send(Vec<u8>),
+    /// Answers to every packet that it reads as a broker does, until the client closes.
+    Serve,
+    /// Reads and never answers, until the client closes.
+    Ignore,
+}
+
+/// A scripted broker; it ends when dropped.
+pub(crate) struct Scripted {
+    pub(crate) port: u16,
+    accepted: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+impl Scripted {
+    /// Starts a broker that plays the first script with the first connection and so on; the last one is played again.
+    pub(crate) async fn start(scripts: Vec<Vec<Step>>) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&accepted);
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let number = count.fetch_add(1, Ordering::SeqCst);
+                let script = scripts[number.min(scripts.len() - 1)].clone();
+                // A client that goes away ends the script.
+                tokio::spawn(async move { drop(play(stream, script).await) });
+            }
+        });
+        Self { port, accepted, task }
+    }
+
+    /// Returns the number of connections so far.
+    pub(crate) fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn play(mut stream: TcpStream, script: Vec<Step>) -> io::Result<()> {
+    for step in script {
+        match step {
+            Step::Read => drop(read_packet(&mut stream).await?),
+            Step::Send(bytes) => stream.write_all(&bytes).await?,
+            Step::Serve => loop {
+                let packet = read_packet(&mut stream).await?;
+                if let Some(answer) = answer(&packet) {
+                    stream.write_all(&answer).await?;
+                }
+            },
+            Step::Ignore => loop {
+                read_packet(&mut stream).await?;
+            },
+        }
+    }
+    Ok(())
+}
+
+/// Answers to PINGREQ, to SUBSCRIBE of MQTT 5 with one filter, and to QoS 1.
+fn answer(packet: &[u8]) -> Option<Vec<u8>> {
+    match packet[0] & 0xf0 {
+        0x80 => Some(vec![0x90, 0x04, packet[2], packet[3], 0x00, 0x00]),
+        0xc0 => Some(vec![0xd0, 0x00]),
+        _ => None,
+    }
+}
+
+async fn read_packet(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut packet = vec![stream.read_u8().await?];
+    let mut length = 0;
+    for shift in [0, 7, 14, 21] {
+        let byte = stream.read_u8().await?;
+        packet.push(byte);
+        length |= usize::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    let body = packet.len();
+    packet.resize(body + length, 0);
+    stream.read_exact(&mut packet[body..]).await?;
+    Ok(packet)
+}

@@ -49,13 +49,13 @@ pub struct Cli {
     #[command(subcommand)]
     pub verb: Option<Verb>,
 
-    /// What the screen connects to.
-    #[command(flatten)]
-    pub screen: ScreenArgs,
-
     /// Prints the version.
     #[arg(long, action = ArgAction::Version)]
     version: Option<bool>,
+
+    /// What the screen connects to.
+    #[command(flatten)]
+    pub screen: ScreenArgs,
 }
 
 /// The arguments of the terminal UI.

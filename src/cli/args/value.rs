@@ -35,6 +35,11 @@ pub(super) fn retain_handling() -> impl TypedValueParser<Value = u8> {
     PossibleValuesParser::new(["0", "1", "2"]).map(|text| text.parse().expect("the values are numbers"))
 }
 
+/// Reads a Payload Format Indicator.
+pub(super) fn payload_format() -> impl TypedValueParser<Value = u8> {
+    PossibleValuesParser::new(["0", "1"]).map(|text| u8::from(text == "1"))
+}
+
 /// Reads a duration.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     human::parse_duration(text)

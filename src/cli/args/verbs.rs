@@ -2,11 +2,11 @@
 
 use std::{num::NonZeroU64, path::PathBuf, time::Duration};
 
-use clap::{Args, Subcommand, ValueHint, builder::PossibleValuesParser};
+use clap::{Args, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use super::{
-    connect::{ConnectArgs, ConnectPropertyArgs, PasswordArgs},
+    connect::{ConnectArgs, ConnectPropertyArgs},
     value,
 };
 use crate::{cli::format::Format, mqtt::message::Qos};
@@ -186,9 +186,9 @@ pub struct PublishPropertyArgs {
     #[arg(long, value_name = "TIME", value_parser = value::seconds)]
     pub message_expiry: Option<u32>,
 
-    /// Payload Format Indicator.
-    #[arg(long, value_name = "bytes|utf8", value_parser = PossibleValuesParser::new(["bytes", "utf8"]), hide_possible_values = true)]
-    pub payload_format: Option<String>,
+    /// Payload Format Indicator: 0 bytes, 1 UTF-8 text.
+    #[arg(long, value_name = "0|1", value_parser = value::payload_format(), hide_possible_values = true)]
+    pub payload_format: Option<u8>,
 
     /// User Property of the message; may be repeated.
     #[arg(long = "user-property", value_name = "KEY=VALUE", value_parser = value::user_property)]
@@ -228,7 +228,7 @@ pub struct GetArgs {
 }
 
 /// The arguments of `demo`.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Copy, Args)]
 pub struct DemoArgs {
     /// Messages a second.
     #[arg(long, value_name = "N")]
@@ -236,7 +236,7 @@ pub struct DemoArgs {
 
     /// Devices of the plant.
     #[arg(long, value_name = "N")]
-    pub devices: Option<u32>,
+    pub devices: Option<usize>,
 
     /// Where other clients may connect, such as 127.0.0.1:1883.
     #[arg(long, value_name = "ADDRESS")]
@@ -285,17 +285,13 @@ pub struct AddArgs {
     #[arg(value_name = "FILTER", value_parser = value::filter)]
     pub filters: Vec<String>,
 
-    /// User Name.
-    #[arg(short = 'u', long, value_name = "NAME")]
-    pub username: Option<String>,
-
-    /// Where the password is.
-    #[command(flatten)]
-    pub password: PasswordArgs,
-
     /// Asks for the password at each connection.
     #[arg(long, conflicts_with_all = ["password_env", "password_file"])]
     pub password_prompt: bool,
+
+    /// What else to save.
+    #[command(flatten)]
+    pub connect: ConnectArgs,
 }
 
 /// The arguments of `completions`.

@@ -1,8 +1,10 @@
 //! The format `json`: one object a line, lossless and harmless in a terminal.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Serialize;
+use serde_json::{Serializer, ser::Formatter};
 
 use super::utc::Utc;
 use crate::{
@@ -122,8 +124,30 @@ pub(super) fn base64(bytes: &[u8], out: &mut Vec<u8>) {
 /// Appends a JSON string in which every character that a terminal must not receive is an escape.
 ///
 /// What is left raw are printable characters, so that the text is the same after parsing and harmless before.
-pub(super) fn string(text: &str, out: &mut Vec<u8>) {
+fn string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
+    fragment(text, out);
+    out.push(b'"');
+}
+
+/// Appends any value as JSON, with its strings as harmless as those of a message.
+pub(in crate::cli) fn harmless(value: &impl Serialize, out: &mut Vec<u8>) {
+    let mut serializer = Serializer::with_formatter(out, Harmless);
+    value.serialize(&mut serializer).expect("a vector takes all, and what is serialized here has text for keys");
+}
+
+/// The escapes of [`fragment`] on top of those that JSON needs.
+struct Harmless;
+
+impl Formatter for Harmless {
+    fn write_string_fragment<W: io::Write + ?Sized>(&mut self, writer: &mut W, text: &str) -> io::Result<()> {
+        let mut escaped = Vec::with_capacity(text.len());
+        fragment(text, &mut escaped);
+        writer.write_all(&escaped)
+    }
+}
+
+fn fragment(text: &str, out: &mut Vec<u8>) {
     let mut done = 0;
     for (at, c) in text.char_indices() {
         if !must_escape(c) {
@@ -142,7 +166,6 @@ pub(super) fn string(text: &str, out: &mut Vec<u8>) {
         }
     }
     out.extend_from_slice(&text.as_bytes()[done..]);
-    out.push(b'"');
 }
 
 fn must_escape(c: char) -> bool {

@@ -7,6 +7,7 @@ mod template;
 mod text;
 mod utc;
 
+pub(super) use self::json::harmless;
 pub use self::template::{Template, field_names};
 use self::utc::Utc;
 use crate::{base::text::escape, mqtt::message::Received};
@@ -74,7 +75,7 @@ impl Printer {
 }
 
 /// Appends text from outside, escaped for a terminal or exactly as it came.
-pub(crate) fn push(bytes: &[u8], escaped: bool, out: &mut Vec<u8>) {
+pub(super) fn push(bytes: &[u8], escaped: bool, out: &mut Vec<u8>) {
     if escaped {
         out.extend_from_slice(escape(bytes).as_bytes());
     } else {

@@ -7,7 +7,7 @@ const TO_SECONDS: usize = 19;
 
 /// Writes times, and remembers the text of the last second.
 #[derive(Debug, Default)]
-pub(crate) struct Utc {
+pub(super) struct Utc {
     second: Option<i64>,
     text: String,
 }

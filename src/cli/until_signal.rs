@@ -29,6 +29,10 @@ where
     F: Future<Output = Result<Exit, Problem>>,
 {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(|error| start(&error))?;
+    let signals = {
+        let _inside = runtime.enter();
+        Signals::listen().map_err(|error| start(&error))?
+    };
     let stop = CancellationToken::new();
     let (sender, done) = oneshot::channel();
     let verb_thread = {
@@ -41,7 +45,7 @@ where
             })
             .map_err(|error| start(&error))?
     };
-    let result = runtime.block_on(end(done, &stop));
+    let result = runtime.block_on(end(done, signals, &stop));
     runtime.shutdown_background();
     match result {
         Some(result) => result,
@@ -54,11 +58,11 @@ where
 }
 
 /// Waits for the result, or for a signal and then a little for a goodbye; a second signal ends it at once.
-async fn end(mut done: oneshot::Receiver<Result<Exit, Problem>>, stop: &CancellationToken) -> Option<Result<Exit, Problem>> {
-    let mut signals = match Signals::listen() {
-        Ok(signals) => signals,
-        Err(error) => return Some(Err(start(&error))),
-    };
+async fn end(
+    mut done: oneshot::Receiver<Result<Exit, Problem>>,
+    mut signals: Signals,
+    stop: &CancellationToken,
+) -> Option<Result<Exit, Problem>> {
     let number = tokio::select! {
         biased;
         result = &mut done => return result.ok(),

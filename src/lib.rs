@@ -20,6 +20,7 @@
 
 pub mod app;
 pub mod base;
+pub mod cli;
 pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;

@@ -11,12 +11,16 @@ use rumqttc_v4::{
 use super::{
     error::Failure,
     event::Limits,
-    link::{self, Arrival, Broken, CONNECT_GRACE, Connack, IN_FLIGHT, REQUESTS},
+    link::{self, Arrival, Broken, CONNECT_GRACE, Connack, REQUESTS},
     message::{Message, Qos},
     options::{Options, Subscription},
     reason::Reason,
 };
 use crate::{base::text, wire::error::WireError};
+
+/// The most QoS 1 and 2 publishes that await acknowledgement at a time; 3.1.1 has no Receive Maximum by which a broker could
+/// ask for fewer, and mosquitto closes the connection at the 21st of QoS 2.
+const IN_FLIGHT: u16 = 20;
 
 /// The largest packet that MQTT can carry, so that the library adds no limit of its own to what we send.
 const MAX_PACKET: usize = 268_435_460;

@@ -1,0 +1,142 @@
+//! The options of every verb that connects.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, ValueHint, builder::BoolishValueParser};
+
+use super::value;
+use crate::mqtt::{
+    message::Qos,
+    options::{Protocol, SessionExpiry},
+};
+
+/// How to connect; what is not given is as the profile, or the default, says.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct ConnectArgs {
+    /// The version of MQTT to speak [default: 5, then 3.1.1 if the broker does not speak 5].
+    #[arg(short = 'V', long, value_parser = value::protocol(), hide_possible_values = true, value_name = "3.1.1|5")]
+    pub protocol: Option<Protocol>,
+
+    /// Client Identifier; '' lets the broker assign one [default: a random one].
+    #[arg(short = 'i', long, value_name = "ID")]
+    pub client_id: Option<String>,
+
+    /// User Name.
+    #[arg(short = 'u', long, value_name = "NAME")]
+    pub username: Option<String>,
+
+    /// Where the password is.
+    #[command(flatten)]
+    pub password: PasswordArgs,
+
+    /// The longest that connecting may take, such as 500ms or 10s [default: 10s].
+    #[arg(long, value_name = "TIME", value_parser = value::some_duration)]
+    pub connect_timeout: Option<Duration>,
+
+    /// Keep Alive, whole seconds; 0 turns it off [default: 30s].
+    #[arg(short = 'k', long, value_name = "TIME", value_parser = value::keep_alive)]
+    pub keep_alive: Option<Duration>,
+
+    /// Clean Start: whether the broker forgets an earlier session [default: true].
+    #[arg(long, value_name = "BOOL", value_parser = BoolishValueParser::new())]
+    pub clean_start: Option<bool>,
+
+    /// How long the broker keeps the session after the connection, a time or `never` (MQTT 5) [default: 0].
+    #[arg(short = 'x', long, value_name = "TIME", value_parser = value::session_expiry)]
+    pub session_expiry: Option<SessionExpiry>,
+
+    /// The largest packet that is accepted, such as 64KiB [default: 16MiB].
+    #[arg(long, value_name = "SIZE", value_parser = value::packet_size)]
+    pub max_packet_size: Option<u32>,
+
+    /// How the server is verified.
+    #[command(flatten)]
+    pub tls: TlsArgs,
+
+    /// The Will Message.
+    #[command(flatten)]
+    pub will: WillArgs,
+}
+
+/// Where the password is; no option takes the password itself, as it would show in the list of processes.
+#[derive(Debug, Clone, Default, Args)]
+#[group(multiple = false)]
+pub struct PasswordArgs {
+    /// Takes the password from this environment variable.
+    #[arg(long, value_name = "VARIABLE")]
+    pub password_env: Option<String>,
+
+    /// Takes the password from the first line of this file, `-` for standard input.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub password_file: Option<PathBuf>,
+}
+
+/// How the server is verified.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "TLS")]
+pub struct TlsArgs {
+    /// Trusts the authorities of this PEM file besides those of the system.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub ca_file: Option<PathBuf>,
+
+    /// The name to verify, where it is not the host of the URL.
+    #[arg(long, value_name = "NAME")]
+    pub server_name: Option<String>,
+}
+
+/// The Will Message: the broker publishes it when this client vanishes.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Will Message")]
+pub struct WillArgs {
+    /// The topic of the Will Message.
+    #[arg(long, value_name = "TOPIC", value_parser = value::topic_name)]
+    pub will_topic: Option<String>,
+
+    /// Its payload [default: empty].
+    #[arg(long, value_name = "TEXT", requires = "will_topic")]
+    pub will_payload: Option<String>,
+
+    /// Its QoS [default: 0].
+    #[arg(long, value_name = "0|1|2", value_parser = value::qos(), hide_possible_values = true, requires = "will_topic")]
+    pub will_qos: Option<Qos>,
+
+    /// Makes the broker keep it.
+    #[arg(long, requires = "will_topic")]
+    pub will_retain: bool,
+
+    /// How long the broker waits before it publishes it (MQTT 5).
+    #[arg(long, value_name = "TIME", value_parser = value::seconds, requires = "will_topic")]
+    pub will_delay: Option<u32>,
+}
+
+/// What CONNECT carries besides, where the verb has no properties of its own.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct ConnectPropertyArgs {
+    /// User Property of CONNECT (MQTT 5); may be repeated.
+    #[arg(long = "user-property", value_name = "KEY=VALUE", value_parser = value::user_property)]
+    pub connect_user_properties: Vec<(String, String)>,
+}
+
+impl ConnectArgs {
+    /// Returns the first option given that only MQTT 5 can carry.
+    #[must_use]
+    pub fn needs_v5(&self) -> Option<&'static str> {
+        if self.session_expiry.is_some() {
+            Some("--session-expiry")
+        } else if self.will.will_delay.is_some() {
+            Some("--will-delay")
+        } else {
+            None
+        }
+    }
+}
+
+impl ConnectPropertyArgs {
+    /// Returns the first option given that only MQTT 5 can carry.
+    #[must_use]
+    pub fn needs_v5(&self) -> Option<&'static str> {
+        (!self.connect_user_properties.is_empty()).then_some("--user-property")
+    }
+}

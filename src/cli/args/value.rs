@@ -1,0 +1,135 @@
+//! Values of options, read with a sentence for what is wrong.
+
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use crate::{
+    base::human,
+    mqtt::{
+        message::Qos,
+        options::{Protocol, SessionExpiry},
+        topic,
+    },
+};
+
+/// The largest packet that MQTT can carry: a Remaining Length of four bytes and its header.
+const MAX_PACKET: u64 = 268_435_455 + 5;
+
+/// Reads a Quality of Service.
+pub(super) fn qos() -> impl TypedValueParser<Value = Qos> {
+    PossibleValuesParser::new(["0", "1", "2"]).map(|text| match text.as_str() {
+        "0" => Qos::AtMostOnce,
+        "1" => Qos::AtLeastOnce,
+        _ => Qos::ExactlyOnce,
+    })
+}
+
+/// Reads a protocol version.
+pub(super) fn protocol() -> impl TypedValueParser<Value = Protocol> {
+    PossibleValuesParser::new(["3.1.1", "5"]).map(|text| if text == "5" { Protocol::V5 } else { Protocol::V311 })
+}
+
+/// Reads a Retain Handling.
+pub(super) fn retain_handling() -> impl TypedValueParser<Value = u8> {
+    PossibleValuesParser::new(["0", "1", "2"]).map(|text| text.parse().expect("the values are numbers"))
+}
+
+/// Reads a Payload Format Indicator.
+pub(super) fn payload_format() -> impl TypedValueParser<Value = u8> {
+    PossibleValuesParser::new(["0", "1"]).map(|text| u8::from(text == "1"))
+}
+
+/// Reads a duration.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    human::parse_duration(text)
+}
+
+/// Reads a duration that is longer than nothing.
+pub(super) fn some_duration(text: &str) -> Result<Duration, String> {
+    let time = human::parse_duration(text)?;
+    if time.is_zero() { Err("the time must be longer than nothing".into()) } else { Ok(time) }
+}
+
+/// Reads a Keep Alive: whole seconds that fit into two bytes.
+pub(super) fn keep_alive(text: &str) -> Result<Duration, String> {
+    let time = human::parse_duration(text)?;
+    if time.subsec_nanos() != 0 || time.as_secs() > u64::from(u16::MAX) {
+        return Err("a keep-alive is whole seconds, at most 65535 (18h12m15s); 0 turns it off".into());
+    }
+    Ok(time)
+}
+
+/// Reads a Session Expiry Interval: a duration in whole seconds, or `never`.
+pub(super) fn session_expiry(text: &str) -> Result<SessionExpiry, String> {
+    if text == "never" {
+        return Ok(SessionExpiry::Never);
+    }
+    match seconds(text).map_err(|error| format!("{error}, or never"))? {
+        0 => Ok(SessionExpiry::AtDisconnect),
+        seconds => Ok(SessionExpiry::After(seconds)),
+    }
+}
+
+/// Reads a duration that MQTT carries as whole seconds in four bytes.
+pub(super) fn seconds(text: &str) -> Result<u32, String> {
+    let time = human::parse_duration(text)?;
+    match u32::try_from(time.as_secs()) {
+        Ok(seconds) if seconds < u32::MAX && time.subsec_nanos() == 0 => Ok(seconds),
+        Ok(_) | Err(_) => Err(format!("`{}` is not a time in whole seconds below {}", text.escape_debug(), u32::MAX)),
+    }
+}
+
+/// Reads the size of the largest packet that is accepted.
+pub(super) fn packet_size(text: &str) -> Result<u32, String> {
+    match human::parse_size(text)? {
+        0 => Err("a packet has at least one byte".into()),
+        more if more > MAX_PACKET => Err("MQTT has no packets above 256 MiB".into()),
+        size => u32::try_from(size).map_err(|error| error.to_string()),
+    }
+}
+
+/// Reads a Topic Filter.
+pub(super) fn filter(text: &str) -> Result<String, String> {
+    topic::check_filter(text).map(|()| text.to_owned())
+}
+
+/// Reads a Topic Name.
+pub(super) fn topic_name(text: &str) -> Result<String, String> {
+    topic::check_name(text).map(|()| text.to_owned())
+}
+
+/// Reads a User Property.
+pub(super) fn user_property(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
+        None => Err("a user property is KEY=VALUE".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_that_mqtt_cannot_carry_are_refused() {
+        assert_eq!(keep_alive("1m30s"), Ok(Duration::from_secs(90)));
+        assert!(keep_alive("500ms").is_err() && keep_alive("65536").is_err());
+        assert_eq!(session_expiry("never"), Ok(SessionExpiry::Never));
+        assert_eq!(session_expiry("0"), Ok(SessionExpiry::AtDisconnect));
+        assert_eq!(session_expiry("1h"), Ok(SessionExpiry::After(3_600)));
+        assert!(session_expiry("4294967295").is_err() && session_expiry("1ms").is_err());
+    }
+
+    #[test]
+    fn a_packet_size_is_what_mqtt_can_have() {
+        assert_eq!(packet_size("16MiB"), Ok(16 << 20));
+        assert!(packet_size("0").is_err() && packet_size("1GiB").is_err());
+    }
+
+    #[test]
+    fn a_user_property_keeps_later_equals_signs() {
+        assert_eq!(user_property("a=b=c"), Ok(("a".into(), "b=c".into())));
+        assert!(user_property("a").is_err());
+    }
+}

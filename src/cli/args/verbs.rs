@@ -1,0 +1,309 @@
+//! The arguments of each verb.
+
+use std::{num::NonZeroU64, path::PathBuf, time::Duration};
+
+use clap::{Args, Subcommand, ValueHint};
+use clap_complete::Shell;
+
+use super::{
+    connect::{ConnectArgs, ConnectPropertyArgs},
+    value,
+};
+use crate::{cli::format::Format, mqtt::message::Qos};
+
+const SUB_EXAMPLES: &str = "\
+Examples:
+  mqtap sub mqtt://localhost 'plant/#'
+  mqtap sub plant 'plant/+/state' -n 1 --format '{time} {topic} {payload}'
+  mqtap sub plant '#' --format json >> messages.ndjson
+
+Formats:
+  text      topic, a space, payload
+  json      an object a line; `payload_base64` where the payload is not UTF-8
+  payload   the payload alone
+  hex       the payload in hexadecimal digits
+  TEMPLATE  {time} {topic} {qos} {retain} {dup} {size} {payload} {hex} {base64} {content_type}
+            {response_topic} {correlation_data} {properties}; {{ and }} are braces, \\t \\n \\\\ as usual
+
+Each message ends with a line feed. To a terminal, control characters and the like are escaped; to a
+pipe or a file the bytes are exact. JSON escapes them always and loses nothing.
+
+The verb ends with 5 when every filter is refused; while some are granted it warns and goes on. It
+does not retry the first connection; once connected, it reconnects.";
+
+const PUB_EXAMPLES: &str = "\
+Examples:
+  mqtap pub mqtt://localhost plant/line1/set on -q 1
+  mqtap pub plant config/line1 --file line1.json --retain
+  mqtap pub plant config/line1 '' --retain              removes a retained message
+  tail -f values.log | mqtap pub plant plant/log --lines
+  mqtap pub plant test/load x --repeat 1000 --interval 10ms
+
+Without PAYLOAD, --file or --lines, the payload is all of standard input. The verb ends when the
+broker has acknowledged everything (QoS 1 and 2) or everything was sent (QoS 0).";
+
+const GET_EXAMPLES: &str = "\
+Examples:
+  mqtap get mqtt://localhost config/version
+  mqtap get plant camera/1/image -W 30s > image.jpg
+
+To a pipe or a file the bytes are exact and nothing is added; to a terminal, control characters and
+the like are escaped and a line feed follows.";
+
+/// The arguments of `sub`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = SUB_EXAMPLES)]
+pub struct SubArgs {
+    /// A profile's name, or a URL such as `mqtt://localhost` or `mqtts://USER@HOST:PORT`.
+    pub target: String,
+
+    /// Topic Filters; without them, those of the profile.
+    #[arg(value_name = "FILTER", value_parser = value::filter)]
+    pub filters: Vec<String>,
+
+    /// The most QoS that the broker may use.
+    #[arg(short = 'q', long, value_name = "0|1|2", value_parser = value::qos(), hide_possible_values = true, default_value = "0")]
+    pub qos: Qos,
+
+    /// Ends after so many messages.
+    #[arg(short = 'n', long, value_name = "N")]
+    pub count: Option<NonZeroU64>,
+
+    /// Ends after this time, with exit code 27.
+    #[arg(short = 'W', long, value_name = "TIME", value_parser = value::some_duration)]
+    pub timeout: Option<Duration>,
+
+    /// text, json, payload, hex or a template.
+    #[arg(long, value_parser = Format::parse, default_value = "text")]
+    pub format: Format,
+
+    /// Writes bytes as they are, also to a terminal.
+    #[arg(long)]
+    pub raw: bool,
+
+    /// Leaves out what this client published itself (MQTT 5).
+    #[arg(long)]
+    pub no_local: bool,
+
+    /// What to do about retained messages.
+    #[command(flatten)]
+    pub retained: RetainedArgs,
+
+    /// How to connect.
+    #[command(flatten)]
+    pub connect: ConnectArgs,
+
+    /// What CONNECT carries besides.
+    #[command(flatten)]
+    pub properties: ConnectPropertyArgs,
+}
+
+/// What `sub` does about retained messages.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct RetainedArgs {
+    /// Leaves out what the broker had kept from before.
+    #[arg(long, conflicts_with_all = ["retained_only", "retain_handling"])]
+    pub no_retained: bool,
+
+    /// Prints only what the broker had kept from before.
+    #[arg(long, conflicts_with = "retain_as_published")]
+    pub retained_only: bool,
+
+    /// Keeps the RETAIN flag as the publisher set it (MQTT 5).
+    #[arg(long)]
+    pub retain_as_published: bool,
+
+    /// Retained messages: 0 at subscribe, 1 if the subscription is new, 2 never (MQTT 5).
+    #[arg(long, value_name = "0|1|2", value_parser = value::retain_handling(), hide_possible_values = true)]
+    pub retain_handling: Option<u8>,
+}
+
+/// The arguments of `pub`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = PUB_EXAMPLES)]
+pub struct PubArgs {
+    /// A profile's name, or a URL such as `mqtt://localhost` or `mqtts://USER@HOST:PORT`.
+    pub target: String,
+
+    /// The topic.
+    #[arg(value_parser = value::topic_name)]
+    pub topic: String,
+
+    /// The payload; '' is an empty one.
+    #[arg(conflicts_with_all = ["file", "lines"])]
+    pub payload: Option<String>,
+
+    /// Takes the payload from this file.
+    #[arg(long, value_hint = ValueHint::FilePath, conflicts_with = "lines")]
+    pub file: Option<PathBuf>,
+
+    /// Publishes each line of standard input.
+    #[arg(long)]
+    pub lines: bool,
+
+    /// Quality of Service.
+    #[arg(short = 'q', long, value_name = "0|1|2", value_parser = value::qos(), hide_possible_values = true, default_value = "0")]
+    pub qos: Qos,
+
+    /// Makes the broker keep the message.
+    #[arg(short = 'r', long)]
+    pub retain: bool,
+
+    /// Publishes the message so many times.
+    #[arg(long, value_name = "N", conflicts_with = "lines")]
+    pub repeat: Option<NonZeroU64>,
+
+    /// The time between two messages.
+    #[arg(long, value_name = "TIME", value_parser = value::duration)]
+    pub interval: Option<Duration>,
+
+    /// The properties.
+    #[command(flatten)]
+    pub properties: PublishPropertyArgs,
+
+    /// How to connect.
+    #[command(flatten)]
+    pub connect: ConnectArgs,
+}
+
+/// The properties of a published message.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Properties (MQTT 5)")]
+pub struct PublishPropertyArgs {
+    /// Content Type, such as application/json.
+    #[arg(long, value_name = "TYPE")]
+    pub content_type: Option<String>,
+
+    /// Response Topic.
+    #[arg(long, value_name = "TOPIC", value_parser = value::topic_name)]
+    pub response_topic: Option<String>,
+
+    /// Correlation Data.
+    #[arg(long, value_name = "TEXT")]
+    pub correlation_data: Option<String>,
+
+    /// Message Expiry Interval, whole seconds.
+    #[arg(long, value_name = "TIME", value_parser = value::seconds)]
+    pub message_expiry: Option<u32>,
+
+    /// Payload Format Indicator: 0 bytes, 1 UTF-8 text.
+    #[arg(long, value_name = "0|1", value_parser = value::payload_format(), hide_possible_values = true)]
+    pub payload_format: Option<u8>,
+
+    /// User Property of the message; may be repeated.
+    #[arg(long = "user-property", value_name = "KEY=VALUE", value_parser = value::user_property)]
+    pub user_properties: Vec<(String, String)>,
+}
+
+/// The arguments of `get`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = GET_EXAMPLES)]
+pub struct GetArgs {
+    /// A profile's name, or a URL such as `mqtt://localhost` or `mqtts://USER@HOST:PORT`.
+    pub target: String,
+
+    /// The topic, or a filter.
+    #[arg(value_parser = value::filter)]
+    pub topic: String,
+
+    /// The most QoS that the broker may use.
+    #[arg(short = 'q', long, value_name = "0|1|2", value_parser = value::qos(), hide_possible_values = true, default_value = "0")]
+    pub qos: Qos,
+
+    /// The longest to wait, with exit code 27 at its end.
+    #[arg(short = 'W', long, value_name = "TIME", value_parser = value::some_duration, default_value = "10s")]
+    pub timeout: Duration,
+
+    /// Writes bytes as they are, also to a terminal.
+    #[arg(long)]
+    pub raw: bool,
+
+    /// How to connect.
+    #[command(flatten)]
+    pub connect: ConnectArgs,
+
+    /// What CONNECT carries besides.
+    #[command(flatten)]
+    pub properties: ConnectPropertyArgs,
+}
+
+/// The arguments of `demo`.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct DemoArgs {
+    /// Messages a second.
+    #[arg(long, value_name = "N")]
+    pub rate: Option<u32>,
+
+    /// Devices of the plant.
+    #[arg(long, value_name = "N")]
+    pub devices: Option<usize>,
+
+    /// Where other clients may connect, such as 127.0.0.1:1883.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<std::net::SocketAddr>,
+
+    /// Runs broker and plant alone, without the screen.
+    #[arg(long)]
+    pub headless: bool,
+}
+
+/// What `profiles` does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ProfilesVerb {
+    /// Lists the saved connections.
+    List {
+        /// Prints JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows one saved connection; a secret is shown as where it comes from.
+    Show {
+        /// The profile's name.
+        name: String,
+        /// Prints JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Saves a connection.
+    Add(Box<AddArgs>),
+    /// Reports everything that is wrong in the file.
+    Check,
+    /// Prints where the file is.
+    Path,
+}
+
+/// The arguments of `profiles add`.
+#[derive(Debug, Clone, Args)]
+pub struct AddArgs {
+    /// The name of the new profile.
+    pub name: String,
+
+    /// The broker's URL, such as `mqtt://localhost` or `mqtts://USER@HOST:PORT`.
+    pub url: String,
+
+    /// Topic Filters to subscribe to.
+    #[arg(value_name = "FILTER", value_parser = value::filter)]
+    pub filters: Vec<String>,
+
+    /// Asks for the password at each connection.
+    #[arg(long, conflicts_with_all = ["password_env", "password_file"])]
+    pub password_prompt: bool,
+
+    /// What else to save.
+    #[command(flatten)]
+    pub connect: ConnectArgs,
+}
+
+/// The arguments of `completions`.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    pub shell: Shell,
+}
+
+/// The arguments of `man`.
+#[derive(Debug, Clone, Args)]
+pub struct ManArgs {
+    /// The verb whose page is printed; without it, the page of mqtap.
+    pub verb: Option<String>,
+}

@@ -1,0 +1,11 @@
+//! The format `text`: topic, a space, payload, as `mosquitto_sub -v` writes them.
+
+use super::push;
+use crate::mqtt::message::Message;
+
+/// Appends one message.
+pub(super) fn write(message: &Message, escaped: bool, out: &mut Vec<u8>) {
+    push(message.topic.as_bytes(), escaped, out);
+    out.push(b' ');
+    push(&message.payload, escaped, out);
+}

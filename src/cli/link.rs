@@ -1,0 +1,160 @@
+//! The session of a verb: the first connection counts, later losses are noted and mended.
+
+use std::time::Duration;
+
+use tokio::{
+    sync::{
+        mpsc::{self, error::TryRecvError},
+        watch,
+    },
+    time::timeout,
+};
+
+use super::{
+    exit::{Exit, Problem},
+    notice::note,
+};
+use crate::{
+    base::{clock::Clock, human},
+    mqtt::{
+        event::{Event, Status, Welcome},
+        options::{Options, Overflow},
+        session::Session,
+    },
+};
+
+/// Events that may wait for the verb; then the session waits, and with it the broker.
+const EVENTS: usize = 64;
+
+/// How long the goodbye to the broker may take.
+const GOODBYE: Duration = Duration::from_millis(1_200);
+
+/// A session, and what it tells.
+pub(super) struct Link {
+    /// Takes commands.
+    pub(super) session: Session,
+    /// Tells what happens.
+    pub(super) news: News,
+}
+
+/// What happens in a session, with the changes of the connection taken care of.
+pub(super) struct News {
+    events: mpsc::Receiver<Event>,
+    clock: Clock,
+    /// The broker as errors name it.
+    broker: String,
+    /// Whether the first connection was made.
+    was_online: bool,
+    online: watch::Sender<bool>,
+}
+
+impl Link {
+    /// Starts to connect; nothing of what arrives will be let go.
+    pub(super) fn open(mut options: Options) -> Self {
+        options.overflow = Overflow::Wait;
+        let clock = Clock::start();
+        let broker = options.endpoint.authority();
+        let (sender, events) = mpsc::channel(EVENTS);
+        let news = News { events, clock, broker, was_online: false, online: watch::Sender::new(false) };
+        Self { session: Session::start(options, clock, sender), news }
+    }
+
+    /// Says goodbye, so that no will is published, and waits for the end of the session, but not for ever.
+    pub(super) async fn close(self) {
+        let Self { session, mut news } = self;
+        let rest = async { while news.events.recv().await.is_some() {} };
+        // What a stuck network does not take in time is left to the system.
+        if let Ok((Err(error), ())) = timeout(GOODBYE, async { tokio::join!(session.closed(), rest) }).await
+            && error.is_panic()
+        {
+            std::panic::resume_unwind(error.into_panic());
+        }
+    }
+}
+
+impl News {
+    /// Returns what tells whether the connection is up.
+    pub(super) fn online(&self) -> watch::Receiver<bool> {
+        self.online.subscribe()
+    }
+
+    /// Waits for the next thing that happens besides changes of the connection, which are noted.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the first connection failed, or why no other attempt is made.
+    pub(super) async fn next(&mut self) -> Result<Event, Problem> {
+        loop {
+            let event = self.events.recv().await.ok_or_else(ended)?;
+            if let Some(event) = self.sift(event)? {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// Returns what has already happened, as [`News::next`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`News::next`].
+    pub(super) fn try_next(&mut self) -> Result<Option<Event>, Problem> {
+        loop {
+            match self.events.try_recv() {
+                Ok(event) => {
+                    if let Some(event) = self.sift(event)? {
+                        return Ok(Some(event));
+                    }
+                }
+                Err(TryRecvError::Empty) => return Ok(None),
+                Err(TryRecvError::Disconnected) => return Err(ended()),
+            }
+        }
+    }
+
+    fn sift(&mut self, event: Event) -> Result<Option<Event>, Problem> {
+        match event {
+            Event::Status(status) => self.settle(status).map(|()| None),
+            Event::Lost(n) => {
+                note(&format!("{} messages were lost", human::count(n)));
+                Ok(None)
+            }
+            Event::Messages(_)
+            | Event::Subscribed { .. }
+            | Event::Unsubscribed { .. }
+            | Event::Settled { .. }
+            | Event::RoundTrip(_) => Ok(Some(event)),
+        }
+    }
+
+    fn settle(&mut self, status: Status) -> Result<(), Problem> {
+        match status {
+            Status::Connecting { .. } => Ok(()),
+            Status::Online(welcome) => {
+                self.greet(&welcome);
+                Ok(())
+            }
+            Status::Waiting { until, cause, .. } if self.was_online => {
+                self.online.send_replace(false);
+                let wait = human::span(until.since(self.clock.now()));
+                note(&format!("{}: {cause}; trying again in {wait}", self.broker));
+                Ok(())
+            }
+            Status::Waiting { cause, .. } | Status::Failed { cause } => Err(Problem::of(&self.broker, &cause)),
+            Status::Closed => Err(ended()),
+        }
+    }
+
+    fn greet(&mut self, welcome: &Welcome) {
+        if self.was_online {
+            note(&format!("{}: connected again", self.broker));
+        } else if welcome.downgraded {
+            note(&format!("{}: the broker does not speak MQTT 5; connected with {}", self.broker, welcome.protocol));
+        }
+        self.was_online = true;
+        self.online.send_replace(true);
+    }
+}
+
+fn ended() -> Problem {
+    Problem::new(Exit::Other, "the session ended by itself")
+}

@@ -1,0 +1,219 @@
+//! `mqtap profiles`: lists, shows, adds and checks saved connections.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    args::{AddArgs, ConnectArgs, ProfilesVerb, WillArgs},
+    exit::{Exit, Problem},
+    format::harmless,
+    notice::note,
+    output::print,
+};
+use crate::{
+    base::{human, text::safe},
+    config::paths::Paths,
+    mqtt::{message::Qos, options::Subscription},
+    profile::{
+        Profiles,
+        draft::{Draft, Saving},
+        file::Entry,
+        resolve,
+        save::SaveError,
+    },
+};
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// Returns why there is nothing to show, nothing was saved, or that the file has problems.
+pub(super) fn run(verb: &ProfilesVerb) -> Result<Exit, Problem> {
+    match verb {
+        ProfilesVerb::List { json } => list(*json)?,
+        ProfilesVerb::Show { name, json } => show(name, *json)?,
+        ProfilesVerb::Add(args) => add(args)?,
+        ProfilesVerb::Check => check()?,
+        ProfilesVerb::Path => print(format!("{}\n", paths()?.profiles().display()).as_bytes())?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Reads the saved connections.
+///
+/// # Errors
+///
+/// Returns that nobody knows where they are.
+pub(super) fn load() -> Result<Profiles, Problem> {
+    let paths = paths()?;
+    Ok(Profiles::load(&paths.profiles(), paths.home.as_deref()))
+}
+
+fn paths() -> Result<Paths, Problem> {
+    Paths::of_process().map_err(|why| Problem::new(Exit::Other, why))
+}
+
+fn list(json: bool) -> Result<(), Problem> {
+    let profiles = load()?;
+    let mut out = Vec::new();
+    if json {
+        let all: Vec<_> = profiles.entries().iter().map(summary).collect();
+        out = json_line(&all);
+    } else {
+        let width = profiles.entries().iter().map(|entry| entry.name.len()).max().unwrap_or_default();
+        for entry in profiles.entries() {
+            let what = match &entry.profile {
+                Some(profile) => profile.endpoint().to_string(),
+                None => "cannot be used; see `mqtap profiles check`".into(),
+            };
+            out.extend_from_slice(format!("{:width$}  {what}\n", entry.name).as_bytes());
+        }
+    }
+    hint_at_problems(&profiles);
+    print(&out)
+}
+
+fn summary(entry: &Entry) -> Value {
+    let profile = entry.profile.as_ref();
+    json!({
+        "name": entry.name,
+        "url": profile.map(|profile| profile.endpoint().to_string()),
+        "username": profile.and_then(|profile| profile.username()),
+        "password": profile.and_then(|profile| profile.password.as_ref()).map(ToString::to_string),
+        "usable": profile.is_some(),
+    })
+}
+
+fn show(name: &str, json: bool) -> Result<(), Problem> {
+    let profiles = load()?;
+    let Some(entry) = profiles.find(name) else {
+        return Err(resolve::target(name, &profiles)
+            .map_or_else(Problem::usage, |_| Problem::usage("write the name of a profile, not a URL")));
+    };
+    let mut out = Vec::new();
+    if json {
+        let settings = entry.settings.iter().map(|setting| (setting.path.clone(), Value::from(setting.text.as_str())));
+        let mut all = summary(entry);
+        all["settings"] = Value::Object(settings.collect::<Map<_, _>>());
+        out = json_line(&all);
+    } else {
+        for setting in &entry.settings {
+            out.extend_from_slice(format!("{} = {}\n", safe(&setting.path), safe(&setting.text)).as_bytes());
+        }
+    }
+    for problem in profiles.problems_of(name) {
+        note(&problem.to_string());
+    }
+    print(&out)
+}
+
+fn json_line(value: &impl serde::Serialize) -> Vec<u8> {
+    let mut out = Vec::new();
+    harmless(value, &mut out);
+    out.push(b'\n');
+    out
+}
+
+fn hint_at_problems(profiles: &Profiles) {
+    match profiles.problems().len() {
+        0 => {}
+        n => note(&format!("{}: {} found; see `mqtap profiles check`", profiles.path().display(), problems(n))),
+    }
+}
+
+fn check() -> Result<(), Problem> {
+    let profiles = load()?;
+    let path = profiles.path().display();
+    if profiles.problems().is_empty() {
+        return print(format!("{path}: {} without a problem\n", plural(profiles.entries().len(), "profile")).as_bytes());
+    }
+    let mut out = String::new();
+    for problem in profiles.problems() {
+        out.push_str(&format!("{problem}\n"));
+    }
+    print(out.as_bytes())?;
+    Err(Problem::new(Exit::Other, format!("{path}: {}", problems(profiles.problems().len()))))
+}
+
+fn problems(n: usize) -> String {
+    plural(n, "problem")
+}
+
+fn plural(n: usize, what: &str) -> String {
+    format!("{} {what}{}", human::count(n as u64), if n == 1 { "" } else { "s" })
+}
+
+fn add(args: &AddArgs) -> Result<(), Problem> {
+    let mut draft = Draft::new(&args.name);
+    draft.set("url", &args.url);
+    for (key, value) in settings(&args.connect)? {
+        draft.set(key, &value);
+    }
+    if args.password_prompt {
+        draft.set("password.prompt", "true");
+    }
+    if !args.filters.is_empty() {
+        draft.subscribe(args.filters.iter().map(|filter| Subscription::new(filter, Qos::AtMostOnce)).collect());
+    }
+    let paths = paths()?;
+    draft.save(&paths.profiles(), paths.home.as_deref(), Saving::New).map_err(|error| {
+        let exit = if matches!(error, SaveError::Invalid(_) | SaveError::Layout(_)) { Exit::Usage } else { Exit::Other };
+        Problem::new(exit, error.to_string())
+    })
+}
+
+/// Writes the options of the command line as the file has them.
+fn settings(args: &ConnectArgs) -> Result<Vec<(&'static str, String)>, Problem> {
+    let ConnectArgs {
+        protocol,
+        client_id,
+        username,
+        password,
+        connect_timeout,
+        keep_alive,
+        clean_start,
+        session_expiry,
+        max_packet_size,
+        tls,
+        will: WillArgs { will_topic, will_payload, will_qos, will_retain, will_delay },
+    } = args;
+    if password.is_stdin() {
+        return Err(Problem::usage("a profile keeps where the password is, and standard input is no place to find it again"));
+    }
+    let all = [
+        ("protocol", protocol.map(|protocol| protocol.to_string())),
+        ("client_id", client_id.clone()),
+        ("username", username.clone()),
+        ("password.env", password.password_env.clone()),
+        ("password.file", password.password_file.as_deref().map(absolute).transpose()?),
+        ("connect_timeout", connect_timeout.map(human::duration)),
+        ("keep_alive", keep_alive.map(human::duration)),
+        ("clean_start", clean_start.map(|clean| clean.to_string())),
+        ("session_expiry", session_expiry.map(expiry)),
+        ("connect.maximum_packet_size", max_packet_size.map(|size| size.to_string())),
+        ("tls.ca_file", tls.ca_file.as_deref().map(absolute).transpose()?),
+        ("tls.server_name", tls.server_name.clone()),
+        ("will.topic", will_topic.clone()),
+        ("will.payload", will_payload.clone()),
+        ("will.qos", will_qos.map(|qos| qos.to_string())),
+        ("will.retain", will_retain.then(|| "true".into())),
+        ("will.delay", will_delay.map(|seconds| format!("{seconds}s"))),
+    ];
+    Ok(all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
+}
+
+fn expiry(expiry: crate::mqtt::options::SessionExpiry) -> String {
+    use crate::mqtt::options::SessionExpiry;
+    match expiry {
+        SessionExpiry::AtDisconnect => "0".into(),
+        SessionExpiry::After(seconds) => format!("{seconds}s"),
+        SessionExpiry::Never => "never".into(),
+    }
+}
+
+/// Makes a path independent of where it was written, as the file is elsewhere.
+fn absolute(path: &Path) -> Result<String, Problem> {
+    let path: PathBuf = std::path::absolute(path).map_err(|error| Problem::usage(format!("{}: {error}", path.display())))?;
+    path.into_os_string().into_string().map_err(|path| Problem::usage(format!("{} is not UTF-8", path.display())))
+}

@@ -1,0 +1,234 @@
+//! `mqtap sub`: prints messages.
+
+use std::num::NonZeroU64;
+
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    args::{RetainedArgs, SubArgs},
+    exit::{Exit, Problem},
+    format::Printer,
+    link::{Link, News},
+    notice::note,
+    output::{self, Output},
+    target::{self, Target},
+    until_signal::until_signal,
+};
+use crate::{
+    base::human,
+    mqtt::{
+        error::Failure,
+        event::Event,
+        message::{Message, Qos, Received},
+        options::{Options, Subscription},
+    },
+};
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// Returns why it could not begin, or had to end.
+pub(super) fn run(args: SubArgs) -> Result<Exit, Problem> {
+    let needs_v5 = args.needs_v5().or(args.properties.needs_v5());
+    let Target { mut options, .. } = target::resolve(&args.target, &args.connect, needs_v5)?;
+    options.user_properties.extend(args.properties.connect_user_properties.iter().cloned());
+    if !args.filters.is_empty() {
+        options.subscriptions = args.filters.iter().map(|filter| args.subscription(filter)).collect();
+    }
+    if options.subscriptions.is_empty() {
+        return Err(Problem::usage("nothing to subscribe to").hint("name a filter, such as 'plant/#', after the target"));
+    }
+    until_signal(move |stop| async move {
+        let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
+        let mut tap = Tap::new(&args, &options);
+        let mut link = Link::open(options);
+        let ended = tap.run(&mut link.news, deadline, &stop).await;
+        let written = tap.output.flush();
+        link.close().await;
+        written.and(ended)
+    })
+}
+
+impl SubArgs {
+    /// Returns the first option given that only MQTT 5 can carry.
+    fn needs_v5(&self) -> Option<&'static str> {
+        if self.no_local {
+            Some("--no-local")
+        } else if self.retained.retain_as_published {
+            Some("--retain-as-published")
+        } else {
+            self.retained.retain_handling.map(|_| "--retain-handling")
+        }
+    }
+
+    fn subscription(&self, filter: &str) -> Subscription {
+        let RetainedArgs { no_retained, retain_handling, retain_as_published, retained_only: _ } = self.retained;
+        Subscription {
+            no_local: self.no_local,
+            retain_as_published,
+            // Not sent is better than sent and thrown away, where the broker can do that.
+            retain_handling: if no_retained { 2 } else { retain_handling.unwrap_or(0) },
+            ..Subscription::new(filter, self.qos)
+        }
+    }
+}
+
+/// What is printed, what was, and what the broker granted.
+struct Tap {
+    printer: Printer,
+    output: Output,
+    retained: Retained,
+    /// Messages still to print, where there is an end.
+    left: Option<NonZeroU64>,
+    /// Filters that the broker has not answered yet.
+    unanswered: usize,
+    /// Whether a filter was granted.
+    granted: bool,
+}
+
+/// Which messages are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Retained {
+    Both,
+    Only,
+    None,
+}
+
+impl Tap {
+    fn new(args: &SubArgs, options: &Options) -> Self {
+        let escaped = output::is_terminal() && !args.raw;
+        Self {
+            printer: Printer::new(args.format.clone(), escaped),
+            output: Output::default(),
+            retained: Retained::of(args.retained),
+            left: args.count,
+            unanswered: options.subscriptions.len(),
+            granted: false,
+        }
+    }
+
+    /// Prints until the count is reached, the time runs out, or it is told to stop.
+    async fn run(&mut self, news: &mut News, deadline: Option<Instant>, stop: &CancellationToken) -> Result<Exit, Problem> {
+        let timeout = async {
+            match deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        let reader_gone = output::reader_gone();
+        tokio::pin!(timeout, reader_gone);
+        loop {
+            let mut event = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(Exit::Done),
+                () = &mut timeout => return self.late(),
+                () = &mut reader_gone => return Ok(Exit::Done),
+                event = news.next() => event?,
+            };
+            loop {
+                if self.take(event)? {
+                    return Ok(Exit::Done);
+                }
+                if self.output.is_full() {
+                    break;
+                }
+                match news.try_next()? {
+                    Some(next) => event = next,
+                    None => break,
+                }
+            }
+            self.output.flush()?;
+        }
+    }
+
+    /// Without a count the end of the time was asked for, and needs no words.
+    fn late(&self) -> Result<Exit, Problem> {
+        let Some(left) = self.left else { return Ok(Exit::TimedOut) };
+        Err(Problem::new(Exit::TimedOut, format!("the time ran out with {} more messages to come", human::count(left.get()))))
+    }
+
+    /// Takes one event in, and tells whether the count is reached.
+    fn take(&mut self, event: Event) -> Result<bool, Problem> {
+        match event {
+            Event::Messages(batch) => {
+                for received in &batch {
+                    if self.retained.admits(&received.message) && self.print(received)? {
+                        return Ok(true);
+                    }
+                }
+            }
+            Event::Subscribed { filter, outcome } => self.answered(&filter, outcome)?,
+            Event::Status(_) | Event::Lost(_) | Event::Unsubscribed { .. } | Event::Settled { .. } | Event::RoundTrip(_) => {}
+        }
+        Ok(false)
+    }
+
+    fn print(&mut self, received: &Received) -> Result<bool, Problem> {
+        self.printer.write(received, &mut self.output.buffer);
+        if self.output.is_full() {
+            self.output.flush()?;
+        }
+        let Some(left) = self.left else { return Ok(false) };
+        self.left = NonZeroU64::new(left.get() - 1);
+        Ok(self.left.is_none())
+    }
+
+    /// Notes what the broker says to a filter; it is an error when no filter is left.
+    fn answered(&mut self, filter: &str, outcome: Result<Qos, Failure>) -> Result<(), Problem> {
+        let first = self.unanswered > 0;
+        self.unanswered = self.unanswered.saturating_sub(1);
+        match outcome {
+            Ok(_) => self.granted = true,
+            Err(failure) => {
+                let problem = Problem::of(&format!("subscribe to {filter}"), &failure);
+                if first && self.unanswered == 0 && !self.granted {
+                    return Err(problem);
+                }
+                note(&problem.text);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Retained {
+    fn of(args: RetainedArgs) -> Self {
+        if args.retained_only {
+            Self::Only
+        } else if args.no_retained && !args.retain_as_published {
+            Self::None
+        } else {
+            // With Retain As Published the flag says nothing about age; Retain Handling keeps the old ones away.
+            Self::Both
+        }
+    }
+
+    fn admits(self, message: &Message) -> bool {
+        match self {
+            Self::Both => true,
+            Self::Only => message.retain,
+            Self::None => !message.retain,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retained_messages_are_told_by_their_flag() {
+        let (old, live) = (Message { retain: true, ..Message::default() }, Message::default());
+        assert!(Retained::Both.admits(&old) && Retained::Both.admits(&live));
+        assert!(Retained::Only.admits(&old) && !Retained::Only.admits(&live));
+        assert!(!Retained::None.admits(&old) && Retained::None.admits(&live));
+    }
+
+    #[test]
+    fn retain_as_published_leaves_the_choice_to_the_broker() {
+        let args = RetainedArgs { no_retained: true, retain_as_published: true, ..RetainedArgs::default() };
+        assert_eq!(Retained::of(args), Retained::Both);
+    }
+}

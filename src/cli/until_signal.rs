@@ -1,0 +1,81 @@
+//! Runs a verb that talks to a broker: the runtime, the signals, the end.
+
+use std::{thread, time::Duration};
+
+use tokio::{runtime::Builder, sync::oneshot, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    exit::{Exit, Problem},
+    signals::Signals,
+};
+
+/// How long a verb may take to say goodbye after a signal.
+const GOODBYE: Duration = Duration::from_millis(1_500);
+
+/// Runs `verb` to its end or to a signal; the token tells it that it is time to end.
+///
+/// ```text
+/// main thread     waits for the end or a signal
+/// verb's thread   reads events, writes to standard output, and may block there
+/// worker thread   the session: the socket is served even while a pipe is stuck
+/// ```
+///
+/// # Errors
+///
+/// Returns the problem of the verb.
+pub(super) fn until_signal<F>(verb: impl FnOnce(CancellationToken) -> F + Send + 'static) -> Result<Exit, Problem>
+where
+    F: Future<Output = Result<Exit, Problem>>,
+{
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(|error| start(&error))?;
+    let signals = {
+        let _inside = runtime.enter();
+        Signals::listen().map_err(|error| start(&error))?
+    };
+    let stop = CancellationToken::new();
+    let (sender, done) = oneshot::channel();
+    let verb_thread = {
+        let (handle, stop) = (runtime.handle().clone(), stop.clone());
+        thread::Builder::new()
+            .name("verb".into())
+            .spawn(move || {
+                // Nobody listens any more when a signal came first.
+                let _ = sender.send(handle.block_on(async { verb(stop).await }));
+            })
+            .map_err(|error| start(&error))?
+    };
+    let result = runtime.block_on(end(done, signals, &stop));
+    runtime.shutdown_background();
+    match result {
+        Some(result) => result,
+        // The thread has panicked and has said so.
+        None => match verb_thread.join() {
+            Ok(()) => Err(Problem::new(Exit::Other, "the verb ended without a result")),
+            Err(panic) => std::panic::resume_unwind(panic),
+        },
+    }
+}
+
+/// Waits for the result, or for a signal and then a little for a goodbye; a second signal ends it at once.
+async fn end(
+    mut done: oneshot::Receiver<Result<Exit, Problem>>,
+    mut signals: Signals,
+    stop: &CancellationToken,
+) -> Option<Result<Exit, Problem>> {
+    let number = tokio::select! {
+        biased;
+        result = &mut done => return result.ok(),
+        number = signals.next() => number,
+    };
+    stop.cancel();
+    tokio::select! {
+        _ = timeout(GOODBYE, done) => {}
+        _ = signals.next() => {}
+    }
+    Some(Ok(Exit::Signal(number)))
+}
+
+fn start(error: &std::io::Error) -> Problem {
+    Problem::new(Exit::Other, format!("cannot start: {error}"))
+}

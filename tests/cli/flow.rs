@@ -1,0 +1,154 @@
+//! What goes in and what comes out: payload sources, counts, time-outs, retained messages, properties.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+
+use crate::{common::mosquitto::Mosquitto, mqtap, printed, running::Running};
+
+#[test]
+fn a_payload_comes_from_the_argument_a_file_or_standard_input() {
+    let broker = Mosquitto::start();
+    let url = &broker.url();
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), b"a\nfile\n\xff").expect("written");
+    let path = file.path().to_str().expect("UTF-8");
+    mqtap(&["pub", url, "t/file", "--file", path, "-r", "-q", "1"]).assert().success();
+    mqtap(&["pub", url, "t/stdin", "-r", "-q", "1"]).write_stdin("from\nstdin\n").assert().success();
+    mqtap(&["pub", url, "t/empty", "", "-q", "1"]).assert().success();
+    mqtap(&["get", url, "t/file"]).assert().success().stdout(&b"a\nfile\n\xff"[..]);
+    mqtap(&["get", url, "t/stdin"]).assert().success().stdout("from\nstdin\n");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let assert = mqtap(&["pub", "mqtt://127.0.0.1:1", "t", "--file", "/nonexistent/payload"]).assert().code(1);
+    let said = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    assert!(said.starts_with("mqtap: open /nonexistent/payload: "), "{said}");
+}
+
+#[test]
+fn a_message_is_repeated_with_its_interval() {
+    let broker = Mosquitto::start();
+    broker.publish("t/ready", "yes", &["--retain"]);
+    let reader = Running::mqtap(&["sub", &broker.url(), "t/#", "-n", "4"]);
+    assert_eq!(reader.line(), "t/ready yes");
+    let began = Instant::now();
+    broker.publish("t/x", "again", &["--repeat", "3", "--interval", "50ms"]);
+    assert!(began.elapsed().as_millis() >= 100, "{:?}", began.elapsed());
+    assert_eq!(reader.rest(), ["t/x again"; 3]);
+}
+
+#[test]
+fn a_count_ends_it_and_a_time_out_says_so_with_its_code() {
+    let broker = Mosquitto::start();
+    let url = &broker.url();
+    broker.publish("t/a", "1", &["--retain"]);
+    assert_eq!(printed(&["sub", url, "t/#", "-n", "1"]), "t/a 1\n");
+    mqtap(&["sub", url, "t/#", "-W", "300ms"]).assert().code(27).stdout("t/a 1\n").stderr("");
+    let short = mqtap(&["sub", url, "t/#", "-n", "3", "-W", "300ms"]).assert().code(27).stdout("t/a 1\n");
+    let said = String::from_utf8_lossy(&short.get_output().stderr).into_owned();
+    assert_eq!(said, "mqtap: the time ran out with 2 more messages to come\n");
+    mqtap(&["get", url, "t/nothing", "-W", "300ms"]).assert().code(27).stdout("");
+}
+
+#[test]
+fn retained_messages_are_left_out_or_singled_out() {
+    for protocol in ["3.1.1", "5"] {
+        let broker = Mosquitto::start();
+        let url = &broker.url();
+        broker.publish("t/old", "1", &["--retain"]);
+        let live = Running::mqtap(&["sub", url, "t/#", "go", "--no-retained", "-V", protocol]);
+        let old = Running::mqtap(&["sub", url, "t/#", "go", "--retained-only", "-V", protocol]);
+        assert_eq!(old.line(), "t/old 1");
+        // Nothing tells that the live one is subscribed, so it is called until it answers.
+        while live.line_within(Duration::from_millis(100)).is_none_or(|line| line != "go now") {
+            broker.publish("go", "now", &[]);
+        }
+        broker.publish("t/new", "2", &["--retain"]);
+        let next = std::iter::repeat_with(|| live.line()).find(|line| line != "go now");
+        assert_eq!(next.as_deref(), Some("t/new 2"), "{protocol}");
+        old.signal(Signal::TERM);
+        assert_eq!(old.rest(), [""; 0], "{protocol}");
+    }
+}
+
+#[test]
+fn subscription_options_of_mqtt_5_are_sent() {
+    let broker = Mosquitto::start();
+    let url = &broker.url();
+    broker.publish("t/old", "1", &["--retain"]);
+    let never = mqtap(&["sub", url, "t/#", "--retain-handling", "2", "-W", "300ms"]).assert().code(27);
+    never.stdout("");
+    broker.publish("u/ready", "yes", &["--retain"]);
+    let reader = Running::mqtap(&["sub", url, "u/#", "--retain-as-published", "--format", "{topic} {retain}", "-n", "2"]);
+    assert_eq!(reader.line(), "u/ready 1");
+    broker.publish("u/live", "2", &["--retain"]);
+    assert_eq!(reader.line(), "u/live 1");
+}
+
+#[test]
+fn properties_of_mqtt_5_travel_both_ways() {
+    let broker = Mosquitto::start();
+    let url = &broker.url();
+    let properties = [
+        "--retain",
+        "--content-type",
+        "text/plain",
+        "--response-topic",
+        "r/t",
+        "--correlation-data",
+        "c1",
+        "--payload-format",
+        "1",
+        "--user-property",
+        "k=v=w",
+        "--user-property",
+        "k=2",
+    ];
+    broker.publish("t/p", "x", &properties);
+    let line = printed(&["sub", url, "t/p", "-n", "1", "--format", "json"]);
+    let message: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(
+        message["properties"],
+        serde_json::json!({
+            "payload_format": 1,
+            "response_topic": "r/t",
+            "correlation_data": "c1",
+            "user_properties": [["k", "v=w"], ["k", "2"]],
+            "content_type": "text/plain",
+        })
+    );
+}
+
+#[test]
+fn a_profile_brings_its_filters() {
+    let broker = Mosquitto::start();
+    broker.publish("t/a", "1", &["--retain"]);
+    let home = tempfile::tempdir().expect("a directory");
+    let url = broker.url();
+    let add = ["profiles", "add", "plant", &url, "t/#"];
+    mqtap(&add).env("MQTAP_CONFIG_DIR", home.path()).assert().success();
+    let sub = mqtap(&["sub", "plant", "-n", "1"]).env("MQTAP_CONFIG_DIR", home.path()).assert().success();
+    sub.stdout("t/a 1\n");
+}
+
+#[test]
+fn the_connection_is_mended_and_that_is_said() {
+    let mut broker = Mosquitto::start();
+    broker.publish("t/ready", "1", &["--retain"]);
+    let reader = Running::mqtap(&["sub", &broker.url(), "t/#", "-n", "2"]);
+    assert_eq!(reader.line(), "t/ready 1");
+    broker.restart();
+    let mut reader = reader;
+    while !reader.has_ended() {
+        broker.publish("t/after", "2", &[]);
+    }
+    assert_eq!(reader.rest(), ["t/after 2"]);
+    let (code, said) = reader.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("; trying again in ") && said.ends_with("connected again\n"), "{said}");
+}

@@ -1,0 +1,115 @@
+//! `mqtap profiles`: the file is written, shown and checked.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::mqtap;
+
+const FILE: &str = r#"schema = 1
+
+[profile.local]
+url = "mqtt://localhost"
+
+[profile.plant]
+url = "mqtts://ops@broker.example"
+password = "CANARY"
+
+[profile.other]
+url = "mqtt://h"
+password = { command = ["pass", "show", "plant"] }
+"#;
+
+fn home(file: &str) -> TempDir {
+    let home = tempfile::tempdir().expect("a directory");
+    let path = home.path().join("profiles.toml");
+    fs::write(&path, file).expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("permissions");
+    home
+}
+
+fn profiles(home: &Path, arguments: &[&str]) -> assert_cmd::assert::Assert {
+    mqtap(&[&["profiles"], arguments].concat()).env("MQTAP_CONFIG_DIR", home).assert()
+}
+
+fn printed(home: &Path, arguments: &[&str]) -> String {
+    String::from_utf8(profiles(home, arguments).success().get_output().stdout.clone()).expect("UTF-8")
+}
+
+#[test]
+fn profiles_are_listed_with_where_secrets_come_from_never_what_they_are() {
+    let home = home(FILE);
+    assert_eq!(
+        printed(home.path(), &["list"]),
+        "local  mqtt://localhost:1883\nplant  mqtts://broker.example:8883\nother  mqtt://h:1883\n"
+    );
+    for arguments in [&["list", "--json"][..], &["show", "plant"], &["show", "plant", "--json"], &["show", "other"]] {
+        let text = printed(home.path(), arguments);
+        assert!(!text.contains("CANARY"), "{text}");
+    }
+    let listed: Value = serde_json::from_str(&printed(home.path(), &["list", "--json"])).expect("JSON");
+    assert_eq!(listed[1]["password"], "in the profile file");
+    assert_eq!(
+        listed[0],
+        json!({"name": "local", "url": "mqtt://localhost:1883", "username": null, "password": null, "usable": true})
+    );
+}
+
+#[test]
+fn a_profile_is_added_once_and_comments_stay() {
+    let home = home(&format!("# mine\n{FILE}"));
+    let add = ["add", "new", "mqtts://h", "a/#", "-k", "1m30s", "--password-env", "PW", "--ca-file", "ca.pem", "--will-topic", "w"];
+    profiles(home.path(), &add).success().stdout("");
+    let text = fs::read_to_string(home.path().join("profiles.toml")).expect("the file");
+    assert!(text.starts_with(&format!("# mine\n{FILE}")), "{text}");
+    let shown: Value = serde_json::from_str(&printed(home.path(), &["show", "new", "--json"])).expect("JSON");
+    let ca_file = std::env::current_dir().expect("a directory").join("ca.pem");
+    assert_eq!(
+        shown["settings"],
+        json!({
+            "url": "mqtts://h",
+            "password.env": "PW",
+            "keep_alive": "1m30s",
+            "tls.ca_file": ca_file.to_str(),
+            "will.topic": "w",
+            "subscription[0].filter": "a/#",
+            "subscription[0].qos": "0",
+        })
+    );
+    profiles(home.path(), &add).code(1);
+}
+
+#[test]
+fn a_check_lists_every_problem() {
+    let home = home("[profile.a]\nurll = 1\n[profile.b]\nurl = \"mqtt://h\"\nkeep_alive = \"soon\"\n");
+    let assert = profiles(home.path(), &["check"]).code(1);
+    let text = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    for part in ["profiles.toml:2:1: unknown key `urll`", "did you mean `url`?", "profiles.toml:5:", "keep_alive"] {
+        assert!(text.contains(part), "{text}");
+    }
+    profiles(self::home(FILE).path(), &["check"]).success();
+}
+
+#[test]
+fn an_unknown_profile_is_code_2_with_the_nearest_name() {
+    let home = home(FILE);
+    for arguments in [&["profiles", "show", "plnat"][..], &["sub", "plnat", "t"], &["pub", "plnat", "t", "x"]] {
+        let assert = mqtap(arguments).env("MQTAP_CONFIG_DIR", home.path()).assert().code(2);
+        let said = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+        assert_eq!(said, "mqtap: there is no profile `plnat`; did you mean `plant`?\n");
+    }
+}
+
+#[test]
+fn the_path_follows_the_environment() {
+    let home = tempfile::tempdir().expect("a directory");
+    assert_eq!(printed(home.path(), &["path"]), format!("{}/profiles.toml\n", home.path().display()));
+}
+
+#[test]
+fn a_read_only_profile_publishes_nothing() {
+    let home = home("[profile.a]\nurl = \"mqtt://127.0.0.1:1\"\nread_only = true\n");
+    let assert = mqtap(&["pub", "a", "t", "x"]).env("MQTAP_CONFIG_DIR", home.path()).assert().code(5);
+    assert!(String::from_utf8_lossy(&assert.get_output().stderr).contains("read-only"));
+}

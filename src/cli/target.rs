@@ -10,15 +10,15 @@ use bytes::Bytes;
 use tokio::runtime::Builder;
 
 use super::{
-    args::{ConnectArgs, PasswordArgs, WillArgs},
+    args::{ConnectArgs, PasswordArgs, ScreenArgs, WillArgs},
     exit::Problem,
     profiles,
 };
 use crate::{
     base::{secret::Secret, text},
     mqtt::{
-        message::Message,
-        options::{Options, Protocol, Will},
+        message::{Message, Qos},
+        options::{Options, Protocol, Subscription, Will},
     },
     profile::{
         self, Profile,
@@ -61,6 +61,40 @@ pub(super) fn resolve(target: &str, args: &ConnectArgs, needs_v5: Option<&str>) 
     let source = args.password.source().or(profile.password.map(Source::Known));
     options.password = source.map(|source| fetch(&source, &options)).transpose()?;
     Ok(Target { options, read_only: profile.read_only })
+}
+
+/// Finds what the screen connects to, with the options of the command line over it; nothing without a target.
+///
+/// # Errors
+///
+/// Returns what is wrong with the target, an option or the password's source.
+pub fn of_screen(args: &ScreenArgs) -> Result<Option<Profile>, Problem> {
+    let Some(target) = &args.target else { return Ok(None) };
+    let mut profile = find(target)?;
+    let mut outcome = Ok(());
+    profile.amend(|options| {
+        outcome = apply(&args.connect, options);
+        if outcome.is_ok()
+            && let Some(option) = args.connect.needs_v5().or(args.properties.needs_v5())
+        {
+            outcome = require_v5(option, options);
+        }
+        options.user_properties.extend(args.properties.connect_user_properties.iter().cloned());
+        if !args.filters.is_empty() {
+            options.subscriptions = args.filters.iter().map(|filter| Subscription::new(filter, Qos::AtMostOnce)).collect();
+        }
+    });
+    outcome?;
+    match args.connect.password.source() {
+        Some(Source::Known(source)) => profile.password = Some(source),
+        Some(source @ (Source::Stdin | Source::Pipe(_))) => {
+            let options = profile.options(&Identity::of_process(&|name| env::var_os(name), 0));
+            profile.password = Some(PasswordSource::Inline(fetch(&source, &options)?));
+        }
+        None => {}
+    }
+    profile.read_only |= args.read_only;
+    Ok(Some(profile))
 }
 
 /// Puts what was given on the command line over what the profile says.

@@ -172,7 +172,7 @@ mod tests {
         for frame in frames {
             screen.process(frame);
         }
-        screen.screen().rows(0, columns.into()).collect()
+        screen.screen().rows(0, columns).collect()
     }
 
     #[test]

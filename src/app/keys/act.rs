@@ -165,10 +165,9 @@ impl App {
             (Action::TopicOpen | Action::TopicToggle, Some(node)) if branch => {
                 workspace.store.tree_mut().set_open(node, !open);
             }
-            (Action::TopicOpen, _) => workspace.focus = Pane::Messages,
             (Action::TopicExpand, Some(node)) if branch && !open => workspace.store.tree_mut().set_open(node, true),
             (Action::TopicExpand, Some(_)) if branch => workspace.topics.step(&workspace.store, 1),
-            (Action::TopicExpand, Some(_)) => workspace.focus = Pane::Messages,
+            (Action::TopicOpen, _) | (Action::TopicExpand, Some(_)) => workspace.focus = Pane::Messages,
             (Action::TopicExpand, None) => workspace.topics.step(&workspace.store, 1),
             (Action::TopicCollapse, Some(node)) if branch && open => workspace.store.tree_mut().set_open(node, false),
             (Action::TopicCollapse, Some(node)) => {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use mqtap::cli::{
     self,
-    args::{Cli, Verb},
+    args::Cli,
     exit::{Exit, Problem},
 };
 
@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     let exit = match cli::parse(std::env::args_os()) {
         Ok(Cli { verb: None, .. }) => run_tui(),
         #[cfg(feature = "demo")]
-        Ok(Cli { verb: Some(Verb::Demo(args)), .. }) if !args.headless => run_tui(),
+        Ok(Cli { verb: Some(cli::args::Verb::Demo(args)), .. }) if !args.headless => run_tui(),
         Ok(Cli { verb: Some(verb), .. }) => cli::run(verb),
         Err(exit) => exit,
     };

@@ -153,7 +153,7 @@ async fn a_retained_message_arrives_flagged(#[case] protocol: Protocol) {
 #[case::v5(Protocol::V5, 0x87)]
 #[tokio::test]
 async fn a_refused_subscription_is_told_with_its_reason(#[case] protocol: Protocol, #[case] code: u8) {
-    let broker = Config::default().acl("topic readwrite allowed/#\n").start();
+    let broker = Config::default().only_subscribe_to("allowed/#").start();
     let mut listener = Listener::online(options(broker.port, protocol, "me")).await;
     let refused = listener.subscribe(Subscription::new("secret/#", Qos::AtMostOnce)).await;
     assert_eq!(reason(&refused.expect_err("refused")), Some(Reason(code)));
@@ -344,6 +344,28 @@ async fn a_publish_without_an_answer_is_unconfirmed_when_the_connection_is_lost(
     assert!(matches!(*cause, Failure::Closed { .. } | Failure::Wire(_)), "{cause:?}");
     let offline = listener.publish(message("t", "x", Qos::AtLeastOnce)).await;
     assert!(matches!(offline, Err(Failure::Offline)), "{offline:?}");
+    listener.close().await;
+}
+
+#[tokio::test]
+async fn a_publish_of_a_kept_session_is_confirmed_by_the_next_connection() {
+    let first = vec![Step::Read, Step::Send(CONNACK_V5.to_vec()), Step::Read];
+    let resumed = vec![0x20, 0x03, 0x01, 0x00, 0x00];
+    let second = vec![Step::Read, Step::Send(resumed), Step::Read, Step::Send(vec![0x40, 0x02, 0x00, 0x01]), Step::Ignore];
+    let broker = Scripted::start(vec![first, second]).await;
+    let kept = Options { clean_start: false, reconnect: Some(QUICK), ..v5(broker.port) };
+    let mut listener = Listener::online(kept).await;
+    listener.publish(message("t", "x", Qos::AtLeastOnce)).await.expect("acknowledged");
+    assert_eq!(broker.accepted(), 2);
+    listener.close().await;
+}
+
+#[tokio::test]
+async fn a_subscription_without_an_answer_is_silent_after_ten_seconds() {
+    let broker = Scripted::start(vec![vec![Step::Read, Step::Send(CONNACK_V5.to_vec()), Step::Ignore]]).await;
+    let mut listener = Listener::online(v5(broker.port)).await;
+    let outcome = listener.subscribe(Subscription::new("t", Qos::AtMostOnce)).await;
+    assert!(matches!(outcome, Err(Failure::Silent { awaited: "SUBACK", .. })), "{outcome:?}");
     listener.close().await;
 }
 

@@ -13,6 +13,9 @@ use std::{
 
 use tempfile::TempDir;
 
+/// The plugin that comes with the broker.
+const DYNAMIC_SECURITY: &str = "/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so";
+
 /// A running broker, killed when dropped.
 pub(crate) struct Mosquitto {
     pub(crate) port: u16,
@@ -26,6 +29,7 @@ pub(crate) struct Config {
     lines: String,
     users: Vec<(String, String)>,
     acl: Option<String>,
+    subscribable: Option<String>,
     persistent: bool,
 }
 
@@ -45,6 +49,12 @@ impl Config {
     /// Sets the access rules.
     pub(crate) fn acl(mut self, rules: &str) -> Self {
         self.acl = Some(rules.to_owned());
+        self
+    }
+
+    /// Lets clients subscribe to `filter` and to nothing else; an ACL file cannot refuse subscriptions.
+    pub(crate) fn only_subscribe_to(mut self, filter: &str) -> Self {
+        self.subscribable = Some(filter.to_owned());
         self
     }
 
@@ -92,6 +102,12 @@ impl Config {
             let file = directory.join("acl");
             fs::write(&file, rules).expect("the access rules");
             writeln!(text, "acl_file {}", file.display()).expect("a string takes all");
+        }
+        if let Some(filter) = self.subscribable {
+            let file = directory.join("dynamic-security.json");
+            fs::write(&file, dynamic_security(&filter)).expect("the rules");
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).expect("permissions");
+            writeln!(text, "plugin {DYNAMIC_SECURITY}\nplugin_opt_config_file {}", file.display()).expect("a string takes all");
         }
         text.push_str(&self.lines);
         fs::write(directory.join("mosquitto.conf"), text).expect("the configuration");
@@ -147,6 +163,20 @@ impl Drop for Mosquitto {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Rules that let everybody publish, and subscribe to one filter.
+fn dynamic_security(filter: &str) -> String {
+    let rule = serde_json::json!({ "acltype": "subscribePattern", "topic": filter, "allow": true });
+    let rules = serde_json::json!({
+        "defaultACLAccess":
+            { "publishClientSend": true, "publishClientReceive": true, "subscribe": false, "unsubscribe": true },
+        "roles": [{ "rolename": "subscriber", "acls": [rule] }],
+        "groups": [{ "groupname": "anonymous", "roles": [{ "rolename": "subscriber" }] }],
+        "anonymousGroup": "anonymous",
+        "clients": [],
+    });
+    rules.to_string()
 }
 
 fn executable() -> PathBuf {

@@ -17,16 +17,22 @@ use tokio::{
 
 use super::{frames::Frames, gate::Gate};
 use crate::{
-    base::text,
+    base::{human, text},
     mqtt::{error::Failure, options::Protocol, reason::Reason},
-    wire::dial::Io,
+    wire::{dial::Io, error::WireError},
 };
+
+/// The first byte of CONNACK.
+const CONNACK: u8 = 0x20;
 
 /// The longest CONNACK that is kept to find the reason of a refusal in it.
 const MAX_CONNACK: usize = 64 << 10;
 
 /// How long the broker may take to close the connection after DISCONNECT.
 const LINGER: Duration = Duration::from_millis(250);
+
+/// How long the broker may refuse to take what is sent; the library would wait for ever, without a ping.
+const STALL: Duration = Duration::from_secs(30);
 
 /// The stream that is given to the library.
 ///
@@ -46,6 +52,8 @@ pub(in crate::mqtt) struct Intake {
     end: Option<io::Result<()>>,
     /// Whether the library has seen an empty turn since the last bytes.
     settled: bool,
+    /// When writing is given up, while it makes no progress.
+    stalled: Option<Pin<Box<Sleep>>>,
     leaving: Option<Leaving>,
 }
 
@@ -77,6 +85,7 @@ impl Intake {
             held: BytesMut::new(),
             end: None,
             settled: true,
+            stalled: None,
             leaving: None,
         }
     }
@@ -149,6 +158,18 @@ impl Intake {
         Poll::Ready(self.end.take().unwrap_or(Ok(())))
     }
 
+    /// Passes the result of writing on, unless writing has made no progress for too long.
+    fn watch<T>(&mut self, cx: &mut Context<'_>, progress: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if progress.is_ready() {
+            self.stalled = None;
+            return progress;
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALL)));
+        ready!(stalled.as_mut().poll(cx));
+        let detail = format!("the broker has taken nothing for {}", human::span(STALL));
+        Poll::Ready(Err(io::Error::other(WireError::Broken { detail })))
+    }
+
     /// Closes our side, and reads and discards until the broker has closed its own.
     fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(leaving) = &mut self.leaving else { return Poll::Ready(Ok(())) };
@@ -190,7 +211,8 @@ impl AsyncRead for Intake {
 impl AsyncWrite for Intake {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = ready!(Pin::new(&mut this.stream).poll_write(cx, bytes))?;
+        let progress = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        let written = ready!(this.watch(cx, progress))?;
         if this.outgoing.find_disconnect(&bytes[..written]).is_some() {
             this.leaving = Some(Leaving { shut: false, deadline: Box::pin(sleep(LINGER)) });
         }
@@ -199,7 +221,8 @@ impl AsyncWrite for Intake {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(Pin::new(&mut this.stream).poll_flush(cx))?;
+        let progress = Pin::new(&mut this.stream).poll_flush(cx);
+        ready!(this.watch(cx, progress))?;
         this.poll_leave(cx)
     }
 
@@ -215,29 +238,98 @@ impl Connack {
     /// the 3.1.1 CONNACK with which an old broker answers to MQTT 5.
     fn judge(&mut self, more: &[u8], protocol: Protocol) -> Option<Result<(), Failure>> {
         self.bytes.extend_from_slice(more);
-        let &[kind, length, ..] = &self.bytes[..] else { return None };
-        if kind != 0x20 || self.bytes.len() > MAX_CONNACK {
+        let endless = self.bytes.len() > 4 && self.bytes[1..5].iter().all(|byte| byte & 0x80 != 0);
+        if self.bytes.first() != Some(&CONNACK) || endless {
+            // The library refuses it by itself.
             return Some(Ok(()));
         }
-        let code = *self.bytes.get(3)?;
-        if length == 2 {
-            return Some(match (protocol, code) {
-                (Protocol::V311, 0) => Ok(()),
-                (Protocol::V5, 0) => Err(Failure::Protocol("CONNACK without the properties of MQTT 5".into())),
-                (Protocol::V5, 0x80..) => Err(Failure::Refused { reason: Reason(code), text: String::new() }),
-                (Protocol::V311 | Protocol::V5, code) => {
-                    Err(Failure::Refused { reason: Reason::of_v311_connack(code), text: String::new() })
+        let length = self.bytes.iter().skip(1).take(4).position(|byte| byte & 0x80 == 0)? + 1;
+        let remaining = self.bytes[1..=length].iter().rev().fold(0, |sum, byte| sum << 7 | usize::from(byte & 0x7f));
+        let code = *self.bytes.get(length + 2)?;
+        let refused = |reason| Failure::Refused { reason, text: String::new() };
+        match (protocol, remaining) {
+            (Protocol::V311, _) if code == 0 => Some(Ok(())),
+            (Protocol::V5, 2) if code == 0 => Some(Err(Failure::Protocol("CONNACK without the properties of MQTT 5".into()))),
+            (Protocol::V5, 2) if Reason(code).is_failure() => Some(Err(refused(Reason(code)))),
+            (Protocol::V311, _) | (Protocol::V5, 2) => Some(Err(refused(Reason::of_v311_connack(code)))),
+            (Protocol::V5, _) if !Reason(code).is_failure() => Some(Ok(())),
+            (Protocol::V5, _) => {
+                let whole = 1 + length + remaining;
+                if self.bytes.len() < whole.min(MAX_CONNACK) {
+                    return None;
                 }
-            });
-        }
-        // Neither a first byte of a long length nor the code of a packet of another shape is judged here.
-        match Packet::read(&mut self.bytes, None) {
-            Err(rumqttc_v5::mqttbytes::Error::InsufficientBytes(_)) => None,
-            Ok(Packet::ConnAck(connack)) if protocol == Protocol::V5 && Reason(code).is_failure() => {
-                let said = connack.properties.and_then(|properties| properties.reason_string).unwrap_or_default();
-                Some(Err(Failure::Refused { reason: Reason(code), text: text::safe(&said).to_string() }))
+                Some(Err(Failure::Refused { reason: Reason(code), text: self.reason_string() }))
             }
-            Ok(_) | Err(_) => Some(Ok(())),
         }
+    }
+
+    /// Takes the Reason String out of the packet; empty where there is none, or where the packet cannot be read.
+    fn reason_string(&mut self) -> String {
+        match Packet::read(&mut self.bytes, None) {
+            Ok(Packet::ConnAck(connack)) => {
+                let said = connack.properties.and_then(|properties| properties.reason_string);
+                text::safe(&said.unwrap_or_default()).to_string()
+            }
+            Ok(_) | Err(_) => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds a CONNACK byte by byte; returns the verdict and after how many bytes it came.
+    fn judged(bytes: &[u8], protocol: Protocol) -> (usize, Result<(), Failure>) {
+        let deadline = Box::pin(sleep(LINGER));
+        let mut connack = Connack { bytes: BytesMut::new(), deadline, limit: LINGER };
+        let verdict = (1..=bytes.len()).find_map(|end| connack.judge(&bytes[end - 1..end], protocol).map(|verdict| (end, verdict)));
+        verdict.expect("a verdict by the last byte")
+    }
+
+    fn refusal(bytes: &[u8], protocol: Protocol) -> (u8, String) {
+        match judged(bytes, protocol) {
+            (end, Err(Failure::Refused { reason, text })) if end == bytes.len() => (reason.0, text),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_read_from_pieces() {
+        assert_eq!(refusal(&[0x20, 0x02, 0x00, 0x05], Protocol::V311), (0x87, String::new()));
+        assert_eq!(refusal(&[0x20, 0x02, 0x00, 0x01], Protocol::V5), (0x84, String::new()));
+        assert_eq!(refusal(&[0x20, 0x02, 0x00, 0x84], Protocol::V5), (0x84, String::new()));
+        assert_eq!(refusal(b"\x20\x08\x00\x87\x05\x1f\x00\x02no", Protocol::V5), (0x87, "no".into()));
+    }
+
+    #[tokio::test]
+    async fn the_reason_string_of_a_long_connack_is_found() {
+        let mut bytes = vec![0x20, 0xcf, 0x01, 0x00, 0x8a, 0xcb, 0x01, 0x1f, 0x00, 0xc8];
+        bytes.extend([b'x'; 200]);
+        assert_eq!(refusal(&bytes, Protocol::V5), (0x8a, "x".repeat(200)));
+    }
+
+    #[tokio::test]
+    async fn a_reason_that_the_standard_does_not_know_is_told_by_its_code() {
+        assert_eq!(refusal(&[0x20, 0x03, 0x00, 0xff, 0x00], Protocol::V5), (0xff, String::new()));
+    }
+
+    #[tokio::test]
+    async fn no_first_packet_makes_the_judge_panic() {
+        for first in 0..=u8::MAX {
+            for rest in [&[0x00, 0, 0][..], &[0xff; 9], &[0x02, 0x00, 0x84, 0x00], &[0x03, 0x00, 0x87, 0x05], &[0x01, 0x87, 0x87]] {
+                for protocol in [Protocol::V311, Protocol::V5] {
+                    let deadline = Box::pin(sleep(LINGER));
+                    let mut connack = Connack { bytes: BytesMut::new(), deadline, limit: LINGER };
+                    drop([first].iter().chain(rest).find_map(|byte| connack.judge(&[*byte], protocol)));
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_acceptance_passes() {
+        assert!(judged(&[0x20, 0x02, 0x01, 0x00], Protocol::V311).1.is_ok());
+        assert!(judged(&[0x20, 0x03, 0x00, 0x00, 0x00], Protocol::V5).1.is_ok());
     }
 }

@@ -92,9 +92,10 @@ impl Backlog {
             return;
         };
         // The usual case, a consumer that keeps up: the batch goes on as it is.
-        if self.events.is_empty() && batch.len() <= BATCH {
+        let bytes = batch.iter().map(size).sum();
+        if self.events.is_empty() && batch.len() <= BATCH && bytes <= MAX_BYTES {
             self.messages = batch.len();
-            self.bytes = batch.iter().map(size).sum();
+            self.bytes = bytes;
             self.events.push_back(Event::Messages(batch));
             self.tend_gate();
             return;

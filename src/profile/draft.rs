@@ -10,6 +10,7 @@ use super::{
     problem::Problem,
     read::Surroundings,
     save::{self, SaveError},
+    table_path,
 };
 use crate::{base::text, mqtt::options::Subscription};
 
@@ -162,23 +163,29 @@ impl Place<'_> {
         let unknown = || SaveError::Layout(format!("there is no key `{}`", super::problem::shown(path)));
         let Some((first, inner)) = rest.split_once('.') else {
             let key = keys::find(path).filter(|key| key.is_supported()).ok_or_else(unknown)?;
-            if text.is_empty() && path != "client_id" {
-                self.table.remove(rest);
-            } else {
+            if !text.is_empty() {
                 self.replace(rest, value_of(&key.kind, text));
+            } else if key.inner().is_empty() || !self.table.get(rest).is_some_and(Item::is_table_like) {
+                // Taking a password out of the file leaves the table that says where else it is.
+                self.table.remove(rest);
             }
             return Ok(());
         };
         let outer = keys::find(first).ok_or_else(unknown)?;
+        if text.is_empty() && !self.table.get(first).is_some_and(Item::is_table_like) {
+            return Ok(());
+        }
         let shape = match outer.kind {
             Kind::Password(_) => {
                 // One way to the password shuts the others out.
-                self.table.remove(first);
+                if !text.is_empty() {
+                    self.empty(first);
+                }
                 Shape::Inline
             }
             Kind::Switch(..) => {
                 if self.table.get(first).is_some_and(|item| !item.is_table_like()) {
-                    self.table.remove(first);
+                    self.empty(first);
                 }
                 Shape::Inline
             }
@@ -197,9 +204,6 @@ impl Place<'_> {
             | Kind::Planned
             | Kind::Needed(_) => return Err(unknown()),
         };
-        if text.is_empty() && self.table.get(first).is_none() {
-            return Ok(());
-        }
         let mut child = self.child(first, shape)?;
         child.set(path, inner, text)?;
         // What was emptied by this change goes; a comment of its own keeps it.
@@ -216,6 +220,15 @@ impl Place<'_> {
             *old = value;
         } else {
             self.table.insert(name, Item::Value(value));
+        }
+    }
+
+    /// Makes what is there an empty table, in its place and with its comment.
+    fn empty(&mut self, name: &str) {
+        if self.table.get(name).is_some_and(Item::is_value) {
+            self.replace(name, Value::InlineTable(InlineTable::new()));
+        } else if let Some(table) = self.table.get_mut(name).and_then(Item::as_table_like_mut) {
+            table.clear();
         }
     }
 
@@ -294,11 +307,8 @@ fn problems_in(document: &str, name: &str, dir: &Path, home: Option<&Path>) -> V
     // The file that is saved is private, whatever it was.
     let surroundings = Surroundings { file: "profiles.toml".into(), dir, home, keeps_secrets: Ok(()) };
     let (_, mut problems) = file::parse(document, surroundings);
-    let path = format!("profile.{name}");
-    problems.retain(|problem| {
-        let rest = problem.path.strip_prefix(path.as_str());
-        problem.path.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    });
+    let table = table_path(name);
+    problems.retain(|problem| problem.path.is_empty() || problem.is_in(&table));
     problems
 }
 

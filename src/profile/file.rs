@@ -8,6 +8,7 @@ use super::{
     Profile,
     problem::{self, Lines, Position, Problem},
     read::{Reader, Surroundings},
+    table_path,
 };
 use crate::base::{
     disk::{self, ReadError},
@@ -106,10 +107,8 @@ impl Profiles {
 
     /// Iterates over what is wrong with one profile.
     pub fn problems_of<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Problem> + use<'a> {
-        let path = format!("profile.{name}");
-        self.problems.iter().filter(move |problem| {
-            problem.path.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        })
+        let table = table_path(name);
+        self.problems.iter().filter(move |problem| problem.is_in(&table))
     }
 }
 

@@ -9,6 +9,7 @@ mod read;
 pub mod resolve;
 pub mod save;
 pub mod secret;
+mod set;
 mod values;
 
 use self::{client_id::Identity, secret::PasswordSource};
@@ -90,6 +91,11 @@ impl Profile {
     pub fn subscriptions(&self) -> &[Subscription] {
         &self.template.subscriptions
     }
+}
+
+/// Returns the path of a profile's table as TOML has it: `profile.plant`, `profile."plant.north"`.
+fn table_path(name: &str) -> String {
+    if name.contains('.') { format!("profile.\"{name}\"") } else { format!("profile.{name}") }
 }
 
 /// Checks the name of a profile: 1 to 64 letters, digits, dots, dashes and underscores, and no dash in front.

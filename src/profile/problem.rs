@@ -28,6 +28,24 @@ pub struct Problem {
     pub suggestion: Option<String>,
 }
 
+impl Problem {
+    /// Returns the key from the profile on, `tls.ca_file`; empty when the profile or the file is meant.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        let Some(path) = self.path.strip_prefix("profile.") else { return "" };
+        let after = match path.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"').map_or("", |(_, after)| after),
+            None => path.find('.').map_or("", |dot| &path[dot..]),
+        };
+        after.strip_prefix('.').unwrap_or(after)
+    }
+
+    /// Tells whether the problem is in the table at this path.
+    pub(super) fn is_in(&self, table: &str) -> bool {
+        self.path.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.file)?;
@@ -105,6 +123,18 @@ mod tests {
     }
 
     #[test]
+    fn a_name_with_a_dot_is_not_taken_for_a_key() {
+        let problem =
+            |path: &str| Problem { file: String::new(), at: None, path: path.into(), message: String::new(), suggestion: None };
+        let cases =
+            [("profile.\"a.b\".tls.ca_file", "tls.ca_file"), ("profile.a", ""), ("profile.\"a.b\"", ""), ("schema", ""), ("", "")];
+        for (path, key) in cases {
+            assert_eq!(problem(path).key(), key, "{path}");
+        }
+        assert!(problem("profile.a.url").is_in("profile.a") && !problem("profile.\"a.b\".url").is_in("profile.a"));
+    }
+
+    #[test]
     fn the_word_that_was_meant_is_found() {
         let words = ["keep_alive", "username", "url", "clean_start"];
         let cases = [("keepalive", "keep_alive"), ("Keep-Alive", "keep_alive"), ("user", "username"), ("ulr", "url")];
@@ -126,6 +156,7 @@ mod tests {
         };
         let expected = "profiles.toml:12:3: unknown key `keepalive` in profile.plant; did you mean `keep_alive`?";
         assert_eq!(problem.to_string(), expected);
+        assert_eq!(problem.key(), "keepalive");
         (problem.at, problem.suggestion) = (None, None);
         assert_eq!(problem.to_string(), "profiles.toml: unknown key `keepalive` in profile.plant");
     }

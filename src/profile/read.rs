@@ -10,6 +10,7 @@ use super::{
     keys::{self, Key, Kind},
     problem::{self, Lines, Position, Problem},
     secret::PasswordSource,
+    table_path,
     values::{self, Fault},
 };
 use crate::{
@@ -103,7 +104,7 @@ impl<'a> Reader<'a> {
 
     /// Reads `[profile.NAME]`; nothing when the name is impossible.
     pub(super) fn profile(&mut self, name: &str, item: &Item, at: Option<Position>) -> Option<Entry> {
-        let path = format!("profile.{}", problem::shown(name));
+        let path = table_path(&problem::shown(name));
         if let Err(reason) = check_name(name) {
             self.report(at, &path, &reason, None);
             return None;
@@ -331,6 +332,12 @@ impl<'a> Reader<'a> {
             let at = draft.settings.iter().find(|setting| setting.path == "clean_start").and_then(|setting| setting.at);
             notes.push(("clean_start".into(), at, "has no effect, because a session is kept under a client_id, which is empty"));
         }
+        if let Some(ca_only) = draft.find("tls.ca_only")
+            && draft.profile.template.tls.ca_only
+            && draft.find("tls.ca_file").is_none()
+        {
+            notes.push(("tls.ca_only".into(), ca_only.at, "no broker is trusted, because there is no ca_file"));
+        }
         if let Some(first) = draft.settings.iter().find(|setting| setting.path.starts_with("tls."))
             && draft.has_url
             && !draft.profile.template.endpoint.is_encrypted()
@@ -377,15 +384,12 @@ fn suggest(name: &str, known: &'static [Key], profile: &str) -> Option<String> {
     if let Some(near) = problem::nearest(name, known.iter().map(|key| key.name)) {
         return Some(format!("did you mean `{near}`?"));
     }
-    let mut elsewhere = None;
-    keys::each(|path, _| {
-        if elsewhere.is_none() && path.rsplit('.').next() == Some(name) {
-            elsewhere = Some(match path.rsplit_once('.') {
-                None => format!("write it below [{profile}]"),
-                Some(("subscription", _)) => format!("write it below [[{profile}.subscription]]"),
-                Some((section, _)) => format!("write it below [{profile}.{section}]"),
-            });
-        }
+    let mut elsewhere = Vec::new();
+    keys::each(|path, _| match path.rsplit_once('.') {
+        None if path == name => elsewhere.push(format!("[{profile}]")),
+        Some(("subscription", last)) if last == name => elsewhere.push(format!("[[{profile}.subscription]]")),
+        Some((section, last)) if last == name => elsewhere.push(format!("[{profile}.{section}]")),
+        None | Some(_) => {}
     });
-    elsewhere
+    (!elsewhere.is_empty()).then(|| format!("write it below {}", elsewhere.join(" or ")))
 }

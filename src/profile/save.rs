@@ -68,10 +68,18 @@ pub enum SaveError {
 ///
 /// Returns why nothing was saved, such as what `change` returned.
 pub fn edit<T>(path: &Path, change: impl FnOnce(&mut DocumentMut) -> Result<T, SaveError>) -> Result<T, SaveError> {
+    edit_within(path, LOCK_PATIENCE, change)
+}
+
+fn edit_within<T>(
+    path: &Path,
+    patience: Duration,
+    change: impl FnOnce(&mut DocumentMut) -> Result<T, SaveError>,
+) -> Result<T, SaveError> {
     let failed = |source| SaveError::Io { path: shown(path), source };
     let path = &real_path(path).map_err(failed)?;
     let dir = path.parent().ok_or_else(|| failed(ErrorKind::InvalidInput.into()))?;
-    let _lock = disk::lock(&dir.join(LOCK_NAME), LOCK_PATIENCE).map_err(|source| match source.kind() {
+    let _lock = disk::lock(&dir.join(LOCK_NAME), patience).map_err(|source| match source.kind() {
         ErrorKind::WouldBlock => SaveError::Busy(shown(path)),
         _ => failed(source),
     })?;

@@ -1,1 +1,547 @@
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, time::Duration};
 
+use rstest::rstest;
+
+use super::*;
+use crate::{
+    mqtt::{
+        message::Qos,
+        options::{DEFAULT_MAX_PACKET_SIZE, Protocol, Reconnect, SessionExpiry, Subscription},
+    },
+    profile::{EXAMPLE, client_id::Identity, keys, resolve, secret::PasswordSource},
+    wire::endpoint::Transport,
+};
+
+struct Disk {
+    dir: tempfile::TempDir,
+}
+
+impl Disk {
+    fn with(bytes: impl AsRef<[u8]>) -> Self {
+        let disk = Self { dir: tempfile::tempdir().expect("a directory") };
+        fs::write(disk.path(), bytes).expect("written");
+        disk.chmod(0o600);
+        disk
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.path().join("profiles.toml")
+    }
+
+    fn chmod(&self, mode: u32) {
+        fs::set_permissions(self.path(), fs::Permissions::from_mode(mode)).expect("set");
+    }
+
+    fn load(&self) -> Profiles {
+        Profiles::load(&self.path(), Some(Path::new("/home/anna")))
+    }
+}
+
+fn load(text: &str) -> Profiles {
+    Disk::with(text).load()
+}
+
+/// Loads what stands below `[profile.p]` and a good URL, on line 3.
+fn load_keys(text: &str) -> Profiles {
+    load(&format!("[profile.p]\nurl = \"mqtts://h\"\n{text}\n"))
+}
+
+fn problems(profiles: &Profiles) -> Vec<String> {
+    profiles.problems().iter().map(ToString::to_string).collect()
+}
+
+fn only_problem(profiles: &Profiles) -> String {
+    let problems = problems(profiles);
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    problems[0].clone()
+}
+
+fn options(profiles: &Profiles, name: &str) -> crate::mqtt::options::Options {
+    let identity = Identity { user: "anna".into(), host: "edge".into(), random: "r".into(), pid: 7 };
+    profiles.find(name).and_then(|entry| entry.profile.as_ref()).expect("usable").options(&identity)
+}
+
+#[test]
+fn the_example_parses_without_a_problem() {
+    let profiles = load(EXAMPLE);
+    assert_eq!(problems(&profiles), [""; 0]);
+    assert!(profiles.entries().iter().all(|entry| entry.profile.is_some()));
+}
+
+#[test]
+fn the_example_holds_every_supported_key_and_no_other() {
+    let written: BTreeSet<String> = load(EXAMPLE)
+        .entries()
+        .iter()
+        .flat_map(|entry| &entry.settings)
+        .map(|setting| setting.path.split(['[', ']']).step_by(2).collect())
+        .collect();
+    let mut supported = BTreeSet::new();
+    keys::each(|path, key| {
+        if key.is_supported() && key.inner().is_empty() {
+            supported.insert(path.to_owned());
+        }
+    });
+    // Both forms of these are shown: the table, and the value alone.
+    supported.insert("reconnect".into());
+    assert_eq!(written, supported);
+}
+
+#[test]
+fn every_key_of_the_example_reaches_the_options() {
+    let profiles = load(EXAMPLE);
+    let options = options(&profiles, "plant");
+    assert_eq!(options.endpoint.to_string(), "mqtts://broker.plant.example:8883");
+    assert_eq!((options.protocol, options.may_downgrade), (Protocol::V5, false));
+    assert_eq!(options.client_id, "mqtap-anna-edge-r");
+    assert_eq!(options.username.as_deref(), Some("ops"));
+    assert!(options.password.is_none());
+    assert_eq!((options.connect_timeout, options.keep_alive), (Duration::from_secs(10), Duration::from_secs(30)));
+    assert_eq!((options.clean_start, options.session_expiry), (true, SessionExpiry::After(3_600)));
+    assert_eq!(options.reconnect, Some(Reconnect { initial: Duration::from_millis(500), max: Duration::from_mins(1) }));
+    assert_eq!(options.max_packet_size, DEFAULT_MAX_PACKET_SIZE);
+    assert_eq!(options.user_properties, [("team".into(), "ops".into())]);
+    assert_eq!(options.tls.ca_file.as_deref(), Some(Path::new("/home/anna/plant-ca.pem")));
+    assert_eq!((options.tls.ca_only, options.tls.server_name.as_deref()), (false, Some("broker.internal")));
+    let plain = Subscription::new("$SYS/broker/clients/#", Qos::AtMostOnce);
+    assert_eq!(options.subscriptions, [Subscription::new("plant/#", Qos::AtMostOnce), plain]);
+    let plant = profiles.find("plant").and_then(|entry| entry.profile.as_ref()).expect("usable");
+    assert_eq!((plant.read_only, plant.protect, plant.memory), (false, true, Some(256 << 20)));
+    assert!(matches!(&plant.password, Some(PasswordSource::Env(name)) if name == "PLANT_PASSWORD"));
+    assert_eq!(self::options(&profiles, "asks-and-gives-up").reconnect, None);
+}
+
+#[test]
+fn a_will_is_read_with_all_its_properties() {
+    let will = options(&load(EXAMPLE), "plant").will.expect("a will");
+    let properties = will.message.properties.expect("properties");
+    assert_eq!((&*will.message.topic, &*will.message.payload), ("clients/mqtap/state", &b"gone"[..]));
+    assert_eq!((will.message.qos, will.message.retain, will.delay), (Qos::AtLeastOnce, true, Some(5)));
+    assert_eq!((properties.message_expiry, properties.payload_format), (Some(86_400), Some(1)));
+    assert_eq!(properties.content_type.as_deref(), Some("text/plain"));
+    assert_eq!(properties.response_topic.as_deref(), Some("clients/mqtap/ask"));
+    assert_eq!(properties.correlation_data.as_deref(), Some(&b"mqtap"[..]));
+    assert_eq!(properties.user_properties, [("reason".into(), "connection lost".into())]);
+}
+
+#[test]
+fn a_url_alone_gives_the_defaults() {
+    let profiles = load("profile.local.url = \"mqtt://ops@localhost:2000\"");
+    let options = options(&profiles, "local");
+    assert_eq!((options.endpoint.transport, options.endpoint.port), (Transport::Tcp, 2000));
+    assert_eq!((options.protocol, options.may_downgrade), (Protocol::V5, true));
+    assert_eq!(options.username.as_deref(), Some("ops"));
+    assert_eq!(options.reconnect, Some(Reconnect::default()));
+}
+
+#[test]
+fn the_user_name_of_its_own_key_wins_wherever_it_stands() {
+    for text in ["username = \"key\"\nurl = \"mqtt://url@h\"", "url = \"mqtt://url@h\"\nusername = \"key\""] {
+        assert_eq!(options(&load(&format!("[profile.p]\n{text}")), "p").username.as_deref(), Some("key"));
+    }
+}
+
+#[rstest]
+// Types.
+#[case("keep_alive = true", "3:14: profile.p.keep_alive: expected a duration such as \"10s\", found a boolean")]
+#[case("username = 5", "3:12: profile.p.username: expected a text in quotes, found an integer")]
+#[case("clean_start = \"yes\"", "3:15: profile.p.clean_start: expected true or false, found a string")]
+#[case("tls = 1", "3:7: profile.p.tls: expected a table, found an integer")]
+#[case("will.qos = 1.5\nwill.topic = \"a\"", "3:12: profile.p.will.qos: expected a whole number, found a float")]
+#[case("memory = []", "3:10: profile.p.memory: expected a size such as \"16MiB\", found an array")]
+#[case(
+    "reconnect = 5",
+    "3:13: profile.p.reconnect: expected a table such as { initial = \"500ms\", max = \"60s\" }, or false, found an integer"
+)]
+#[case("subscription = [\"#\"]", "3:17: profile.p.subscription[0]: expected any number of tables, found a string")]
+#[case(
+    "[profile.p.subscription]\nfilter = \"#\"",
+    "3:1: profile.p.subscription: expected any number of tables, found a table; write [[profile.p.subscription]]"
+)]
+#[case(
+    "connect.user_properties = [[\"a\"]]",
+    "3:27: profile.p.connect.user_properties: expected a list of pairs such as [[\"team\", \"ops\"]], found an array"
+)]
+// Values.
+#[case(
+    "keep_alive = \"10x\"",
+    "3:14: profile.p.keep_alive: `10x` is not a duration; write 10s, 1m30s, 500ms or a number of seconds"
+)]
+#[case("keep_alive = \"1500ms\"", "3:14: profile.p.keep_alive: must be whole seconds, at most 65535")]
+#[case("keep_alive = -1", "3:14: profile.p.keep_alive: is not a possible number of seconds")]
+#[case("keep_alive = 65536", "3:14: profile.p.keep_alive: must be whole seconds, at most 65535")]
+#[case("connect_timeout = 0", "3:19: profile.p.connect_timeout: must be longer than nothing")]
+#[case(
+    "session_expiry = \"forever\"",
+    "3:18: profile.p.session_expiry: `forever` is not a duration; write 10s, 1m30s, 500ms or a number of seconds"
+)]
+#[case("session_expiry = 4294967295", "3:18: profile.p.session_expiry: must be whole seconds below 4294967295, or \"never\"")]
+#[case("protocol = \"4\"", "3:12: profile.p.protocol: `4` is not a version of MQTT; write \"5\" or \"3.1.1\"")]
+#[case("protocol = \"3.1\"", "3:12: profile.p.protocol: MQTT 3.1 is not supported by this version yet; write \"5\" or \"3.1.1\"")]
+#[case(
+    "client_id = \"{usr}\"",
+    "3:13: profile.p.client_id: nothing is known by {usr}; write {user}, {host}, {random} or {pid}; did you mean {user}?"
+)]
+#[case("memory = \"1kB\"", "3:10: profile.p.memory: must be at least 1MiB")]
+#[case(
+    "connect.maximum_packet_size = 0",
+    "3:31: profile.p.connect.maximum_packet_size: must be 1 to 268435460 bytes, the largest packet of MQTT"
+)]
+#[case(
+    "connect.maximum_packet_size = \"1GiB\"",
+    "3:31: profile.p.connect.maximum_packet_size: must be 1 to 268435460 bytes, the largest packet of MQTT"
+)]
+#[case("will = { topic = \"a/#\" }", "3:18: profile.p.will.topic: a topic to publish to cannot hold the wildcard `#`")]
+#[case("will = { topic = \"a\", qos = 3 }", "3:29: profile.p.will.qos: is 0, 1 or 2, not 3")]
+#[case("will = { topic = \"a\", payload_format = 2 }", "3:40: profile.p.will.payload_format: is 0 (any bytes) or 1 (UTF-8 text)")]
+#[case("will = { payload = \"a\" }", "3:8: profile.p.will: the key `topic` is missing")]
+#[case("tls.server_name = \"mqtts://h\"", "3:19: profile.p.tls.server_name: is a host's name, without scheme and port")]
+#[case(
+    "subscription = [{ filter = \"a/#/b\" }]",
+    "3:28: profile.p.subscription[0].filter: `#` stands alone and at the end of a filter, as in plant/#"
+)]
+#[case("[[profile.p.subscription]]\nqos = 0", "3:1: profile.p.subscription[0]: the key `filter` is missing")]
+#[case("subscription = [{ filter = \"a\", retain_handling = 3 }]", "3:51: profile.p.subscription[0].retain_handling: is 0, 1 or 2")]
+#[case(
+    "subscription = [{ filter = \"$share/g/a\", no_local = true }]",
+    "3:53: profile.p.subscription[0].no_local: MQTT forbids it for a shared subscription"
+)]
+#[case(
+    "reconnect = { initial = \"9s\", max = \"1s\" }",
+    "3:25: profile.p.reconnect: max is shorter than initial; the defaults are used"
+)]
+#[case("password = { env = \"$A=\" }", "3:20: profile.p.password.env: is the name of an environment variable, without $ and =")]
+#[case("password = { command = [] }", "3:24: profile.p.password.command: names no program")]
+#[case("password = { prompt = false }", "3:23: profile.p.password.prompt: is true, or left out")]
+#[case("password = { env = \"A\", prompt = true }", "3:12: profile.p.password: give one of env, command, file or prompt")]
+#[case("password = {}", "3:12: profile.p.password: give one of env, command, file or prompt")]
+#[case(
+    "password = 12345",
+    "3:12: profile.p.password: expected a table such as { env = \"PLANT_PASSWORD\" }, or a text in quotes, found an integer"
+)]
+// What only several keys show.
+#[case(
+    "client_id = \"\"\nclean_start = false",
+    "4:15: profile.p.clean_start: has no effect, because a session is kept under a client_id, which is empty"
+)]
+#[case(
+    "protocol = \"3.1.1\"\nsession_expiry = \"1h\"",
+    "4:1: profile.p.session_expiry: has no effect, because protocol is \"3.1.1\""
+)]
+#[case("tls.ca_only = true", "3:15: profile.p.tls.ca_only: no broker is trusted, because there is no ca_file")]
+// Names.
+#[case("keepalive = 5", "3:1: unknown key `keepalive` in profile.p; did you mean `keep_alive`?")]
+#[case("  zebra = 5", "3:3: unknown key `zebra` in profile.p")]
+#[case("ca_file = \"x\"", "3:1: unknown key `ca_file` in profile.p; write it below [profile.p.tls]")]
+#[case("filter = \"x\"", "3:1: unknown key `filter` in profile.p; write it below [[profile.p.subscription]]")]
+#[case("tls.username = \"x\"", "3:5: unknown key `username` in profile.p.tls; write it below [profile.p]")]
+#[case("password = { cmd = [\"a\"] }", "3:14: unknown key `cmd` in profile.p.password")]
+#[case("\"ä\\u001b[31m\" = 5", "3:1: unknown key `ä␛[31m` in profile.p")]
+// What is to come.
+#[case("fallback_urls = []", "3:1: profile.p.fallback_urls: not supported by this version yet")]
+#[case("[profile.p.websocket]\npath = \"/mqtt\"", "3:12: profile.p.websocket: not supported by this version yet")]
+#[case("[[profile.p.decode]]\nfilter = \"a\"", "3:13: profile.p.decode: not supported by this version yet")]
+#[case("tls.cert_file = \"me.pem\"", "3:5: profile.p.tls.cert_file: not supported by this version yet")]
+#[case("connect.authentication = { method = \"x\" }", "3:9: profile.p.connect.authentication: not supported by this version yet")]
+#[case("password = { keyring = \"x\" }", "3:14: profile.p.password.keyring: not supported by this version yet")]
+fn a_problem_says_where_what_and_what_instead(#[case] text: &str, #[case] expected: &str) {
+    let profiles = load_keys(text);
+    assert_eq!(only_problem(&profiles), format!("profiles.toml:{expected}"));
+    assert!(profiles.find("p").expect("listed").profile.is_some(), "the rest is usable");
+}
+
+#[test]
+fn all_problems_are_reported_at_once_in_the_order_of_the_file() {
+    let profiles = load("shema = 1\n[profile.a]\nurl = 1\nqos = 1\n\n[profile.b]\nurl = \"mqtt://h\"\n[profile.c]\n");
+    let expected = [
+        "profiles.toml:1:1: unknown key `shema`; did you mean `schema`?",
+        "profiles.toml:3:7: profile.a.url: expected a text in quotes, found an integer",
+        "profiles.toml:4:1: unknown key `qos` in profile.a; write it below [profile.a.will] or [[profile.a.subscription]]",
+        "profiles.toml:8:10: profile.c: the key `url` is missing",
+    ];
+    assert_eq!(problems(&profiles), expected);
+    let usable: Vec<bool> = profiles.entries().iter().map(|entry| entry.profile.is_some()).collect();
+    assert_eq!(usable, [false, true, false]);
+    assert_eq!(profiles.problems_of("a").count(), 2);
+    assert_eq!(profiles.problems_of("b").count(), 0);
+}
+
+#[rstest]
+#[case("url = \"mqtt://h:0\"", "2:7: profile.p.url: `0` is not a port; a port is 1 to 65535")]
+#[case("url = \"ws://h\"", "2:7: profile.p.url: ws:// is not supported by this version of mqtap; use mqtt:// or mqtts://")]
+#[case(
+    "url = \"mqtt://h\"\nproxy.url = \"x\"",
+    "3:1: profile.p.proxy: not supported by this version yet; the profile is not used, because connecting would go past the proxy"
+)]
+fn a_profile_that_cannot_be_used_is_listed_with_its_problem(#[case] text: &str, #[case] expected: &str) {
+    let profiles = load(&format!("[profile.p]\n{text}\n"));
+    assert_eq!(only_problem(&profiles), format!("profiles.toml:{expected}"));
+    assert!(profiles.find("p").expect("listed").profile.is_none());
+    assert!(resolve::target("p", &profiles).expect_err("unusable").contains(expected));
+}
+
+#[test]
+fn a_password_in_a_url_is_refused_unseen() {
+    let profiles = load("[profile.p]\nurl = \"mqtt://ops:CANARY@h\"\n");
+    let problem = only_problem(&profiles);
+    assert!(problem.contains("a password in a URL") && !problem.contains("CANARY"), "{problem}");
+    assert!(profiles.find("p").expect("listed").profile.is_none());
+}
+
+#[test]
+fn tls_settings_without_tls_are_pointed_out() {
+    let profiles = load("[profile.p]\nurl = \"mqtt://h\"\n[profile.p.tls]\nca_file = \"x\"\n");
+    assert!(only_problem(&profiles).starts_with("profiles.toml:4:11: profile.p.tls: has no effect"));
+}
+
+#[test]
+fn a_guard_that_cannot_be_read_is_up() {
+    let profiles = load_keys("read_only = \"false\"\nprotect = 0\ntls = { ca_file = \"x\", ca_only = \"yes\" }");
+    let profile = profiles.find("p").and_then(|entry| entry.profile.as_ref()).expect("usable");
+    assert_eq!((profiles.problems().len(), profile.read_only, profile.protect), (3, true, true));
+    assert!(options(&profiles, "p").tls.ca_only);
+}
+
+#[test]
+fn a_password_whose_source_is_wrong_is_not_left_out_in_silence() {
+    for text in ["password = { keyring = \"x\" }", "password = { env = 5 }", "password = 5"] {
+        let profiles = load_keys(text);
+        let profile = profiles.find("p").and_then(|entry| entry.profile.as_ref()).expect("usable");
+        assert!(matches!(profile.password, Some(PasswordSource::Unusable(_))), "{text}");
+    }
+}
+
+#[test]
+fn an_inline_password_is_used_only_while_the_file_is_private() {
+    let disk = Disk::with("[profile.p]\nurl = \"mqtt://h\"\npassword = \"CANARY\"\n");
+    let profiles = disk.load();
+    let profile = profiles.find("p").and_then(|entry| entry.profile.as_ref()).expect("usable");
+    assert!(matches!(&profile.password, Some(PasswordSource::Inline(secret)) if secret.expose() == b"CANARY"));
+    assert_eq!(problems(&profiles), [""; 0]);
+    for mode in [0o640, 0o604, 0o620, 0o601] {
+        disk.chmod(mode);
+        let profiles = disk.load();
+        let problem = only_problem(&profiles);
+        assert!(problem.contains("3:12") && problem.contains("chmod 600") && !problem.contains("CANARY"), "{problem}");
+        let profile = profiles.find("p").and_then(|entry| entry.profile.as_ref()).expect("usable");
+        assert!(matches!(profile.password, Some(PasswordSource::Unusable(_))));
+    }
+}
+
+#[test]
+fn a_file_without_inline_passwords_may_be_read_by_all() {
+    let disk = Disk::with(EXAMPLE);
+    disk.chmod(0o644);
+    assert_eq!(problems(&disk.load()), [""; 0]);
+}
+
+#[test]
+fn nothing_that_was_read_prints_a_password() {
+    let profiles = load_keys("password = \"CANARY\"");
+    assert!(!format!("{profiles:?}").contains("CANARY"));
+    let wrong = load("[profile.p]\nurl = \"mqtt://h\"\npassword = \"CANARY\" x\n");
+    assert!(!format!("{wrong:?} {}", only_problem(&wrong)).contains("CANARY"));
+}
+
+#[test]
+fn a_linked_file_is_judged_by_what_it_links_to() {
+    let disk = Disk::with("[profile.p]\nurl = \"mqtt://h\"\npassword = \"secret\"\n");
+    let link = disk.dir.path().join("link.toml");
+    std::os::unix::fs::symlink(disk.path(), &link).expect("linked");
+    assert_eq!(problems(&Profiles::load(&link, None)), [""; 0]);
+    disk.chmod(0o644);
+    assert!(only_problem(&Profiles::load(&link, None)).starts_with("link.toml:3:12:"));
+}
+
+#[test]
+fn paths_start_at_the_file_or_at_home() {
+    let disk = Disk::with(
+        "[profile.p]\nurl = \"mqtts://h\"\ntls.ca_file = \"sub/ca.pem\"\npassword.file = \"~/p\"\n[profile.q]\nurl = \"mqtts://h\"\n\
+         tls.ca_file = \"/abs.pem\"\n",
+    );
+    let profiles = disk.load();
+    assert_eq!(options(&profiles, "p").tls.ca_file, Some(disk.dir.path().join("sub/ca.pem")));
+    assert_eq!(options(&profiles, "q").tls.ca_file, Some(PathBuf::from("/abs.pem")));
+    let profile = profiles.find("p").and_then(|entry| entry.profile.as_ref()).expect("usable");
+    assert!(matches!(&profile.password, Some(PasswordSource::File(path)) if path == Path::new("/home/anna/p")));
+    let homeless = Profiles::load(&disk.path(), None);
+    assert_eq!(
+        only_problem(&homeless),
+        "profiles.toml:4:17: profile.p.password.file: there is no home directory for ~/; write the whole path"
+    );
+}
+
+#[rstest]
+#[case("my plant")]
+#[case("")]
+#[case("-x")]
+#[case("a/b")]
+#[case("ünit")]
+#[case("aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggggg")]
+fn an_impossible_name_is_reported_and_the_others_work(#[case] name: &str) {
+    let profiles = load(&format!(
+        "[profile.\"{name}\"]\nurl = \"mqtt://h\"\n[profile.a_B-1.x]\nurl = \"mqtt://h\"\n[profile.\"a.b\"]\nurl = \"mqtt://h\""
+    ));
+    let problem = problems(&profiles)[0].clone();
+    assert!(problem.starts_with("profiles.toml:1:10: ") && problem.contains("is not a name for a profile"), "{problem}");
+    assert!(profiles.find("a.b").is_some_and(|entry| entry.profile.is_some()));
+}
+
+#[rstest]
+#[case("", 0)]
+#[case("\u{feff}[profile.p]\r\nurl = \"mqtt://h\"\r\n", 1)]
+#[case("# nothing\n", 0)]
+#[case("schema = 1\n[profile]\n", 0)]
+fn an_empty_file_and_other_line_ends_are_fine(#[case] text: &str, #[case] entries: usize) {
+    let profiles = load(text);
+    assert_eq!((problems(&profiles), profiles.entries().len()), (Vec::new(), entries));
+}
+
+#[test]
+fn places_are_right_after_a_byte_order_mark_and_with_carriage_returns() {
+    assert!(only_problem(&load("\u{feff}shema = 1\r\n")).starts_with("profiles.toml:1:1:"));
+    assert!(only_problem(&load("\u{feff}# a\r\n  shema = 1\r\n")).starts_with("profiles.toml:2:3:"));
+}
+
+#[test]
+fn a_syntax_error_has_its_place() {
+    let profiles = load("[profile.p]\nurl = \"mqtt://h\nqos = 1\n");
+    let problem = only_problem(&profiles);
+    assert!(problem.starts_with("profiles.toml:2:16: not valid TOML: ") && !problem.contains('\n'), "{problem}");
+    assert!(profiles.entries().is_empty());
+}
+
+#[test]
+fn a_key_written_twice_has_its_place() {
+    let problem = only_problem(&load("[profile.p]\nurl = \"mqtt://h\"\nurl = \"mqtt://i\"\n"));
+    assert!(problem.starts_with("profiles.toml:3:1: not valid TOML: duplicate key"), "{problem}");
+}
+
+#[test]
+fn what_is_not_text_is_told_with_its_place() {
+    assert_eq!(only_problem(&Disk::with(b"a = 1\nb = \"\xff\"\n").load()), "profiles.toml:2:6: is not UTF-8 text");
+}
+
+#[test]
+fn a_huge_file_is_refused() {
+    let disk = Disk::with("");
+    fs::File::options().write(true).open(disk.path()).expect("open").set_len(100 << 20).expect("grown");
+    assert_eq!(only_problem(&disk.load()), "profiles.toml: is larger than 4.0 MiB");
+}
+
+#[test]
+fn what_is_no_file_is_refused_and_a_missing_one_is_empty() {
+    let dir = tempfile::tempdir().expect("a directory");
+    assert!(only_problem(&Profiles::load(dir.path(), None)).ends_with(": is a directory, not a file"));
+    let missing = Profiles::load(&dir.path().join("none/profiles.toml"), None);
+    assert_eq!((missing.problems().len(), missing.entries().len()), (0, 0));
+    let circle = dir.path().join("circle.toml");
+    std::os::unix::fs::symlink("circle.toml", &circle).expect("linked");
+    assert!(only_problem(&Profiles::load(&circle, None)).starts_with("circle.toml: cannot be read: "));
+}
+
+#[test]
+fn deep_nesting_is_refused_and_not_followed() {
+    for deep in ["[".repeat(100_000), format!("a{}", ".a".repeat(100_000)), "{a=".repeat(100_000)] {
+        assert!(only_problem(&load(&format!("x = {deep}"))).contains("not valid TOML"));
+    }
+}
+
+#[test]
+fn a_newer_schema_is_read_without_complaints_about_its_keys() {
+    let profiles = load("schema = 2\nnew = 1\n[profile.p]\nurl = \"mqtt://h\"\nnew = 1\n");
+    let problem = only_problem(&profiles);
+    assert!(problem.starts_with("profiles.toml:1:10: schema: 2 is newer"), "{problem}");
+    assert!(profiles.find("p").is_some_and(|entry| entry.profile.is_some()));
+}
+
+#[rstest]
+#[case("schema = 0", "1:10: schema: expected the number 1")]
+#[case("schema = \"1\"", "1:10: schema: expected the number 1")]
+#[case("profile = 5", "1:11: profile: expected tables such as [profile.plant]")]
+#[case("profile.p = 5", "1:9: profile.p: expected a table, found an integer")]
+#[case("[profiles.p]", "1:2: unknown key `profiles`; did you mean [profile.NAME]?")]
+#[case("url = \"mqtt://h\"", "1:1: unknown key `url`; write `url` below [profile.NAME]")]
+fn the_top_of_the_file_is_checked(#[case] text: &str, #[case] expected: &str) {
+    assert_eq!(only_problem(&load(text)), format!("profiles.toml:{expected}"));
+}
+
+#[test]
+fn problems_without_end_are_counted() {
+    let mut text = String::from("[profile.p]\nurl = \"mqtt://h\"\n");
+    for number in 0..5_000 {
+        text.push_str(&format!("unknown{number} = 1\n"));
+    }
+    let problems = problems(&load(&text));
+    assert_eq!((problems.len(), problems[100].as_str()), (101, "profiles.toml: and 4900 more problems"));
+}
+
+#[test]
+fn a_long_value_makes_no_long_message() {
+    let problem = only_problem(&load_keys(&format!("keep_alive = \"{}\"", "x".repeat(1_000_000))));
+    assert!(problem.len() < 600, "{}", problem.len());
+}
+
+#[test]
+fn settings_are_listed_as_they_are_written() {
+    let profiles = load_keys("password = \"CANARY\"\nclean_start = false\nconnect.user_properties = [[\"a\", \"b\"]]");
+    let settings: Vec<(&str, &str)> =
+        profiles.find("p").expect("listed").settings.iter().map(|setting| (&*setting.path, &*setting.text)).collect();
+    let expected =
+        [("url", "mqtts://h"), ("password", "***"), ("clean_start", "false"), ("connect.user_properties", "[[\"a\", \"b\"]]")];
+    assert_eq!(settings, expected);
+}
+
+#[test]
+fn a_target_is_a_name_or_a_url() {
+    let profiles = load(EXAMPLE);
+    assert_eq!(resolve::target("plant", &profiles).expect("saved").title(), "plant");
+    let ad_hoc = resolve::target("mqtt://ops@localhost", &profiles).expect("a URL");
+    assert_eq!((ad_hoc.title(), ad_hoc.username()), ("mqtt://localhost:1883".into(), Some("ops")));
+    let cases = [
+        ("plnt", "there is no profile `plnt`; did you mean `plant`?"),
+        ("10.0.0.1:1883", "there is no profile `10.0.0.1:1883`; a URL has a scheme: mqtt://10.0.0.1:1883"),
+        ("mqtt://h:0", "`0` is not a port; a port is 1 to 65535"),
+        ("zebra", "there is no profile `zebra`; there is local, plant, from-a-program, from-a-file, asks-and-gives-up"),
+    ];
+    for (target, expected) in cases {
+        assert_eq!(resolve::target(target, &profiles).expect_err(target), expected);
+    }
+}
+
+#[test]
+fn a_profile_with_a_dot_in_its_name_keeps_its_problems_to_itself() {
+    let profiles = load("[profile.a]\nurl = \"mqtt://h\"\n[profile.\"a.b\"]\nurl = \"mqtt://h\"\nfilter = 1\n");
+    assert!(only_problem(&profiles).ends_with("in profile.\"a.b\"; write it below [[profile.\"a.b\".subscription]]"));
+    assert_eq!((profiles.problems_of("a").count(), profiles.problems_of("a.b").count()), (0, 1));
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_damaged_file_is_reported_and_never_panics(cuts in proptest::collection::vec((0..EXAMPLE.len(), 0..40_usize, ".{0,6}"), 1..6)) {
+        let mut bytes = EXAMPLE.as_bytes().to_vec();
+        for (at, len, new) in cuts {
+            let start = at.min(bytes.len());
+            let end = (start + len).min(bytes.len());
+            bytes.splice(start..end, new.into_bytes());
+        }
+        let profiles = Disk::with(bytes).load();
+        for problem in problems(&profiles) {
+            proptest::prop_assert!(!problem.chars().any(crate::base::text::is_hostile), "{problem:?}");
+        }
+    }
+}
+
+#[test]
+fn without_any_profile_the_way_to_one_is_told() {
+    let none = Profiles::load(Path::new("/nowhere/profiles.toml"), None);
+    let refusal = resolve::target("plant", &none).expect_err("none");
+    assert!(refusal.contains("/nowhere/profiles.toml") && refusal.contains("profiles add"), "{refusal}");
+    assert!(resolve::target("localhost", &none).expect_err("none").contains("mqtt://localhost"));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_when_a_profile_is_missed() {
+    let refusal = resolve::target("plant", &load("[profile.plant\n")).expect_err("broken");
+    assert!(refusal.contains("profiles.toml:1:"), "{refusal}");
+}

@@ -124,3 +124,9 @@ fn no_password_and_no_argument_is_printed() {
         assert!(!printed.contains("CANARY"), "{printed}");
     }
 }
+
+#[test]
+fn a_password_can_be_fetched_on_any_thread() {
+    fn assert_send<T: Send>(_: &T) {}
+    assert_send(&PasswordSource::Prompt.resolve(&|_| None));
+}

@@ -1,0 +1,211 @@
+//! Where the values of the keys go, and which of them are impossible.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Profile, client_id, secret::PasswordSource};
+use crate::{
+    mqtt::{
+        message::{Message, Properties, Qos},
+        options::{Protocol, Reconnect, Subscription, Will},
+        topic,
+    },
+    wire::endpoint::Url,
+};
+
+/// The longest text that MQTT carries, in bytes (MQTT 5.0, 1.5.4).
+const MAX_TEXT: usize = 65_535;
+
+/// The largest packet of MQTT: four bytes of Remaining Length, and the header before it (MQTT 5.0, 2.1.4).
+const MAX_PACKET: u64 = 268_435_455 + 5;
+
+/// The least memory for messages that a store works with.
+const MIN_MEMORY: u64 = 1 << 20;
+
+#[expect(clippy::unnecessary_wraps, reason = "it stands where others refuse a value")]
+pub(super) fn put<T>(place: &mut T, value: T) -> Result<(), String> {
+    *place = value;
+    Ok(())
+}
+
+fn check_text(text: &str) -> Result<(), String> {
+    if text.len() > MAX_TEXT {
+        return Err(format!("has {} bytes, MQTT allows {MAX_TEXT}", text.len()));
+    }
+    if text.contains('\0') { Err("holds a NUL character, which MQTT forbids".into()) } else { Ok(()) }
+}
+
+pub(super) fn set_text(place: &mut Option<String>, text: &str) -> Result<(), String> {
+    check_text(text)?;
+    put(place, Some(text.to_owned()))
+}
+
+pub(super) fn set_url(profile: &mut Profile, text: &str) -> Result<(), String> {
+    let url = Url::parse(text)?;
+    profile.template.endpoint = url.endpoint;
+    // The key of its own says more than the URL, wherever it stands.
+    if profile.template.username.is_none() {
+        profile.template.username = url.username;
+    }
+    Ok(())
+}
+
+pub(super) fn set_protocol(profile: &mut Profile, text: &str) -> Result<(), String> {
+    profile.template.protocol = match text {
+        "5" | "5.0" => Protocol::V5,
+        "3.1.1" => Protocol::V311,
+        "3.1" => return Err("MQTT 3.1 is not supported by this version yet; write \"5\" or \"3.1.1\"".into()),
+        _ => return Err(format!("`{}` is not a version of MQTT; write \"5\" or \"3.1.1\"", super::problem::shown(text))),
+    };
+    profile.template.may_downgrade = false;
+    Ok(())
+}
+
+pub(super) fn set_client_id(profile: &mut Profile, text: &str) -> Result<(), String> {
+    check_text(text)?;
+    client_id::check(text)?;
+    put(&mut profile.template.client_id, text.to_owned())
+}
+
+pub(super) fn set_connect_timeout(profile: &mut Profile, time: Duration) -> Result<(), String> {
+    if time.is_zero() {
+        return Err("must be longer than nothing".into());
+    }
+    put(&mut profile.template.connect_timeout, time)
+}
+
+pub(super) fn set_keep_alive(profile: &mut Profile, time: Duration) -> Result<(), String> {
+    if time.subsec_nanos() != 0 || time.as_secs() > u64::from(u16::MAX) {
+        return Err("must be whole seconds, at most 65535".into());
+    }
+    put(&mut profile.template.keep_alive, time)
+}
+
+pub(super) fn set_reconnect(profile: &mut Profile, on: bool) -> Result<(), String> {
+    put(&mut profile.template.reconnect, on.then(Reconnect::default))
+}
+
+pub(super) fn set_reconnect_initial(profile: &mut Profile, time: Duration) -> Result<(), String> {
+    if time.is_zero() {
+        return Err("must be longer than nothing".into());
+    }
+    put(&mut profile.template.reconnect.get_or_insert_default().initial, time)
+}
+
+pub(super) fn set_reconnect_max(profile: &mut Profile, time: Duration) -> Result<(), String> {
+    if time.is_zero() {
+        return Err("must be longer than nothing".into());
+    }
+    put(&mut profile.template.reconnect.get_or_insert_default().max, time)
+}
+
+pub(super) fn set_memory(profile: &mut Profile, bytes: u64) -> Result<(), String> {
+    if bytes < MIN_MEMORY {
+        return Err("must be at least 1MiB".into());
+    }
+    put(&mut profile.memory, Some(bytes))
+}
+
+pub(super) fn set_max_packet_size(profile: &mut Profile, bytes: u64) -> Result<(), String> {
+    match u32::try_from(bytes) {
+        Ok(size) if size > 0 && bytes <= MAX_PACKET => put(&mut profile.template.max_packet_size, size),
+        Ok(_) | Err(_) => Err(format!("must be 1 to {MAX_PACKET} bytes, the largest packet of MQTT")),
+    }
+}
+
+pub(super) fn set_password_env(profile: &mut Profile, name: &str) -> Result<(), String> {
+    if name.is_empty() || name.contains(['=', '\0']) {
+        return Err("is the name of an environment variable, without $ and =".into());
+    }
+    put(&mut profile.password, Some(PasswordSource::Env(name.to_owned())))
+}
+
+pub(super) fn set_password_command(profile: &mut Profile, argv: Vec<String>) -> Result<(), String> {
+    if argv.first().is_none_or(String::is_empty) {
+        return Err("names no program".into());
+    }
+    put(&mut profile.password, Some(PasswordSource::Command(argv)))
+}
+
+pub(super) fn set_password_prompt(profile: &mut Profile, on: bool) -> Result<(), String> {
+    if !on {
+        return Err("is true, or left out".into());
+    }
+    put(&mut profile.password, Some(PasswordSource::Prompt))
+}
+
+pub(super) fn set_server_name(profile: &mut Profile, name: &str) -> Result<(), String> {
+    if name.is_empty()
+        || name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/' || c == ':' && !name.contains("::"))
+    {
+        return Err("is a host's name, without scheme and port".into());
+    }
+    put(&mut profile.template.tls.server_name, Some(name.to_owned()))
+}
+
+pub(super) fn will(profile: &mut Profile) -> &mut Will {
+    profile.template.will.get_or_insert_with(|| Will { message: Message::default(), delay: None })
+}
+
+pub(super) fn will_properties(profile: &mut Profile) -> &mut Properties {
+    will(profile).message.properties.get_or_insert_default()
+}
+
+pub(super) fn set_will_topic(profile: &mut Profile, text: &str) -> Result<(), String> {
+    topic::check_name(text)?;
+    put(&mut will(profile).message.topic, text.into())
+}
+
+pub(super) fn set_will_payload(profile: &mut Profile, text: &str) -> Result<(), String> {
+    // A will's payload is Binary Data, whose length is two bytes (MQTT 5.0, 3.1.3.4).
+    if text.len() > MAX_TEXT {
+        return Err(format!("has {} bytes, a will carries at most {MAX_TEXT}", text.len()));
+    }
+    put(&mut will(profile).message.payload, Bytes::copy_from_slice(text.as_bytes()))
+}
+
+pub(super) fn set_will_response_topic(profile: &mut Profile, text: &str) -> Result<(), String> {
+    topic::check_name(text)?;
+    put(&mut will_properties(profile).response_topic, Some(text.to_owned()))
+}
+
+pub(super) fn set_will_correlation_data(profile: &mut Profile, text: &str) -> Result<(), String> {
+    if text.len() > MAX_TEXT {
+        return Err(format!("has {} bytes, MQTT allows {MAX_TEXT}", text.len()));
+    }
+    put(&mut will_properties(profile).correlation_data, Some(Bytes::copy_from_slice(text.as_bytes())))
+}
+
+pub(super) fn set_will_payload_format(profile: &mut Profile, format: i64) -> Result<(), String> {
+    let format = u8::try_from(format).ok().filter(|&format| format <= 1).ok_or("is 0 (any bytes) or 1 (UTF-8 text)")?;
+    put(&mut will_properties(profile).payload_format, Some(format))
+}
+
+pub(super) fn set_seconds(place: &mut Option<u32>, time: Duration) -> Result<(), String> {
+    let seconds = u32::try_from(time.as_secs()).ok().filter(|_| time.subsec_nanos() == 0);
+    put(place, Some(seconds.ok_or("must be whole seconds, at most 4294967295")?))
+}
+
+pub(super) fn set_qos(place: &mut Qos, level: i64) -> Result<(), String> {
+    let qos = u8::try_from(level).ok().and_then(Qos::from_level);
+    put(place, qos.ok_or_else(|| format!("is 0, 1 or 2, not {level}"))?)
+}
+
+pub(super) fn begin_subscription(profile: &mut Profile) {
+    profile.template.subscriptions.push(Subscription::new("", Qos::AtMostOnce));
+}
+
+pub(super) fn subscription(profile: &mut Profile) -> &mut Subscription {
+    profile.template.subscriptions.last_mut().expect("a subscription is begun before its keys are read")
+}
+
+pub(super) fn set_filter(profile: &mut Profile, filter: &str) -> Result<(), String> {
+    topic::check_filter(filter)?;
+    put(&mut subscription(profile).filter, filter.to_owned())
+}
+
+pub(super) fn set_retain_handling(profile: &mut Profile, handling: i64) -> Result<(), String> {
+    let handling = u8::try_from(handling).ok().filter(|&handling| handling <= 2);
+    put(&mut subscription(profile).retain_handling, handling.ok_or("is 0, 1 or 2")?)
+}

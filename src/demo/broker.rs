@@ -84,7 +84,15 @@ impl Embedded {
         if timeout(STOP, &mut self.task).await.is_err() {
             self.task.abort();
             // Cancelled or done, the listener is gone when this returns.
-            let _ = self.task.await;
+            let _ = (&mut self.task).await;
         }
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        // A task goes on when its handle is dropped; the signal ends the connections, which are tasks of their own.
+        self.handle.0.shutdown();
+        self.task.abort();
     }
 }

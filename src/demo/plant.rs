@@ -68,10 +68,8 @@ impl Source {
     #[expect(clippy::cast_precision_loss, reason = "periods are small")]
     fn per_second(&self) -> f64 {
         let often = if self.every == 0 { 0.0 } else { SECOND as f64 / self.every as f64 };
-        match self.reading {
-            Reading::Part { .. } => often * (CONVEYOR_BURST.end - CONVEYOR_BURST.start) as f64 / CONVEYOR_ROUND as f64,
-            _ => often,
-        }
+        let burst = (CONVEYOR_BURST.end - CONVEYOR_BURST.start) as f64 / CONVEYOR_ROUND as f64;
+        if matches!(self.reading, Reading::Part { .. }) { often * burst } else { often }
     }
 }
 

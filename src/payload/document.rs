@@ -112,10 +112,8 @@ fn gzip_page(payload: &[u8], limits: &Limits) -> Result<Document, String> {
     }
     let inflated = gzip::inflate(payload, limits.bytes);
     let sample = Sample { bytes: &inflated.bytes, whole: inflated.whole };
-    let format = match sniff(sample, &Hints::default()).format {
-        Format::Gzip => Format::Binary,
-        format => format,
-    };
+    let inside = sniff(sample, &Hints::default()).format;
+    let format = if inside == Format::Gzip { Format::Binary } else { inside };
     let mut page = document(&inflated.bytes, format, limits)?;
     let inside = size(inflated.bytes.len());
     page.notes.insert(

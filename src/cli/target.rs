@@ -210,3 +210,35 @@ fn ask(options: &Options) -> Result<Secret, Problem> {
         Problem::usage(format!("cannot ask for the password: {error}")).hint("use --password-env or --password-file")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::args::{Cli, Verb};
+
+    fn resolved(line: &str) -> Result<Options, Problem> {
+        let cli = Cli::try_parse_from(["mqtap", "get"].into_iter().chain(line.split_whitespace())).expect(line);
+        let Some(Verb::Get(args)) = cli.verb else { panic!("{line}") };
+        resolve(&args.target, &args.connect, args.properties.needs_v5()).map(|target| target.options)
+    }
+
+    #[test]
+    fn what_is_given_wins_and_the_rest_stays() {
+        let options = resolved("mqtt://ops@h:2000 t -k 5s --will-topic w --will-qos 1 --clean-start no").expect("valid");
+        assert_eq!((options.endpoint.authority().as_str(), options.username.as_deref()), ("h:2000", Some("ops")));
+        assert_eq!((options.keep_alive.as_secs(), options.connect_timeout.as_secs()), (5, 10));
+        assert!(!options.clean_start && options.client_id.starts_with("mqtap-"));
+        assert_eq!(options.will.map(|will| will.message.qos.level()), Some(1));
+        assert_eq!(resolved("mqtt://ops@h t -u eva").expect("valid").username.as_deref(), Some("eva"));
+    }
+
+    #[test]
+    fn a_version_that_was_asked_for_or_is_needed_is_not_stepped_down_from() {
+        assert!(resolved("mqtt://h t").expect("valid").may_downgrade);
+        for line in ["mqtt://h t -V 5", "mqtt://h t -x 1h", "mqtt://h t --user-property k=v"] {
+            assert!(!resolved(line).expect(line).may_downgrade, "{line}");
+        }
+    }
+}

@@ -8,7 +8,10 @@ use super::clipboard::{self, Copied};
 #[cfg(feature = "demo")]
 use crate::demo::DemoOptions;
 use crate::{
-    app::event::{ConnId, Effect, Outcome},
+    app::{
+        DEMO,
+        event::{ConnId, Effect, Outcome},
+    },
     base::{human, secret::Secret, text},
     config::paths::Paths,
     mqtt::options::Options,
@@ -148,7 +151,7 @@ impl Effects {
             let url = started.and_then(|demo| Url::parse(&format!("mqtt://{}", demo.local())));
             Some(Back::Outcome(match url {
                 Ok(url) => {
-                    let mut profile = Profile::ad_hoc(url).named("demo");
+                    let mut profile = Profile::ad_hoc(url).named(DEMO);
                     profile.amend(|options| options.subscriptions = vec![Subscription::new("#", Qos::ExactlyOnce)]);
                     Outcome::DemoReady(Box::new(profile))
                 }

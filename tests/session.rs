@@ -219,7 +219,8 @@ async fn the_reason_string_of_a_refusal_is_told_and_made_safe() {
 fn crash_after_online(options: Options) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let listener = runtime.block_on(Listener::online(options));
-    runtime.shutdown_background();
+    // Only when all tasks are gone may the handle go, which would make them say goodbye.
+    runtime.shutdown_timeout(PATIENCE);
     drop(listener);
 }
 

@@ -36,6 +36,9 @@ use crate::{
     profile::Profile,
 };
 
+/// The name of the connection to the simulated plant.
+pub const DEMO: &str = "demo";
+
 /// How long after the last message rates may still change on the screen.
 const RATES_FADE: Duration = Duration::from_secs(15);
 

@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn a_pasted_url_becomes_a_named_connection() {
         let form = connect_form("mqtts://broker.example");
-        let connect = read_connect(&form).map_err(|why| panic!("{why}")).ok().expect("valid");
+        let connect = read_connect(&form).unwrap_or_else(|why| panic!("{why}"));
         assert_eq!(connect.profile.title(), "broker.example");
         assert_eq!(connect.profile.endpoint().to_string(), "mqtts://broker.example:8883");
         assert_eq!(connect.draft.map(|draft| draft.name().to_owned()).as_deref(), Some("broker.example"));
@@ -309,7 +309,7 @@ mod tests {
         let mut form = connect_form("");
         assert!(read_connect(&form).is_err());
         form.paste("broker:2000");
-        let connect = read_connect(&form).map_err(|why| panic!("{why}")).ok().expect("valid");
+        let connect = read_connect(&form).unwrap_or_else(|why| panic!("{why}"));
         assert_eq!(connect.profile.endpoint().to_string(), "mqtt://broker:2000");
     }
 

@@ -67,6 +67,38 @@ impl Topics {
         self.moved = true;
     }
 
+    /// Opens or closes the branch under the cursor; returns whether there is one.
+    pub fn toggle(&mut self, store: &mut Store) -> bool {
+        let Some((node, open)) = self.branch(store) else { return false };
+        store.tree_mut().set_open(node, !open);
+        true
+    }
+
+    /// Opens the branch under the cursor, or goes to its first row when it is open; returns whether there is one.
+    pub fn expand(&mut self, store: &mut Store) -> bool {
+        match (self.cursor, self.branch(store)) {
+            (Cursor::All, _) | (_, Some((_, true))) => self.step(store, 1),
+            (Cursor::Node(_), Some((node, false))) => store.tree_mut().set_open(node, true),
+            (Cursor::Node(_), None) => return false,
+        }
+        true
+    }
+
+    /// Closes the branch under the cursor, or goes to its parent.
+    pub fn collapse(&mut self, store: &mut Store) {
+        match (self.cursor, self.branch(store)) {
+            (_, Some((node, true))) => store.tree_mut().set_open(node, false),
+            (Cursor::Node(node), _) => self.select(store.tree().parent(node)),
+            (Cursor::All, _) => {}
+        }
+    }
+
+    /// Returns the branch under the cursor and whether it is open, nothing where nothing is below.
+    fn branch(&self, store: &Store) -> Option<(NodeId, bool)> {
+        let node = self.cursor.node()?;
+        store.tree().first_child(Some(node)).map(|_| (node, store.tree().is_open(node)))
+    }
+
     /// Scrolls so that the cursor is among `rows` visible rows, and stays on its line while the tree grows.
     pub fn prepare(&mut self, store: &Store, rows: usize) {
         let rows = rows.max(1);

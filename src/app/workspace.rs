@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use jiff::tz::TimeZone;
 
 use super::{
@@ -109,6 +110,8 @@ pub struct Workspace {
     pub zoom: bool,
     /// Publishes under way.
     pub pending: HashMap<Token, Pending>,
+    /// The last message that was published here, to begin with when one to the same topic follows.
+    pub draft: Option<Message>,
     /// How many publishes were settled well.
     pub sent: u64,
     next_token: u64,
@@ -135,6 +138,7 @@ impl Workspace {
             focus: Pane::default(),
             zoom: false,
             pending: HashMap::new(),
+            draft: None,
             sent: 0,
             next_token: 0,
             unfolded: false,
@@ -284,6 +288,94 @@ impl Workspace {
             (Pane::Topics, Cursor::Node(node)) => Some(self.store.tree().topic(node).to_owned()),
             (Pane::Topics, Cursor::All) => None,
             (Pane::Messages | Pane::Detail, _) => self.selected().map(|entry| entry.topic.to_owned()),
+        }
+    }
+
+    /// Returns the selected message as it could be published again.
+    #[must_use]
+    pub fn selected_message(&self) -> Option<Message> {
+        self.selected().map(|entry| Message {
+            topic: entry.topic.into(),
+            payload: Bytes::copy_from_slice(entry.payload),
+            qos: entry.qos,
+            retain: entry.retain,
+            dup: false,
+            properties: None,
+        })
+    }
+
+    /// Returns the payload of the selected message for the clipboard: as it is where it is harmless text, else escaped.
+    #[must_use]
+    pub fn payload_as_text(&self) -> Option<String> {
+        self.selected().map(|entry| match std::str::from_utf8(entry.payload) {
+            Ok(text) if !text.chars().any(|c| text::is_hostile(c) && !matches!(c, '\n' | '\t')) => text.to_owned(),
+            _ => text::escape(entry.payload),
+        })
+    }
+
+    /// Returns the topic for the clipboard.
+    #[must_use]
+    pub fn topic_as_text(&self) -> Option<String> {
+        self.topic().map(|topic| text::escape(topic.as_bytes()))
+    }
+
+    /// Returns the filter for everything under the cursor of the tree.
+    #[must_use]
+    pub fn branch_filter(&self) -> Option<String> {
+        let node = self.topics.cursor.node()?;
+        let topic = self.store.tree().topic(node);
+        let below = self.store.tree().first_child(Some(node)).is_some();
+        Some(if below { format!("{topic}/#") } else { topic.to_owned() })
+    }
+
+    /// Opens or closes the branch under the cursor; goes to the messages of a topic that has nothing below.
+    pub fn open_topic(&mut self) {
+        if !self.topics.toggle(&mut self.store) {
+            self.focus = Pane::Messages;
+        }
+        self.follow_cursor();
+    }
+
+    /// Opens the branch under the cursor, or goes on to what is in it.
+    pub fn expand_topic(&mut self) {
+        if !self.topics.expand(&mut self.store) {
+            self.focus = Pane::Messages;
+        }
+        self.follow_cursor();
+    }
+
+    /// Closes the branch under the cursor, or goes to its parent.
+    pub fn collapse_topic(&mut self) {
+        self.topics.collapse(&mut self.store);
+        self.follow_cursor();
+    }
+
+    /// Opens or closes the branch under the cursor.
+    pub fn toggle_topic(&mut self) {
+        self.topics.toggle(&mut self.store);
+    }
+
+    /// Opens or closes everything below the cursor.
+    pub fn open_below(&mut self, open: bool) {
+        self.store.tree_mut().set_open_below(self.topics.cursor.node(), open);
+    }
+
+    /// Keeps the branch of the messages where it is, or lets it follow the cursor again.
+    pub fn pin_branch(&mut self) {
+        self.messages.pinned = !self.messages.pinned;
+        self.follow_cursor();
+    }
+
+    /// Goes back one step: the zoom, the pane, the branch.
+    pub fn back(&mut self) {
+        if self.zoom {
+            self.zoom = false;
+        } else if self.focus != Pane::Topics {
+            self.focus = self.focus.step(-1);
+        } else {
+            self.topics.select(None);
+            self.messages.pinned = false;
+            self.follow_cursor();
         }
     }
 

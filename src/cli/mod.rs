@@ -2,7 +2,7 @@
 
 pub mod args;
 #[cfg(feature = "demo")]
-mod demo;
+pub mod demo;
 pub mod exit;
 pub mod format;
 mod generate;
@@ -21,11 +21,11 @@ use std::ffi::OsString;
 
 use clap::Parser as _;
 
-pub use self::notice::report;
 use self::{
     args::{Cli, Verb},
     exit::{Exit, Problem},
 };
+pub use self::{notice::report, target::of_screen};
 
 /// Reads the command line.
 ///
@@ -53,7 +53,7 @@ pub fn run(verb: Verb) -> Exit {
         Verb::Pub(args) => publish::run(&args),
         Verb::Get(args) => get::run(*args),
         #[cfg(feature = "demo")]
-        Verb::Demo(args) => demo::run(args),
+        Verb::Demo(args) => demo::run(&args),
         Verb::Profiles(verb) => profiles::run(&verb),
         Verb::Completions(args) => generate::completions(args),
         Verb::Man(args) => generate::man(&args),

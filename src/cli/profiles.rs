@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::CommandFactory as _;
 use serde_json::{Map, Value, json};
 
 use super::{
-    args::{AddArgs, ConnectArgs, ProfilesVerb, WillArgs},
+    args::{AddArgs, Cli, ConnectArgs, ProfilesVerb, WillArgs},
     exit::{Exit, Problem},
     format::harmless,
     notice::note,
@@ -14,7 +15,10 @@ use super::{
 use crate::{
     base::{human, text::safe},
     config::paths::Paths,
-    mqtt::{message::Qos, options::Subscription},
+    mqtt::{
+        message::Qos,
+        options::{SessionExpiry, Subscription},
+    },
     profile::{
         Profiles,
         draft::{Draft, Saving},
@@ -156,6 +160,9 @@ fn add(args: &AddArgs) -> Result<(), Problem> {
     if !args.filters.is_empty() {
         draft.subscribe(args.filters.iter().map(|filter| Subscription::new(filter, Qos::AtMostOnce)).collect());
     }
+    if Cli::command().find_subcommand(&args.name).is_some() {
+        note(&format!("`mqtap {0}` is the verb; the profile is reached by verbs, as in `mqtap sub {0}`", args.name));
+    }
     let paths = paths()?;
     draft.save(&paths.profiles(), paths.home.as_deref(), Saving::New).map_err(|error| {
         let exit = if matches!(error, SaveError::Invalid(_) | SaveError::Layout(_)) { Exit::Usage } else { Exit::Other };
@@ -203,8 +210,7 @@ fn settings(args: &ConnectArgs) -> Result<Vec<(&'static str, String)>, Problem> 
     Ok(all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
 }
 
-fn expiry(expiry: crate::mqtt::options::SessionExpiry) -> String {
-    use crate::mqtt::options::SessionExpiry;
+fn expiry(expiry: SessionExpiry) -> String {
     match expiry {
         SessionExpiry::AtDisconnect => "0".into(),
         SessionExpiry::After(seconds) => format!("{seconds}s"),

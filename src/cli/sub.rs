@@ -217,6 +217,7 @@ impl Retained {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mqtt::reason::Reason;
 
     #[test]
     fn retained_messages_are_told_by_their_flag() {
@@ -224,6 +225,31 @@ mod tests {
         assert!(Retained::Both.admits(&old) && Retained::Both.admits(&live));
         assert!(Retained::Only.admits(&old) && !Retained::Only.admits(&live));
         assert!(!Retained::None.admits(&old) && Retained::None.admits(&live));
+    }
+
+    fn tap(filters: usize) -> Tap {
+        let printer = Printer::new(crate::cli::format::Format::Text, false);
+        let retained = Retained::Both;
+        Tap { printer, output: Output::default(), retained, left: None, unanswered: filters, granted: false }
+    }
+
+    fn denied() -> Result<Qos, Failure> {
+        Err(Failure::Denied { reason: Reason(0x87), text: String::new() })
+    }
+
+    #[test]
+    fn it_is_an_error_only_when_every_filter_is_refused() {
+        let mut none = tap(2);
+        assert!(none.answered("a", denied()).is_ok());
+        assert_eq!(none.answered("b", denied()).map_err(|problem| problem.exit), Err(Exit::Denied));
+        let mut one = tap(2);
+        assert!(one.answered("a", Ok(Qos::AtMostOnce)).is_ok() && one.answered("b", denied()).is_ok());
+    }
+
+    #[test]
+    fn a_filter_that_is_refused_later_is_only_noted() {
+        let mut tap = tap(1);
+        assert!(tap.answered("a", Ok(Qos::AtMostOnce)).is_ok() && tap.answered("a", denied()).is_ok());
     }
 
     #[test]

@@ -10,15 +10,15 @@ use bytes::Bytes;
 use tokio::runtime::Builder;
 
 use super::{
-    args::{ConnectArgs, PasswordArgs, WillArgs},
+    args::{ConnectArgs, PasswordArgs, ScreenArgs, WillArgs},
     exit::Problem,
     profiles,
 };
 use crate::{
     base::{secret::Secret, text},
     mqtt::{
-        message::Message,
-        options::{Options, Protocol, Will},
+        message::{Message, Qos},
+        options::{Options, Protocol, Subscription, Will},
     },
     profile::{
         self, Profile,
@@ -61,6 +61,40 @@ pub(super) fn resolve(target: &str, args: &ConnectArgs, needs_v5: Option<&str>) 
     let source = args.password.source().or(profile.password.map(Source::Known));
     options.password = source.map(|source| fetch(&source, &options)).transpose()?;
     Ok(Target { options, read_only: profile.read_only })
+}
+
+/// Finds what the screen connects to, with the options of the command line over it; nothing without a target.
+///
+/// # Errors
+///
+/// Returns what is wrong with the target, an option or the password's source.
+pub fn of_screen(args: &ScreenArgs) -> Result<Option<Profile>, Problem> {
+    let Some(target) = &args.target else { return Ok(None) };
+    let mut profile = find(target)?;
+    let mut outcome = Ok(());
+    profile.amend(|options| {
+        outcome = apply(&args.connect, options);
+        if outcome.is_ok()
+            && let Some(option) = args.connect.needs_v5().or(args.properties.needs_v5())
+        {
+            outcome = require_v5(option, options);
+        }
+        options.user_properties.extend(args.properties.connect_user_properties.iter().cloned());
+        if !args.filters.is_empty() {
+            options.subscriptions = args.filters.iter().map(|filter| Subscription::new(filter, Qos::AtMostOnce)).collect();
+        }
+    });
+    outcome?;
+    match args.connect.password.source() {
+        Some(Source::Known(source)) => profile.password = Some(source),
+        Some(source @ (Source::Stdin | Source::Pipe(_))) => {
+            let options = profile.options(&Identity::of_process(&|name| env::var_os(name), 0));
+            profile.password = Some(PasswordSource::Inline(fetch(&source, &options)?));
+        }
+        None => {}
+    }
+    profile.read_only |= args.read_only;
+    Ok(Some(profile))
 }
 
 /// Puts what was given on the command line over what the profile says.
@@ -175,4 +209,36 @@ fn ask(options: &Options) -> Result<Secret, Problem> {
     rpassword::prompt_password(prompt).map(Secret::from).map_err(|error| {
         Problem::usage(format!("cannot ask for the password: {error}")).hint("use --password-env or --password-file")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::args::{Cli, Verb};
+
+    fn resolved(line: &str) -> Result<Options, Problem> {
+        let cli = Cli::try_parse_from(["mqtap", "get"].into_iter().chain(line.split_whitespace())).expect(line);
+        let Some(Verb::Get(args)) = cli.verb else { panic!("{line}") };
+        resolve(&args.target, &args.connect, args.properties.needs_v5()).map(|target| target.options)
+    }
+
+    #[test]
+    fn what_is_given_wins_and_the_rest_stays() {
+        let options = resolved("mqtt://ops@h:2000 t -k 5s --will-topic w --will-qos 1 --clean-start no").expect("valid");
+        assert_eq!((options.endpoint.authority().as_str(), options.username.as_deref()), ("h:2000", Some("ops")));
+        assert_eq!((options.keep_alive.as_secs(), options.connect_timeout.as_secs()), (5, 10));
+        assert!(!options.clean_start && options.client_id.starts_with("mqtap-"));
+        assert_eq!(options.will.map(|will| will.message.qos.level()), Some(1));
+        assert_eq!(resolved("mqtt://ops@h t -u eva").expect("valid").username.as_deref(), Some("eva"));
+    }
+
+    #[test]
+    fn a_version_that_was_asked_for_or_is_needed_is_not_stepped_down_from() {
+        assert!(resolved("mqtt://h t").expect("valid").may_downgrade);
+        for line in ["mqtt://h t -V 5", "mqtt://h t -x 1h", "mqtt://h t --user-property k=v"] {
+            assert!(!resolved(line).expect(line).may_downgrade, "{line}");
+        }
+    }
 }

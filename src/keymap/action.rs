@@ -121,8 +121,8 @@ actions! {
         TopicExpand, "topic-expand", "", "Opens the branch, or goes to its first child.";
         TopicCollapse, "topic-collapse", "", "Closes the branch, or goes to its parent.";
         TopicToggle, "topic-toggle", "", "Opens or closes the branch.";
-        TopicExpandAll, "topic-expand-all", "expand all", "Opens everything below the branch.";
-        TopicCollapseAll, "topic-collapse-all", "collapse all", "Closes everything below the branch.";
+        TopicExpandAll, "topic-expand-all", "", "Opens everything below the branch.";
+        TopicCollapseAll, "topic-collapse-all", "", "Closes everything below the branch.";
     }
     Messages {
         MessageOpen, "message-open", "open", "Shows the message in the detail pane.";

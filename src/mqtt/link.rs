@@ -13,10 +13,7 @@ use super::{
     reason::Reason,
     session::intake::Intake,
 };
-use crate::{
-    base::text,
-    wire::{error::WireError, violation::Violation},
-};
+use crate::wire::{error::WireError, violation::Violation};
 
 /// The most QoS 1 and 2 publishes that await acknowledgement at a time; the default of the library for MQTT 5 makes it walk
 /// 65,536 slots after each read.
@@ -220,8 +217,10 @@ pub(super) fn failure_in(error: &io::Error) -> Failure {
         }
     }
     match error.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionAborted => Failure::Closed { during: None },
+        io::ErrorKind::ConnectionAborted => Failure::Closed { during: None },
+        // An end in the middle of a packet says so in its own words.
+        io::ErrorKind::UnexpectedEof if error.get_ref().is_none() => Failure::Closed { during: None },
         io::ErrorKind::Other if error.to_string().contains("bytes remaining") => Failure::Closed { during: Some("a packet") },
-        _ => Failure::Wire(WireError::Broken { detail: text::safe(&error.to_string()).to_string() }),
+        _ => Failure::Wire(WireError::broken(error)),
     }
 }

@@ -5,8 +5,13 @@ use std::{ffi::OsString, path::Path, process::Command, time::Duration};
 use tokio::{net::TcpStream, sync::mpsc};
 
 use super::clipboard::{self, Copied};
+#[cfg(feature = "demo")]
+use crate::demo::DemoOptions;
 use crate::{
-    app::event::{ConnId, Effect, Outcome},
+    app::{
+        DEMO,
+        event::{ConnId, Effect, Outcome},
+    },
     base::{human, secret::Secret, text},
     config::paths::Paths,
     mqtt::options::Options,
@@ -107,7 +112,10 @@ impl Effects {
                 let connect = tokio::time::timeout(PROBE, TcpStream::connect(LOCAL_BROKER));
                 Some(Back::Outcome(Outcome::Probed(matches!(connect.await, Ok(Ok(_))))))
             }),
-            Effect::StartDemo => self.start_demo(),
+            #[cfg(feature = "demo")]
+            Effect::StartDemo => self.start_demo(DemoOptions::default()),
+            #[cfg(not(feature = "demo"))]
+            Effect::StartDemo => {}
             Effect::Mqtt(..) | Effect::Stop(_) | Effect::Edit(_) | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
         }
     }
@@ -131,19 +139,19 @@ impl Effects {
     }
 
     #[cfg(feature = "demo")]
-    fn start_demo(&self) {
+    pub(super) fn start_demo(&self, options: DemoOptions) {
         use crate::{
-            demo::{Demo, DemoOptions},
+            demo::Demo,
             mqtt::{message::Qos, options::Subscription},
             wire::endpoint::Url,
         };
         let demo = std::sync::Arc::clone(&self.demo);
         self.task(async move {
-            let started = demo.get_or_try_init(|| Demo::start(DemoOptions::default())).await;
+            let started = demo.get_or_try_init(|| Demo::start(options)).await;
             let url = started.and_then(|demo| Url::parse(&format!("mqtt://{}", demo.local())));
             Some(Back::Outcome(match url {
                 Ok(url) => {
-                    let mut profile = Profile::ad_hoc(url).named("demo");
+                    let mut profile = Profile::ad_hoc(url).named(DEMO);
                     profile.amend(|options| options.subscriptions = vec![Subscription::new("#", Qos::ExactlyOnce)]);
                     Outcome::DemoReady(Box::new(profile))
                 }
@@ -151,9 +159,6 @@ impl Effects {
             }))
         });
     }
-
-    #[cfg(not(feature = "demo"))]
-    fn start_demo(&self) {}
 
     fn task(&self, work: impl Future<Output = Option<Back>> + Send + 'static) {
         let sender = self.sender.clone();

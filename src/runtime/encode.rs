@@ -172,7 +172,7 @@ mod tests {
         for frame in frames {
             screen.process(frame);
         }
-        screen.screen().rows(0, columns.into()).collect()
+        screen.screen().rows(0, columns).collect()
     }
 
     #[test]
@@ -216,19 +216,19 @@ mod tests {
         fn a_terminal_shows_each_frame_as_it_was_drawn(
             frames in proptest::collection::vec(proptest::collection::vec("[ a-z温é·]{0,8}", 4), 1..5)
         ) {
-            let area = Rect::new(0, 0, 12, 4);
+            let area = Rect::new(0, 0, 20, 4);
             let mut before: Option<Buffer> = None;
             let mut written = Vec::new();
             for rows in &frames {
                 let mut after = Buffer::empty(area);
                 for (y, row) in (0..).zip(rows) {
-                    after.set_stringn(0, y, row, 12, Style::default());
+                    after.set_stringn(0, y, row, 20, Style::default());
                 }
                 written.push(frame(before.as_ref(), &after, None, None));
                 before = Some(after);
             }
             let expected: Vec<String> = frames.last().into_iter().flatten().map(|row| row.trim_end().to_owned()).collect();
-            let rows: Vec<String> = shown(&written, 12, 4).iter().map(|row| row.trim_end().to_owned()).collect();
+            let rows: Vec<String> = shown(&written, 20, 4).iter().map(|row| row.trim_end().to_owned()).collect();
             prop_assert_eq!(rows, expected);
         }
     }

@@ -17,7 +17,7 @@ mod signals;
 mod terminal;
 mod writer;
 
-use std::{io, process::ExitCode, time::Duration};
+use std::{io, time::Duration};
 
 use crossterm::event::{Event as TermEvent, EventStream};
 use futures_util::{FutureExt, StreamExt};
@@ -32,6 +32,8 @@ use self::{
     terminal::Terminal,
     writer::Writer,
 };
+#[cfg(feature = "demo")]
+use crate::demo::DemoOptions;
 use crate::{
     app::{
         App, Facts,
@@ -64,7 +66,8 @@ pub enum Begin {
     /// A connection.
     Connect(Box<Profile>),
     /// The simulated plant.
-    Demo,
+    #[cfg(feature = "demo")]
+    Demo(DemoOptions),
 }
 
 /// What the UI needs to know.
@@ -85,12 +88,12 @@ pub struct Launch {
 #[error("{0}")]
 pub struct NoScreen(String);
 
-/// Runs the terminal UI until the user leaves.
+/// Runs the terminal UI until the user leaves, and returns the exit code.
 ///
 /// # Errors
 ///
 /// Fails before anything was drawn when there is no terminal to draw on.
-pub async fn run(launch: Launch) -> Result<ExitCode, NoScreen> {
+pub async fn run(launch: Launch) -> Result<u8, NoScreen> {
     let term = (launch.variable)("TERM");
     terminal::check(term.as_deref()).map_err(NoScreen)?;
     if let Some(name) = &launch.theme
@@ -132,21 +135,13 @@ enum Ended {
 }
 
 impl Ended {
-    fn code(self) -> ExitCode {
-        match self {
-            Self::Left => ExitCode::SUCCESS,
-            Self::Signal(number) => ExitCode::from(u8::try_from(128 + number).unwrap_or(u8::MAX)),
-            Self::TerminalGone => ExitCode::from(129),
-            Self::Panicked => ExitCode::from(panic::EXIT_CODE),
-        }
-    }
-
-    fn number(self) -> i32 {
+    /// Returns the exit code, which for a signal is 128 and its number.
+    fn code(self) -> u8 {
         match self {
             Self::Left => 0,
-            Self::Signal(number) => 128 + number,
+            Self::Signal(number) => u8::try_from(128 + number).unwrap_or(u8::MAX),
             Self::TerminalGone => 129,
-            Self::Panicked => panic::EXIT_CODE.into(),
+            Self::Panicked => panic::EXIT_CODE,
         }
     }
 }
@@ -156,7 +151,7 @@ fn last_resort(ended: Ended) {
     let _ = std::thread::Builder::new().name("last-resort".into()).spawn(move || {
         std::thread::sleep(LEAVING);
         let _ = crossterm::terminal::disable_raw_mode();
-        std::process::exit(ended.number());
+        std::process::exit(ended.code().into());
     });
 }
 
@@ -231,7 +226,8 @@ impl Shell {
         self.effects.read_profiles();
         match launch.begin {
             Begin::Start => self.carry_out(Effect::Probe),
-            Begin::Demo => self.carry_out(Effect::StartDemo),
+            #[cfg(feature = "demo")]
+            Begin::Demo(options) => self.effects.start_demo(options),
             Begin::Connect(profile) => {
                 let effect = self.app.connect(*profile, None);
                 self.carry_out(effect);

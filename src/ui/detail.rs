@@ -46,7 +46,7 @@ pub(super) fn render(app: &App, workspace: &Workspace, geometry: &Geometry, them
     }
     pen.put("  ", Role::Dim).put(&human::size(entry.payload.len() as u64), Role::Text);
     if let Some((format, reason)) = detail.format() {
-        pen.put("  ", Role::Dim).put(format.name(), Role::Kind).put(" ", Role::Dim).put(reason, Role::Dim);
+        pen.put("  ", Role::Dim).put(format.name(), Role::Kind).put(": ", Role::Dim).put(reason, Role::Dim);
     }
     for (line, spans) in detail.visible().iter().take(window.rows()).enumerate() {
         let mut pen = Pen::new(buffer, theme, window, line);

@@ -81,6 +81,15 @@ fn a_profile_is_added_once_and_comments_stay() {
 }
 
 #[test]
+fn a_profile_with_the_name_of_a_verb_is_saved_with_a_word_about_it() {
+    let home = home(FILE);
+    let assert = profiles(home.path(), &["add", "sub", "mqtt://h"]).success();
+    let said = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    assert!(said.contains("`mqtap sub` is the verb"), "{said}");
+    profiles(home.path(), &["show", "sub"]).success();
+}
+
+#[test]
 fn a_check_lists_every_problem() {
     let home = home("[profile.a]\nurll = 1\n[profile.b]\nurl = \"mqtt://h\"\nkeep_alive = \"soon\"\n");
     let assert = profiles(home.path(), &["check"]).code(1);

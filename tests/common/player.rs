@@ -25,16 +25,16 @@ use ratatui::{buffer::Buffer, layout::Rect};
 const START: i64 = 1_795_176_271_000_000;
 
 /// A user in front of a screen of a given size; time passes only when told to.
-pub struct Player {
-    pub app: App,
-    pub effects: Vec<Effect>,
+pub(crate) struct Player {
+    pub(crate) app: App,
+    pub(crate) effects: Vec<Effect>,
     now: Stamp,
     theme: Theme,
 }
 
 impl Player {
     /// Sits down in front of the start screen.
-    pub fn new(columns: u16, rows: u16) -> Self {
+    pub(crate) fn new(columns: u16, rows: u16) -> Self {
         let facts = Facts {
             zone: TimeZone::UTC,
             profiles_path: "/home/ops/.config/mqtap/profiles.toml".into(),
@@ -49,12 +49,12 @@ impl Player {
     }
 
     /// Sits down in front of a connection named `plant` that is online and has these filters.
-    pub fn online(columns: u16, rows: u16, filters: &[&str]) -> Self {
+    pub(crate) fn online(columns: u16, rows: u16, filters: &[&str]) -> Self {
         let mut player = Self::new(columns, rows);
         let url = Url::parse("mqtt://broker.plant.example").expect("a URL");
         let mut profile = Profile::ad_hoc(url).named("plant");
         profile.amend(|options| {
-            options.subscriptions = filters.iter().map(|filter| Subscription::new(*filter, Qos::AtMostOnce)).collect()
+            options.subscriptions = filters.iter().map(|filter| Subscription::new(*filter, Qos::AtMostOnce)).collect();
         });
         let effect = player.app.connect(profile, None);
         player.effects.push(effect);
@@ -66,7 +66,7 @@ impl Player {
     }
 
     /// Lets the broker accept the connection.
-    pub fn welcome(&mut self) {
+    pub(crate) fn welcome(&mut self) {
         let welcome = Welcome {
             at: self.now,
             protocol: Protocol::V5,
@@ -83,14 +83,14 @@ impl Player {
     }
 
     /// Lets time pass.
-    pub fn pass(&mut self, millis: u64) -> &mut Self {
+    pub(crate) fn pass(&mut self, millis: u64) -> &mut Self {
         self.now = self.now.after(std::time::Duration::from_millis(millis));
         self.update(Event::Tick);
         self
     }
 
     /// Presses keys, written as in a keymap and separated by spaces, each followed by a frame.
-    pub fn keys(&mut self, keys: &str) -> &mut Self {
+    pub(crate) fn keys(&mut self, keys: &str) -> &mut Self {
         for key in keys.split(' ') {
             let key = key.parse().unwrap_or_else(|why| panic!("{why}"));
             self.update(Event::Key(key));
@@ -100,7 +100,7 @@ impl Player {
     }
 
     /// Types a text, letter by letter.
-    pub fn type_text(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn type_text(&mut self, text: &str) -> &mut Self {
         for c in text.chars() {
             let key = if c == ' ' { "space".to_owned() } else { c.to_string() };
             self.keys(&key);
@@ -109,32 +109,32 @@ impl Player {
     }
 
     /// Lets a session say something.
-    pub fn mqtt(&mut self, event: Mqtt) -> &mut Self {
+    pub(crate) fn mqtt(&mut self, event: Mqtt) -> &mut Self {
         let id = self.app.workspaces.last().expect("a connection").id;
         self.update(Event::Mqtt(id, event));
         self
     }
 
     /// Lets a message arrive, ten milliseconds after whatever was before.
-    pub fn receive(&mut self, topic: &str, payload: impl Into<Bytes>) -> &mut Self {
+    pub(crate) fn receive(&mut self, topic: &str, payload: impl Into<Bytes>) -> &mut Self {
         self.receive_as(Message { topic: topic.into(), payload: payload.into(), ..Message::default() })
     }
 
     /// Lets a message with all its flags arrive.
-    pub fn receive_as(&mut self, message: Message) -> &mut Self {
+    pub(crate) fn receive_as(&mut self, message: Message) -> &mut Self {
         self.now = self.now.after(std::time::Duration::from_millis(10));
         let at = self.now;
         self.mqtt(Mqtt::Messages(vec![Received { at, message }]))
     }
 
     /// Takes an event in.
-    pub fn update(&mut self, event: Event) {
+    pub(crate) fn update(&mut self, event: Event) {
         let effects = self.app.update(self.now, event);
         self.effects.extend(effects);
     }
 
     /// Draws a frame.
-    pub fn screen(&mut self) -> Buffer {
+    pub(crate) fn screen(&mut self) -> Buffer {
         let geometry = ui::layout::geometry(&self.app);
         self.app.prepare(geometry);
         let mut buffer = Buffer::empty(Rect::new(0, 0, self.app.size.0, self.app.size.1));
@@ -146,14 +146,14 @@ impl Player {
     }
 
     /// Draws a frame and returns its text, with a hash of its styles in the last line, so that a lost colour shows.
-    pub fn shown(&mut self) -> String {
+    pub(crate) fn shown(&mut self) -> String {
         let buffer = self.screen();
         format!("{}styles {:016x}\n", text(&buffer), styles(&buffer))
     }
 }
 
 /// Returns the text of a screen, without blanks at the ends of the rows.
-pub fn text(buffer: &Buffer) -> String {
+pub(crate) fn text(buffer: &Buffer) -> String {
     use unicode_width::UnicodeWidthStr;
     let mut out = String::new();
     for y in 0..buffer.area.height {
@@ -182,7 +182,7 @@ fn styles(buffer: &Buffer) -> u64 {
 }
 
 /// Makes properties with what a sensor may send.
-pub fn properties() -> Properties {
+pub(crate) fn properties() -> Properties {
     Properties {
         content_type: Some("application/json".into()),
         message_expiry: Some(3_600),

@@ -1,27 +1,29 @@
-//! What each action does.
-
-use bytestring::ByteString;
+//! What each action does, a line each.
 
 use crate::{
     app::{
-        App, Screen,
+        App, DEMO, Screen,
         event::Effect,
         notice::Level,
-        popup::{self, Confirmed, Popup},
+        popup::{self, Popup},
         start::Entry,
-        topics::Cursor,
         workspace::{Pane, Workspace},
     },
-    base::text,
     keymap::action::Action,
-    mqtt::{
-        command::Command,
-        event::Status,
-        message::{Message, Qos},
-    },
+    mqtt::{command::Command, message::Message},
     profile::Profile,
     wire::endpoint::Url,
 };
+
+/// How far a key moves in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Move {
+    Rows(isize),
+    Pages(isize),
+    HalfPages(isize),
+    First,
+    Last,
+}
 
 impl App {
     /// Does an action, or says why not.
@@ -31,158 +33,100 @@ impl App {
             return Vec::new();
         }
         match action {
-            Action::TopicOpen
-            | Action::TopicExpand
-            | Action::TopicCollapse
-            | Action::TopicToggle
-            | Action::TopicExpandAll
-            | Action::TopicCollapseAll => self.act_on_tree(action),
-            Action::Down
-            | Action::Up
-            | Action::PageDown
-            | Action::PageUp
-            | Action::HalfPageDown
-            | Action::HalfPageUp
-            | Action::First
-            | Action::Last => self.act_on_list(action),
+            Action::TopicOpen => self.here(Workspace::open_topic),
+            Action::TopicExpand => self.here(Workspace::expand_topic),
+            Action::TopicCollapse => self.here(Workspace::collapse_topic),
+            Action::TopicToggle => self.here(Workspace::toggle_topic),
+            Action::TopicExpandAll => self.here(|workspace| workspace.open_below(true)),
+            Action::TopicCollapseAll => self.here(|workspace| workspace.open_below(false)),
+            Action::MessageOpen | Action::PaneDetail => self.here(|workspace| workspace.focus = Pane::Detail),
+            Action::DetailNextTab => self.here(|workspace| workspace.detail.tab = workspace.detail.tab.step(1)),
+            Action::DetailPreviousTab => self.here(|workspace| workspace.detail.tab = workspace.detail.tab.step(-1)),
+            Action::DetailWrap => self.here(|workspace| workspace.detail.wrap = !workspace.detail.wrap),
+            Action::ConnectionOpen => self.open_selected(),
+            Action::ConnectionNew => self.open(Popup::Connect(popup::connect_form(""))),
+            Action::ConnectionLocalhost => self.connect_to_localhost(),
+            Action::ConnectionDemo => self.start_demo(),
+            Action::ConnectionEdit => vec![Effect::Edit(self.facts.profiles_path.clone())],
+            Action::ConnectionDelete => self.ask_to_delete(),
+            Action::Freeze => self.freeze(),
+            Action::Publish => self.open_publish(false),
+            Action::PublishCopy => self.open_publish(true),
+            Action::Subscribe | Action::SubscribeMore => self.open_subscribe(),
+            Action::Subscriptions => self.open(Popup::Subscriptions { selected: 0 }),
+            Action::CopyPayload => self.copy("payload", Workspace::payload_as_text),
+            Action::CopyTopic => self.copy("topic", Workspace::topic_as_text),
+            Action::ScrollDetailDown => self.scroll_detail(1),
+            Action::ScrollDetailUp => self.scroll_detail(-1),
+            Action::PinBranch => self.here(Workspace::pin_branch),
+            Action::Zoom => self.here(|workspace| workspace.zoom = !workspace.zoom),
+            Action::Reconnect => self.command(Command::Reconnect),
+            Action::Disconnect => self.ask_to_disconnect(),
+            Action::PaneTopics => self.here(|workspace| workspace.focus = Pane::Topics),
+            Action::PaneMessages => self.here(|workspace| workspace.focus = Pane::Messages),
+            Action::PaneNext => self.here(|workspace| workspace.focus = workspace.focus.step(1)),
+            Action::PanePrevious => self.here(|workspace| workspace.focus = workspace.focus.step(-1)),
+            Action::NextConnection => self.next_connection(),
+            Action::Unsubscribe => self.unsubscribe(),
+            Action::FormSend => self.submit(),
+            Action::FormNext => self.step_form(1),
+            Action::FormPrevious => self.step_form(-1),
+            Action::ConfirmYes => self.confirm(true),
+            Action::ConfirmNo => self.confirm(false),
+            Action::Down => self.go(Move::Rows(1)),
+            Action::Up => self.go(Move::Rows(-1)),
+            Action::PageDown => self.go(Move::Pages(1)),
+            Action::PageUp => self.go(Move::Pages(-1)),
+            Action::HalfPageDown => self.go(Move::HalfPages(1)),
+            Action::HalfPageUp => self.go(Move::HalfPages(-1)),
+            Action::First => self.go(Move::First),
+            Action::Last => self.go(Move::Last),
             Action::Choose => self.choose(),
-            Action::ConnectionOpen
-            | Action::ConnectionNew
-            | Action::ConnectionLocalhost
-            | Action::ConnectionDemo
-            | Action::ConnectionEdit
-            | Action::ConnectionDelete => return self.act_on_connections(action),
-            Action::FormSend => return self.submit(),
-            Action::FormNext | Action::FormPrevious => {
-                let step = if action == Action::FormNext { 1 } else { -1 };
-                if let Some(form) = self.popups.last_mut().and_then(Popup::form_mut) {
-                    form.step(step);
-                }
-            }
-            Action::ConfirmYes | Action::ConfirmNo => return self.confirm(action == Action::ConfirmYes),
-            Action::Unsubscribe | Action::SubscribeMore | Action::Subscribe | Action::Subscriptions => {
-                return self.act_on_subscriptions(action);
-            }
-            Action::MessageOpen
-            | Action::DetailNextTab
-            | Action::DetailPreviousTab
-            | Action::DetailWrap
-            | Action::Freeze
-            | Action::ScrollDetailDown
-            | Action::ScrollDetailUp
-            | Action::PinBranch
-            | Action::Zoom
-            | Action::PaneTopics
-            | Action::PaneMessages
-            | Action::PaneDetail
-            | Action::PaneNext
-            | Action::PanePrevious => self.act_on_panes(action),
-            Action::Publish | Action::PublishCopy => self.open_publish(action == Action::PublishCopy),
-            Action::CopyPayload | Action::CopyTopic => return self.copy(action == Action::CopyPayload),
-            Action::Reconnect | Action::Disconnect | Action::NextConnection => return self.act_on_session(action),
             Action::Back => self.back(),
-            Action::Connections => {
-                self.popups.clear();
-                self.screen = Screen::Start;
-                return vec![Effect::Probe];
-            }
-            Action::Help => {
-                let contexts = self.contexts();
-                self.popups.push(Popup::Help { contexts, top: 0 });
-            }
-            Action::Palette => self.popups.push(Popup::Palette { input: tui_input::Input::default(), selected: 0 }),
-            Action::Theme => {
-                let selected = self.facts.themes.iter().position(|name| *name == self.theme).unwrap_or(0);
-                self.popups.push(Popup::Themes { selected, before: self.theme.clone() });
-            }
-            Action::Notices => {
-                self.notices.read();
-                self.notices.dismiss();
-                self.popups.push(Popup::Notices { top: 0 });
-            }
-            Action::Redraw => return vec![Effect::Redraw],
-            Action::Suspend => return vec![Effect::Suspend],
-            Action::Quit if self.close() => {}
-            Action::Quit => return self.ask_to_quit(),
-            Action::QuitNow => return self.quit(),
+            Action::Connections => self.show_start(),
+            Action::Help => self.open(Popup::Help { contexts: self.contexts(), top: 0 }),
+            Action::Palette => self.open(Popup::Palette { input: tui_input::Input::default(), selected: 0 }),
+            Action::Theme => self.open_themes(),
+            Action::Notices => self.open_notices(),
+            Action::Redraw => vec![Effect::Redraw],
+            Action::Suspend => vec![Effect::Suspend],
+            Action::Quit => self.close_or_quit(),
+            Action::QuitNow => self.quit(),
+        }
+    }
+
+    /// Changes the connection on the screen.
+    fn here(&mut self, change: impl FnOnce(&mut Workspace)) -> Vec<Effect> {
+        if let Some(workspace) = self.workspace_mut() {
+            change(workspace);
         }
         Vec::new()
     }
 
-    fn ask_to_quit(&mut self) -> Vec<Effect> {
-        let pending = self.workspaces.iter().flat_map(|workspace| workspace.pending.values());
-        match pending.filter(|pending| pending.qos > Qos::AtMostOnce).count() {
-            0 => self.quit(),
-            waiting => {
-                let question = format!("{waiting} published messages are not acknowledged yet. Leave?");
-                self.popups.push(Popup::Confirm { question, then: Confirmed::Quit });
-                Vec::new()
-            }
-        }
+    fn open(&mut self, popup: Popup) -> Vec<Effect> {
+        self.popups.push(popup);
+        Vec::new()
     }
 
-    /// Goes back one step: a popup, a notice, the zoom, the branch of the messages, the start screen.
-    fn back(&mut self) {
-        let now = self.now;
-        if self.close() {
-            return;
-        }
-        if self.notices.current(now).is_some() {
-            self.notices.dismiss();
-            return;
-        }
-        match self.screen {
-            Screen::Start => {
-                if let Some(workspace) = self.workspaces.first() {
-                    self.screen = Screen::Workspace(workspace.id);
-                }
-            }
-            Screen::Workspace(_) => {
-                if let Some(workspace) = self.workspace_mut() {
-                    if workspace.zoom {
-                        workspace.zoom = false;
-                    } else if workspace.focus == Pane::Topics {
-                        workspace.topics.select(None);
-                        workspace.messages.pinned = false;
-                        workspace.follow_cursor();
-                    } else {
-                        workspace.focus = workspace.focus.step(-1);
-                    }
-                }
-            }
-        }
+    fn command(&mut self, command: Command) -> Vec<Effect> {
+        self.workspace().map(|workspace| Effect::Mqtt(workspace.id, command)).into_iter().collect()
     }
 
-    fn act_on_tree(&mut self, action: Action) {
-        let Some(workspace) = self.workspace_mut() else { return };
-        let node = workspace.topics.cursor.node();
-        let row = node.and_then(|node| workspace.store.tree().row_of(node)).and_then(|row| workspace.store.tree().row(row));
-        let (open, branch) = row.as_ref().map_or((false, false), |row| (row.open, row.has_children));
-        match (action, node) {
-            (Action::TopicExpandAll | Action::TopicCollapseAll, node) => {
-                workspace.store.tree_mut().set_open_below(node, action == Action::TopicExpandAll);
-            }
-            (Action::TopicOpen | Action::TopicToggle, Some(node)) if branch => {
-                workspace.store.tree_mut().set_open(node, !open);
-            }
-            (Action::TopicOpen, _) => workspace.focus = Pane::Messages,
-            (Action::TopicExpand, Some(node)) if branch && !open => workspace.store.tree_mut().set_open(node, true),
-            (Action::TopicExpand, Some(_)) if branch => workspace.topics.step(&workspace.store, 1),
-            (Action::TopicExpand, Some(_)) => workspace.focus = Pane::Messages,
-            (Action::TopicExpand, None) => workspace.topics.step(&workspace.store, 1),
-            (Action::TopicCollapse, Some(node)) if branch && open => workspace.store.tree_mut().set_open(node, false),
-            (Action::TopicCollapse, Some(node)) => {
-                let parent = workspace.store.tree().parent(node);
-                workspace.topics.select(parent);
-            }
-            _ => {}
-        }
-        workspace.follow_cursor();
+    fn freeze(&mut self) -> Vec<Effect> {
+        let rows = self.geometry.messages.inner().rows();
+        self.here(|workspace| workspace.messages.toggle_follow(rows))
     }
 
-    fn act_on_list(&mut self, action: Action) {
-        const FAR: isize = isize::MAX / 2;
-        let rows = match (self.popups.is_empty(), self.workspace().map(|workspace| workspace.focus)) {
+    /// Scrolls the detail by half of its height.
+    fn scroll_detail(&mut self, halves: isize) -> Vec<Effect> {
+        let half = self.geometry.detail_text().rows().max(2).cast_signed() / 2;
+        self.here(|workspace| workspace.detail.scroll(half * halves))
+    }
+
+    /// Moves in whatever list has the keys.
+    fn go(&mut self, to: Move) -> Vec<Effect> {
+        let focus = self.workspace().map(|workspace| workspace.focus);
+        let rows = match (self.popups.is_empty(), focus) {
             (false, _) => self.geometry.popup.inner().rows(),
             (true, Some(Pane::Topics)) => self.geometry.tree.rows(),
             (true, Some(Pane::Messages)) => self.geometry.messages.inner().rows(),
@@ -190,186 +134,147 @@ impl App {
             (true, None) => self.geometry.body.inner().rows(),
         };
         let page = rows.max(2).cast_signed() - 1;
-        let by = match action {
-            Action::Down => 1,
-            Action::Up => -1,
-            Action::PageDown => page,
-            Action::PageUp => -page,
-            Action::HalfPageDown => page / 2 + 1,
-            Action::HalfPageUp => -(page / 2 + 1),
-            Action::Last => FAR,
-            _ => -FAR,
+        let by = match to {
+            Move::Rows(rows) => rows,
+            Move::Pages(pages) => pages * page,
+            Move::HalfPages(halves) => halves * (page / 2 + 1),
+            Move::First => isize::MIN / 2,
+            Move::Last => isize::MAX / 2,
         };
         if self.step_popup(by) {
-            return;
+            return Vec::new();
         }
         let entries = self.start.entries(&self.workspaces, self.facts.has_demo).len();
         let Some(workspace) = self.workspace_mut() else {
             self.start.selected = self.start.selected.saturating_add_signed(by).min(entries.saturating_sub(1));
-            return;
+            return Vec::new();
         };
         match workspace.focus {
             Pane::Topics => {
                 workspace.topics.step(&workspace.store, by);
                 workspace.follow_cursor();
             }
-            Pane::Messages if action == Action::Last => workspace.messages.set_follow(true),
+            Pane::Messages if to == Move::Last => workspace.messages.set_follow(true),
             Pane::Messages => workspace.messages.step(by, rows),
             Pane::Detail => workspace.detail.scroll(by),
         }
+        Vec::new()
     }
 
-    fn act_on_connections(&mut self, action: Action) -> Vec<Effect> {
+    /// Goes back one step: a popup, a notice, the zoom, the pane, the branch of the messages.
+    fn back(&mut self) -> Vec<Effect> {
+        if self.close() {
+            return Vec::new();
+        }
+        if self.notices.current(self.now).is_some() {
+            self.notices.dismiss();
+            return Vec::new();
+        }
+        if let (Screen::Start, Some(live)) = (self.screen, self.workspaces.first()) {
+            self.screen = Screen::Workspace(live.id);
+            return Vec::new();
+        }
+        self.here(Workspace::back)
+    }
+
+    fn show_start(&mut self) -> Vec<Effect> {
+        self.popups.clear();
+        self.screen = Screen::Start;
+        self.start.selected = 0;
+        vec![Effect::Probe]
+    }
+
+    /// Does what the selected row of the start screen is for.
+    fn open_selected(&mut self) -> Vec<Effect> {
         let entries = self.start.entries(&self.workspaces, self.facts.has_demo);
-        let selected = entries.get(self.start.selected).copied();
-        let action = match (action, selected) {
-            (Action::ConnectionOpen, Some(Entry::Live(id))) => {
+        match entries.get(self.start.selected) {
+            Some(&Entry::Live(id)) => {
                 self.screen = Screen::Workspace(id);
-                return Vec::new();
+                Vec::new()
             }
-            (Action::ConnectionOpen, Some(Entry::Saved(index))) => {
+            Some(&Entry::Saved(index)) => {
                 let profile = self.start.profiles.get(index).cloned();
-                return profile.map(|profile| self.connect(profile, None)).into_iter().collect();
+                profile.map(|profile| self.connect(profile, None)).into_iter().collect()
             }
-            (Action::ConnectionOpen, Some(Entry::Localhost)) => Action::ConnectionLocalhost,
-            (Action::ConnectionOpen, Some(Entry::New)) => Action::ConnectionNew,
-            (Action::ConnectionOpen, Some(Entry::Demo)) => Action::ConnectionDemo,
-            (Action::ConnectionOpen, Some(Entry::Edit)) => Action::ConnectionEdit,
-            (action, _) => action,
-        };
-        match action {
-            Action::ConnectionNew => self.popups.push(Popup::Connect(popup::connect_form(""))),
-            Action::ConnectionLocalhost => match Url::parse("mqtt://localhost") {
-                Ok(url) => return vec![self.connect(Profile::ad_hoc(url).named("localhost"), None)],
-                Err(why) => self.say(Level::Error, &why, ""),
-            },
-            Action::ConnectionDemo => {
-                self.say(Level::Info, "starting the simulated plant", "");
-                return vec![Effect::StartDemo];
+            Some(Entry::Localhost) => self.act(Action::ConnectionLocalhost),
+            Some(Entry::New) => self.act(Action::ConnectionNew),
+            Some(Entry::Demo) => self.act(Action::ConnectionDemo),
+            Some(Entry::Edit) => self.act(Action::ConnectionEdit),
+            None => Vec::new(),
+        }
+    }
+
+    fn connect_to_localhost(&mut self) -> Vec<Effect> {
+        match Url::parse("mqtt://localhost") {
+            Ok(url) => vec![self.connect(Profile::ad_hoc(url).named("localhost"), None)],
+            Err(why) => {
+                self.say(Level::Error, &why, "");
+                Vec::new()
             }
-            Action::ConnectionEdit => return vec![Effect::Edit(self.facts.profiles_path.clone())],
-            Action::ConnectionDelete => match selected {
-                Some(Entry::Saved(index)) => {
-                    let name = self.start.profiles.get(index).map(Profile::title).unwrap_or_default();
-                    let question = format!("Delete the saved connection {name}?");
-                    self.popups.push(Popup::Confirm { question, then: Confirmed::Delete(name) });
-                }
-                _ => self.say(Level::Warning, "only a saved connection that is not live can be deleted", ""),
-            },
-            _ => {}
+        }
+    }
+
+    fn start_demo(&mut self) -> Vec<Effect> {
+        if let Some(live) = self.workspaces.iter().find(|workspace| workspace.profile.title() == DEMO) {
+            self.screen = Screen::Workspace(live.id);
+            return Vec::new();
+        }
+        self.say(Level::Info, "starting the simulated plant", "");
+        vec![Effect::StartDemo]
+    }
+
+    fn next_connection(&mut self) -> Vec<Effect> {
+        let at = self.workspaces.iter().position(|workspace| Screen::Workspace(workspace.id) == self.screen);
+        let next = at.map_or(0, |at| (at + 1) % self.workspaces.len());
+        if let Some(workspace) = self.workspaces.get(next) {
+            self.screen = Screen::Workspace(workspace.id);
         }
         Vec::new()
     }
 
-    fn act_on_subscriptions(&mut self, action: Action) -> Vec<Effect> {
-        let prefill = self.workspace().and_then(branch_filter).unwrap_or_default();
-        match (action, self.popups.last()) {
-            (Action::Unsubscribe, Some(&Popup::Subscriptions { selected })) => {
-                let Some(workspace) = self.workspace() else { return Vec::new() };
-                let id = workspace.id;
-                let row = workspace.subscriptions.get(selected);
-                return row
-                    .map(|row| Effect::Mqtt(id, Command::Unsubscribe(row.subscription.filter.clone())))
-                    .into_iter()
-                    .collect();
-            }
-            (Action::Subscribe | Action::SubscribeMore, _) => self.popups.push(Popup::Subscribe(popup::subscribe_form(&prefill))),
-            (Action::Subscriptions, _) => self.popups.push(Popup::Subscriptions { selected: 0 }),
-            _ => {}
-        }
-        Vec::new()
+    fn open_subscribe(&mut self) -> Vec<Effect> {
+        let filter = self.workspace().and_then(Workspace::branch_filter).unwrap_or_default();
+        self.open(Popup::Subscribe(popup::subscribe_form(&filter)))
     }
 
-    fn act_on_panes(&mut self, action: Action) {
-        let rows = self.geometry.messages.inner().rows();
-        let page = self.geometry.detail_text().rows().max(2).cast_signed() / 2;
-        let Some(workspace) = self.workspace_mut() else { return };
-        match action {
-            Action::MessageOpen | Action::PaneDetail => workspace.focus = Pane::Detail,
-            Action::PaneTopics => workspace.focus = Pane::Topics,
-            Action::PaneMessages => workspace.focus = Pane::Messages,
-            Action::PaneNext => workspace.focus = workspace.focus.step(1),
-            Action::PanePrevious => workspace.focus = workspace.focus.step(-1),
-            Action::DetailNextTab => workspace.detail.tab = workspace.detail.tab.step(1),
-            Action::DetailPreviousTab => workspace.detail.tab = workspace.detail.tab.step(-1),
-            Action::DetailWrap => workspace.detail.wrap = !workspace.detail.wrap,
-            Action::ScrollDetailDown => workspace.detail.scroll(page),
-            Action::ScrollDetailUp => workspace.detail.scroll(-page),
-            Action::Freeze => workspace.messages.toggle_follow(rows),
-            Action::Zoom => workspace.zoom = !workspace.zoom,
-            Action::PinBranch => {
-                workspace.messages.pinned = !workspace.messages.pinned;
-                workspace.follow_cursor();
-            }
-            _ => {}
-        }
-    }
-
-    fn open_publish(&mut self, copy: bool) {
-        let Some(workspace) = self.workspace() else { return };
-        let topic = workspace.topic().unwrap_or_default();
-        let message = match workspace.selected().filter(|_| copy) {
-            Some(entry) => Message {
-                topic: ByteString::from(entry.topic),
-                payload: bytes::Bytes::copy_from_slice(entry.payload),
-                qos: entry.qos,
-                retain: entry.retain,
-                dup: false,
-                properties: None,
-            },
-            None => Message { topic: ByteString::from(topic), ..Message::default() },
+    fn unsubscribe(&mut self) -> Vec<Effect> {
+        let (Some(&Popup::Subscriptions { selected }), Some(workspace)) = (self.popups.last(), self.workspace()) else {
+            return Vec::new();
         };
-        self.popups.push(Popup::Publish(popup::publish_form(&message)));
+        let row = workspace.subscriptions.get(selected);
+        let filter = row.map(|row| row.subscription.filter.clone());
+        filter.map(|filter| Effect::Mqtt(workspace.id, Command::Unsubscribe(filter))).into_iter().collect()
     }
 
-    fn copy(&mut self, payload: bool) -> Vec<Effect> {
+    /// Opens the publish form: with the selected message, with the last draft for this topic, or with the topic alone.
+    fn open_publish(&mut self, copy: bool) -> Vec<Effect> {
         let Some(workspace) = self.workspace() else { return Vec::new() };
-        let copied = if payload {
-            workspace.selected().map(|entry| match std::str::from_utf8(entry.payload) {
-                Ok(text) if !text.chars().any(|c| text::is_hostile(c) && !matches!(c, '\n' | '\t')) => text.to_owned(),
-                _ => text::escape(entry.payload),
-            })
+        let message = if copy {
+            workspace.selected_message().unwrap_or_default()
         } else {
-            workspace.topic().map(|topic| text::escape(topic.as_bytes()))
+            let topic = workspace.topic().unwrap_or_default();
+            match &workspace.draft {
+                Some(draft) if *draft.topic == topic || topic.is_empty() => draft.clone(),
+                _ => Message { topic: topic.into(), ..Message::default() },
+            }
         };
-        copied.map(|copied| Effect::Copy(copied, if payload { "payload" } else { "topic" })).into_iter().collect()
+        self.open(Popup::Publish(popup::publish_form(&message)))
     }
 
-    fn act_on_session(&mut self, action: Action) -> Vec<Effect> {
-        match (action, self.screen) {
-            (Action::Reconnect, Screen::Workspace(id)) => vec![Effect::Mqtt(id, Command::Reconnect)],
-            (Action::Disconnect, Screen::Workspace(id)) => {
-                let workspace = self.workspace();
-                let kept = workspace.map_or(0, |workspace| workspace.store.counts().kept);
-                if workspace.is_some_and(|workspace| matches!(workspace.status, Status::Failed { .. })) || kept == 0 {
-                    self.popups.push(Popup::Confirm { question: String::new(), then: Confirmed::Disconnect(id) });
-                    return self.confirm(true);
-                }
-                let question = format!("Disconnect and forget {} messages?", crate::base::human::count(kept));
-                self.popups.push(Popup::Confirm { question, then: Confirmed::Disconnect(id) });
-                Vec::new()
-            }
-            (Action::NextConnection, screen) => {
-                let at = self.workspaces.iter().position(|workspace| Screen::Workspace(workspace.id) == screen);
-                let next = at.map_or(0, |at| (at + 1) % self.workspaces.len());
-                if let Some(workspace) = self.workspaces.get(next) {
-                    self.screen = Screen::Workspace(workspace.id);
-                }
-                Vec::new()
-            }
-            _ => Vec::new(),
-        }
+    fn copy(&mut self, what: &'static str, text: impl FnOnce(&Workspace) -> Option<String>) -> Vec<Effect> {
+        let copied = self.workspace().and_then(text);
+        copied.map(|copied| Effect::Copy(copied, what)).into_iter().collect()
     }
-}
 
-/// Returns the filter for everything under the cursor.
-fn branch_filter(workspace: &Workspace) -> Option<String> {
-    match workspace.topics.cursor {
-        Cursor::All => None,
-        Cursor::Node(node) => {
-            let topic = workspace.store.tree().topic(node).to_owned();
-            let row = workspace.store.tree().row_of(node).and_then(|row| workspace.store.tree().row(row))?;
-            Some(if row.has_children { format!("{topic}/#") } else { topic })
-        }
+    fn open_themes(&mut self) -> Vec<Effect> {
+        let selected = self.facts.themes.iter().position(|name| *name == self.theme).unwrap_or(0);
+        let before = self.theme.clone();
+        self.open(Popup::Themes { selected, before })
+    }
+
+    fn open_notices(&mut self) -> Vec<Effect> {
+        self.notices.read();
+        self.notices.dismiss();
+        self.open(Popup::Notices { top: 0 })
     }
 }

@@ -5,14 +5,19 @@ use tui_input::Input;
 use crate::{
     app::{
         App, Screen,
-        event::Effect,
+        event::{ConnId, Effect},
         form::{self, Form, Reply},
         notice::Level,
         popup::{self, Confirmed, Connect, Popup},
+        start::Entry,
     },
-    base::secret::Secret,
+    base::{human, secret::Secret},
     keymap::key::{Code, Key},
-    mqtt::{command::Command, message::Message},
+    mqtt::{
+        command::Command,
+        message::{Message, Qos},
+    },
+    profile::Profile,
 };
 
 impl App {
@@ -91,8 +96,7 @@ impl App {
         if workspace.profile.protect {
             let topic = crate::base::text::line(&message.topic, 40);
             let question = format!("Publish to {topic} on {}? It is protected.", workspace.profile.title());
-            self.popups.push(Popup::Confirm { question, then: Confirmed::Publish(Box::new(message)) });
-            return Vec::new();
+            return self.ask(question, Confirmed::Publish(Box::new(message)));
         }
         self.send(message)
     }
@@ -100,6 +104,7 @@ impl App {
     fn send(&mut self, message: Message) -> Vec<Effect> {
         let Some(workspace) = self.workspace_mut() else { return Vec::new() };
         let token = workspace.expect_receipt(&message);
+        workspace.draft = Some(message.clone());
         vec![Effect::Mqtt(workspace.id, Command::Publish { token, message })]
     }
 
@@ -114,6 +119,62 @@ impl App {
         Ok(effects)
     }
 
+    /// Moves the focus of the form on top.
+    pub(super) fn step_form(&mut self, step: isize) -> Vec<Effect> {
+        if let Some(form) = self.popups.last_mut().and_then(Popup::form_mut) {
+            form.step(step);
+        }
+        Vec::new()
+    }
+
+    /// Closes the popup on top, or leaves; asks first when publishes would be lost.
+    pub(super) fn close_or_quit(&mut self) -> Vec<Effect> {
+        if self.close() {
+            return Vec::new();
+        }
+        let pending = self.workspaces.iter().flat_map(|workspace| workspace.pending.values());
+        match pending.filter(|pending| pending.qos > Qos::AtMostOnce).count() {
+            0 => self.quit(),
+            waiting => {
+                let question = format!("{waiting} published messages are not acknowledged yet. Leave?");
+                self.ask(question, Confirmed::Quit)
+            }
+        }
+    }
+
+    /// Asks before a saved connection is deleted.
+    pub(super) fn ask_to_delete(&mut self) -> Vec<Effect> {
+        let entries = self.start.entries(&self.workspaces, self.facts.has_demo);
+        let Some(&Entry::Saved(index)) = entries.get(self.start.selected) else {
+            self.say(Level::Warning, "only a saved connection that is not live can be deleted", "");
+            return Vec::new();
+        };
+        let name = self.start.profiles.get(index).map(Profile::title).unwrap_or_default();
+        self.ask(format!("Delete the saved connection {name}?"), Confirmed::Delete(name))
+    }
+
+    /// Asks before a connection is ended, when there are messages to forget.
+    pub(super) fn ask_to_disconnect(&mut self) -> Vec<Effect> {
+        let Some(workspace) = self.workspace() else { return Vec::new() };
+        let (id, kept) = (workspace.id, workspace.store.counts().kept);
+        if kept == 0 {
+            return self.disconnect(id);
+        }
+        self.ask(format!("Disconnect and forget {} messages?", human::count(kept)), Confirmed::Disconnect(id))
+    }
+
+    fn disconnect(&mut self, id: ConnId) -> Vec<Effect> {
+        self.workspaces.retain(|workspace| workspace.id != id);
+        self.screen = Screen::Start;
+        self.start.selected = 0;
+        vec![Effect::Stop(id)]
+    }
+
+    fn ask(&mut self, question: String, then: Confirmed) -> Vec<Effect> {
+        self.popups.push(Popup::Confirm { question, then });
+        Vec::new()
+    }
+
     /// Answers the question on top.
     pub(super) fn confirm(&mut self, yes: bool) -> Vec<Effect> {
         if !matches!(self.popups.last(), Some(Popup::Confirm { .. })) {
@@ -125,12 +186,7 @@ impl App {
         }
         match then {
             Confirmed::Quit => self.quit(),
-            Confirmed::Disconnect(id) => {
-                self.workspaces.retain(|workspace| workspace.id != id);
-                self.screen = Screen::Start;
-                self.start.selected = 0;
-                vec![Effect::Stop(id)]
-            }
+            Confirmed::Disconnect(id) => self.disconnect(id),
             Confirmed::Delete(name) => vec![Effect::Remove(name)],
             Confirmed::Publish(message) => self.send(*message),
         }
@@ -170,13 +226,14 @@ impl App {
     }
 
     /// Chooses the selected row of the list on top.
-    pub(super) fn choose(&mut self) {
+    pub(super) fn choose(&mut self) -> Vec<Effect> {
         if let Some(Popup::Themes { .. }) = self.popups.last() {
             self.popups.pop();
             self.theme_chosen = true;
             let said = format!("theme {}", self.theme);
             self.say(Level::Info, &said, "--theme NAME starts with it");
         }
+        Vec::new()
     }
 }
 

@@ -75,6 +75,22 @@ pub struct ScreenArgs {
     /// What CONNECT carries besides.
     #[command(flatten)]
     pub properties: ConnectPropertyArgs,
+
+    /// What it looks like.
+    #[command(flatten)]
+    pub look: LookArgs,
+
+    /// Publishes nothing, not even by mistake.
+    #[arg(long)]
+    pub read_only: bool,
+}
+
+/// What the screen looks like.
+#[derive(Debug, Clone, Args)]
+pub struct LookArgs {
+    /// The colours, such as mqtap-light, nord, ansi or mono; without it, what suits the terminal.
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
 }
 
 /// What mqtap does without its screen.

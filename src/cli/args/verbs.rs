@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use super::{
+    LookArgs,
     connect::{ConnectArgs, ConnectPropertyArgs},
     value,
 };
@@ -228,7 +229,7 @@ pub struct GetArgs {
 }
 
 /// The arguments of `demo`.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
     /// Messages a second.
     #[arg(long, value_name = "N")]
@@ -245,6 +246,10 @@ pub struct DemoArgs {
     /// Runs broker and plant alone, without the screen.
     #[arg(long)]
     pub headless: bool,
+
+    /// What the screen looks like.
+    #[command(flatten)]
+    pub look: LookArgs,
 }
 
 /// What `profiles` does.

@@ -277,7 +277,36 @@ impl Connack {
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt, duplex},
+        time::timeout,
+    };
+
     use super::*;
+
+    #[tokio::test]
+    async fn disconnect_is_flushed_when_the_broker_has_closed() {
+        let (ours, mut broker) = duplex(64);
+        let deadline = Instant::now() + STALL;
+        let mut intake = Intake::new(Box::new(ours), Protocol::V5, Arc::default(), deadline, STALL);
+        intake.write_all(&[0xe0, 0x00]).await.expect("room");
+        assert!(timeout(LINGER / 5, intake.flush()).await.is_err(), "the broker has not closed yet");
+        let mut seen = Vec::new();
+        timeout(STALL, broker.read_to_end(&mut seen)).await.expect("our side is closed").expect("no error");
+        assert_eq!(seen, [0xe0, 0x00]);
+        broker.write_all(b"late").await.expect("room");
+        drop(broker);
+        intake.flush().await.expect("flushed");
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_does_not_close_is_not_waited_for_long() {
+        let (ours, _broker) = duplex(64);
+        let deadline = Instant::now() + STALL;
+        let mut intake = Intake::new(Box::new(ours), Protocol::V5, Arc::default(), deadline, STALL);
+        intake.write_all(&[0xe0, 0x00]).await.expect("room");
+        timeout(10 * LINGER, intake.flush()).await.expect("in time").expect("flushed");
+    }
 
     /// Feeds a CONNACK byte by byte; returns the verdict and after how many bytes it came.
     fn judged(bytes: &[u8], protocol: Protocol) -> (usize, Result<(), Failure>) {

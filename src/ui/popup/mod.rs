@@ -50,7 +50,7 @@ pub(super) fn render(app: &App, geometry: &Geometry, theme: &Theme, buffer: &mut
             None
         }
         Popup::Themes { selected, .. } => {
-            frame(buffer, theme, area, "Theme ", "", true);
+            frame(buffer, theme, area, "Theme ", "↵ chooses", true);
             list::themes(app, *selected, inner, theme, buffer);
             None
         }

@@ -8,10 +8,7 @@ use super::clipboard::{self, Copied};
 #[cfg(feature = "demo")]
 use crate::demo::DemoOptions;
 use crate::{
-    app::{
-        DEMO,
-        event::{ConnId, Effect, Outcome},
-    },
+    app::event::{ConnId, Effect, Outcome},
     base::{human, secret::Secret, text},
     config::paths::Paths,
     mqtt::options::Options,
@@ -141,6 +138,7 @@ impl Effects {
     #[cfg(feature = "demo")]
     pub(super) fn start_demo(&self, options: DemoOptions) {
         use crate::{
+            app::DEMO,
             demo::Demo,
             mqtt::{message::Qos, options::Subscription},
             wire::endpoint::Url,

@@ -41,9 +41,11 @@ fn payloads() -> Vec<String> {
 }
 
 fn python(script: &str, port: u16, qos: u8) -> Command {
-    let found = Command::new("python3").args(["-c", "import paho.mqtt.enums"]).status().expect("python3 must be installed");
-    assert!(found.success(), "the Python package paho-mqtt (2 or later) must be installed to run the tests");
-    let mut command = Command::new("python3");
+    // `tests/run` says where a Python with the package is.
+    let program = std::env::var_os("MQTAP_TEST_PYTHON").unwrap_or_else(|| "python3".into());
+    let found = Command::new(&program).args(["-c", "import paho.mqtt.enums"]).status().expect("python3 must be installed");
+    assert!(found.success(), "the Python package paho-mqtt (2 or later) must be installed; tests/run does that");
+    let mut command = Command::new(&program);
     command.args(["-c", script, &port.to_string(), &qos.to_string()]);
     command
 }

@@ -241,7 +241,8 @@ impl App {
         Vec::new()
     }
 
-    fn say(&mut self, level: Level, text: &str, hint: &str) {
+    /// Says something to the user; both texts go through the sanitiser.
+    pub fn say(&mut self, level: Level, text: &str, hint: &str) {
         self.notices.say(self.now, level, text, hint);
     }
 

@@ -38,8 +38,12 @@ use crate::{
     app::{
         App, Facts,
         event::{Effect, Event, Outcome},
+        notice::Level,
     },
-    base::clock::Clock,
+    base::{
+        clock::Clock,
+        disk::{self, ReadError},
+    },
     config::paths::Paths,
     keymap::Keymap,
     profile::Profile,
@@ -54,6 +58,9 @@ const FRAME_SSH: Duration = Duration::from_millis(100);
 
 /// How long messages are taken in before keys are looked at again.
 const SLICE: Duration = Duration::from_millis(4);
+
+/// The largest `keys.toml` that is read, in bytes.
+const MOST_KEYS: u64 = 256 << 10;
 
 /// The longest that leaving takes, a terminal that takes no byte included.
 const LEAVING: Duration = Duration::from_millis(1_800);
@@ -183,7 +190,11 @@ impl Shell {
         let over_ssh = ["SSH_CONNECTION", "SSH_TTY"].iter().any(|name| (launch.variable)(name).is_some());
         let theme = launch.theme.clone().unwrap_or_else(|| theme::DARK.to_owned());
         let facts = facts(launch, over_ssh);
-        let mut app = App::new(facts, Keymap::builtin(), theme, terminal::size(), clock.now());
+        let (keymap, problems) = keymap(&launch.paths);
+        let mut app = App::new(facts, keymap, theme, terminal::size(), clock.now());
+        for problem in &problems {
+            app.say(Level::Warning, problem, "the other keys are in use");
+        }
         app.theme_chosen = launch.theme.is_some();
         let mut shell = Self {
             app,
@@ -388,6 +399,20 @@ impl Shell {
         self.urgent = false;
         self.last_frame = Instant::now();
     }
+}
+
+/// Returns the keys of mqtap with those of the user's `keys.toml` laid over, and what is wrong in that file.
+fn keymap(paths: &Paths) -> (Keymap, Vec<String>) {
+    let mut keymap = Keymap::builtin();
+    let problems = match disk::read(&paths.keys(), MOST_KEYS) {
+        Ok(contents) => match std::str::from_utf8(&contents.bytes) {
+            Ok(text) => keymap.overlay(text),
+            Err(_) => vec!["it is not UTF-8".to_owned()],
+        },
+        Err(ReadError::Missing) => Vec::new(),
+        Err(error) => vec![error.to_string()],
+    };
+    (keymap, problems.into_iter().map(|problem| format!("keys.toml: {problem}")).collect())
 }
 
 /// Gathers what the start screen says about terminal and files.

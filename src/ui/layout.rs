@@ -16,6 +16,9 @@ const TWO_COLUMNS: (u16, u16) = (80, 20);
 /// From here on the tree is wide and messages have all their columns.
 const WIDE: u16 = 120;
 
+/// From here on the tree is wider still, for the last values.
+const ROOMY: u16 = 150;
+
 /// From here on messages and detail stand side by side.
 const THREE_COLUMNS: u16 = 180;
 
@@ -60,7 +63,11 @@ fn panes(geometry: &mut Geometry, workspace: &Workspace) {
         }
         return;
     }
-    let tree = if body.width >= WIDE { 46 } else { 26 };
+    let tree = match body.width {
+        ..WIDE => 26,
+        WIDE..ROOMY => 46,
+        ROOMY.. => 56,
+    };
     geometry.topics = Area { width: tree, ..body };
     let rest = Area { x: tree, width: body.width - tree, ..body };
     if body.width >= THREE_COLUMNS {

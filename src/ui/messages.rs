@@ -44,7 +44,7 @@ pub(super) fn render(app: &App, workspace: &Workspace, geometry: &Geometry, them
     }
     let first = messages.first(inner.rows());
     let selected = messages.row();
-    let prefix = branch.map_or(0, str::len);
+    let columns = Columns::new(workspace, branch, inner.columns());
     for line in 0..inner.rows() {
         let index = first + line;
         let Some(entry) = messages.view.get(index).and_then(|seq| workspace.store.message(seq)) else { break };
@@ -55,7 +55,7 @@ pub(super) fn render(app: &App, workspace: &Workspace, geometry: &Geometry, them
             pen.select(if focused { Role::Selection } else { Role::SelectionUnfocused });
         }
         pen.put(if is_selected { "›" } else { " " }, Role::Accent);
-        row(app, &entry, before.as_ref(), prefix, inner.columns(), &mut pen);
+        row(app, &entry, before.as_ref(), &columns, &mut pen);
     }
 }
 
@@ -77,22 +77,44 @@ fn note(workspace: &Workspace, columns: usize) -> String {
     }
 }
 
+/// Which columns there are and how the topic is shortened; the same for all rows, so that nothing jumps.
+struct Columns {
+    /// Whether there is room for the time since the message before and for the size.
+    wide: bool,
+    /// How many bytes of the topic the title says already.
+    prefix: usize,
+    /// Columns of the topic.
+    topic: usize,
+}
+
+impl Columns {
+    fn new(workspace: &Workspace, branch: Option<&str>, columns: usize) -> Self {
+        let is_leaf = workspace.messages.branch.is_some_and(|node| workspace.store.tree().first_child(Some(node)).is_none());
+        let name = branch.map_or(0, |topic| last_level(topic).chars().count());
+        let topic = if is_leaf { name.clamp(4, columns / 4) } else { (columns / 3).clamp(10, 48) };
+        Self { wide: columns >= WIDE, prefix: branch.map_or(0, str::len), topic }
+    }
+}
+
+fn last_level(topic: &str) -> &str {
+    topic.rsplit('/').next().unwrap_or(topic)
+}
+
 /// Writes a message: time, QoS and flags, topic below the branch, payload.
-fn row(app: &App, entry: &Entry<'_>, before: Option<&Entry<'_>>, prefix: usize, columns: usize, pen: &mut Pen<'_>) {
-    let wide = columns >= WIDE;
+fn row(app: &App, entry: &Entry<'_>, before: Option<&Entry<'_>>, columns: &Columns, pen: &mut Pen<'_>) {
     pen.column(&human::time_of_day(entry.at, &app.facts.zone), 13, Role::Time);
-    if wide {
+    if columns.wide {
         let delta = before.map(|before| format!("+{}", human::span(entry.at.since(before.at)))).unwrap_or_default();
         pen.column_right(&delta, 9, Role::Dim).skip(1);
     }
     pen.put(&entry.qos.to_string(), if entry.qos.level() == 0 { Role::Dim } else { Role::Qos });
     pen.put(if entry.retain { "R" } else { "·" }, if entry.retain { Role::Retained } else { Role::Faint });
     pen.put(if entry.dup { "D" } else { "·" }, if entry.dup { Role::Warning } else { Role::Faint }).skip(1);
-    let below = entry.topic.get(prefix..).map(|rest| rest.strip_prefix('/').unwrap_or(rest)).filter(|rest| !rest.is_empty());
-    let topic = below.unwrap_or_else(|| entry.topic.rsplit('/').next().unwrap_or(entry.topic));
-    let topic_columns = (columns / 3).clamp(10, 48);
-    pen.column(&text::fit_end(topic, topic_columns), topic_columns, Role::Topic).skip(1);
-    if wide {
+    let below =
+        entry.topic.get(columns.prefix..).map(|rest| rest.strip_prefix('/').unwrap_or(rest)).filter(|rest| !rest.is_empty());
+    let topic = below.unwrap_or_else(|| last_level(entry.topic));
+    pen.column(&text::fit_end(topic, columns.topic), columns.topic, Role::Topic).skip(1);
+    if columns.wide {
         pen.column_right(&human::size(entry.payload.len() as u64), 9, Role::Dim).skip(2);
     }
     let properties = entry.properties();

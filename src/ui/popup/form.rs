@@ -104,6 +104,9 @@ fn text_area(
     theme: &Theme,
     buffer: &mut Buffer,
 ) -> Option<Position> {
+    for row in 0..window.rows() {
+        Pen::new(buffer, theme, window, row).field(window.columns());
+    }
     let mut shown = text.clone();
     shown.set_style(theme.style(Role::Input));
     shown.set_cursor_line_style(ratatui::style::Style::default());

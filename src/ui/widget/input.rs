@@ -13,7 +13,7 @@ pub fn input(pen: &mut Pen<'_>, input: &Input, columns: usize, hint: &str, secre
     let columns = columns.min(pen.left());
     if input.value().is_empty() {
         let cursor = pen.position();
-        pen.column(hint, columns, Role::Faint);
+        pen.field(columns).column(hint, columns, Role::Faint);
         return cursor;
     }
     let before: usize = input.value().chars().take(input.cursor()).collect::<String>().width();
@@ -31,6 +31,6 @@ pub fn input(pen: &mut Pen<'_>, input: &Input, columns: usize, hint: &str, secre
         .map_or(value.len(), |(at, _)| at);
     let mut cursor = pen.position();
     cursor.x = cursor.x.saturating_add(u16::try_from(before - dropped.min(before)).unwrap_or(0));
-    pen.column(&value[start..], columns, Role::Input);
+    pen.field(columns).column(&value[start..], columns, Role::Input);
     cursor
 }

@@ -44,6 +44,15 @@ impl<'a> Pen<'a> {
         self
     }
 
+    /// Gives the next columns the ground of a field, without moving.
+    pub fn field(&mut self, columns: usize) -> &mut Self {
+        let end = self.end;
+        self.end = end.min(self.x.saturating_add(u16::try_from(columns).unwrap_or(u16::MAX)));
+        self.fill(self.theme.style(Role::Input));
+        self.end = end;
+        self
+    }
+
     fn fill(&mut self, style: Style) {
         for x in self.x..self.end {
             if let Some(cell) = self.buffer.cell_mut(Position { x, y: self.y }) {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use mqtap::{
+    base::log,
     cli::{
         self,
         args::{Cli, LookArgs, Verb},
@@ -15,6 +16,9 @@ use mqtap::{
 /// The screen's own work is little; sessions and the demo get a second thread.
 const THREADS: usize = 2;
 
+/// The variable that says how much is logged.
+const LOG_LEVEL: &str = "MQTAP_LOG";
+
 fn main() -> ExitCode {
     let ended = match cli::parse(std::env::args_os()) {
         Ok(Cli { verb: None, screen, .. }) => cli::of_screen(&screen).and_then(|profile| {
@@ -23,7 +27,7 @@ fn main() -> ExitCode {
         }),
         #[cfg(feature = "demo")]
         Ok(Cli { verb: Some(Verb::Demo(args)), .. }) if !args.headless => show(Begin::Demo(cli::demo::options(&args)), args.look),
-        Ok(Cli { verb: Some(verb), .. }) => return cli::run(verb).into(),
+        Ok(Cli { verb: Some(verb), .. }) => return run(verb),
         Err(exit) => return exit.into(),
     };
     ended.unwrap_or_else(|problem| {
@@ -32,10 +36,37 @@ fn main() -> ExitCode {
     })
 }
 
+/// Runs a verb; where it cannot write the log, only who asked for one hears of it.
+fn run(verb: Verb) -> ExitCode {
+    let log = connects(&verb).then(Paths::of_process).map(|paths| log::start(&paths?.log(), variable(LOG_LEVEL).as_deref()));
+    if let Some(Err(why)) = &log
+        && variable(LOG_LEVEL).is_some()
+    {
+        cli::report(&Problem::new(Exit::Other, why));
+    }
+    cli::run(verb).into()
+}
+
+/// Tells whether a verb does what a log is about.
+fn connects(verb: &Verb) -> bool {
+    match verb {
+        Verb::Sub(_) | Verb::Pub(_) | Verb::Get(_) => true,
+        #[cfg(feature = "demo")]
+        Verb::Demo(_) => true,
+        Verb::Profiles(_) | Verb::Completions(_) | Verb::Man(_) => false,
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// Opens the screen, and returns when the user has left it.
 fn show(begin: Begin, look: LookArgs) -> Result<ExitCode, Problem> {
     let paths = Paths::of_process().map_err(|why| Problem::new(Exit::Other, why))?;
-    let launch = Launch { begin, theme: look.theme, paths, variable: |name| std::env::var(name).ok() };
+    // Held to the end, so that the last lines are written.
+    let log = log::start(&paths.log(), variable(LOG_LEVEL).as_deref());
+    let launch = Launch { begin, theme: look.theme, paths, no_log: log.as_ref().err().cloned(), variable };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();
     let runtime = runtime.map_err(|error| Problem::new(Exit::Other, format!("cannot start: {error}")))?;
     let ended = runtime.block_on(runtime::run(launch));

@@ -15,6 +15,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tracing::Instrument;
 
 use self::{
     driver::{Attempt, drive},
@@ -73,7 +74,8 @@ impl Session {
         options.connect_timeout = options.connect_timeout.min(LONGEST_ATTEMPT);
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let ending = CancellationToken::new();
-        let tasks = tokio::spawn(converse(options, clock, receiver, ending.clone(), events));
+        let span = tracing::info_span!("session", broker = %options.endpoint);
+        let tasks = tokio::spawn(converse(options, clock, receiver, ending.clone(), events).instrument(span));
         Self { commands, ending, tasks: Some(tasks) }
     }
 

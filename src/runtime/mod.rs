@@ -85,6 +85,8 @@ pub struct Launch {
     pub theme: Option<String>,
     /// Where the files are.
     pub paths: Paths,
+    /// Why there is no log, if so.
+    pub no_log: Option<String>,
     /// Reads a variable of the environment.
     pub variable: fn(&str) -> Option<String>,
 }
@@ -118,6 +120,7 @@ pub async fn run(launch: Launch) -> Result<u8, NoScreen> {
             ended = shell.run() => ended,
             () = panicked.notified() => Ended::Panicked,
         };
+        tracing::info!(?ended, "screen closes");
         last_resort(ended);
         shell.sessions.stop_all().await;
         io::Result::Ok(ended)
@@ -189,10 +192,15 @@ impl Shell {
         let over_ssh = ["SSH_CONNECTION", "SSH_TTY"].iter().any(|name| (launch.variable)(name).is_some());
         let theme = launch.theme.clone().unwrap_or_else(|| theme::DARK.to_owned());
         let facts = facts(launch, over_ssh);
+        let about = facts.about.first().map(String::as_str);
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), about, size = ?terminal::size(), theme, "screen opened");
         let (keymap, problems) = keymap(&launch.paths);
         let mut app = App::new(facts, keymap, theme, terminal::size(), clock.now());
         for problem in &problems {
             app.say(Level::Warning, problem, "the other keys are in use");
+        }
+        if let Some(why) = &launch.no_log {
+            app.say(Level::Warning, why, "MQTAP_STATE_DIR says where it is");
         }
         app.theme_chosen = launch.theme.is_some();
         let mut shell = Self {
@@ -315,6 +323,9 @@ impl Shell {
 
     fn update(&mut self, event: Event) {
         self.dirty = true;
+        if let Event::Done(Outcome::Failed(what, _) | Outcome::NotStarted(_, what)) = &event {
+            tracing::warn!("{what}");
+        }
         let effects = self.app.update(self.clock.now(), event);
         for effect in effects {
             self.carry_out(effect);

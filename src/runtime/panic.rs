@@ -22,6 +22,7 @@ pub(super) fn install(terminal: Terminal, crash_file: Option<PathBuf>) -> Arc<No
         let place = info.location().map(|place| format!("{}:{}", place.file(), place.line())).unwrap_or_default();
         let what = info.payload_as_str().unwrap_or("no message");
         let report = format!("mqtap {} panicked at {place}: {}\n", env!("CARGO_PKG_VERSION"), text::safe(what));
+        tracing::error!("{}", report.trim_end());
         let mut stderr = std::io::stderr().lock();
         let _ = stderr.write_all(report.as_bytes());
         if let Some(file) = &crash_file

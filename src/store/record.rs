@@ -19,6 +19,9 @@ pub(super) const MAX_OVERHEAD: usize = 1 + 6 * MAX_UINT;
 /// The longest encoding of a number.
 const MAX_UINT: usize = 10;
 
+/// The most bytes that are put together at once: flags, and the numbers of a record without topic and properties.
+const HEAD: usize = 1 + 4 * MAX_UINT;
+
 const QOS: u8 = 0b0000_0011;
 const RETAIN: u8 = 0b0000_0100;
 const DUP: u8 = 0b0000_1000;
@@ -54,7 +57,7 @@ pub(super) struct Context<'a> {
 
 /// Appends a record.
 pub(super) fn write(out: &mut Vec<u8>, message: &Message, context: &Context<'_>) {
-    let mut head = Head { bytes: [0; 1 + 3 * MAX_UINT], len: 0 };
+    let mut head = Head { bytes: [0; HEAD], len: 0 };
     let flag = |set: bool, flag: u8| if set { flag } else { 0 };
     head.push(
         message.qos.level()
@@ -119,14 +122,14 @@ pub(super) fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// Appends a number.
 pub(super) fn write_uint(out: &mut Vec<u8>, value: u64) {
-    let mut head = Head { bytes: [0; 1 + 3 * MAX_UINT], len: 0 };
+    let mut head = Head { bytes: [0; HEAD], len: 0 };
     head.uint(value);
     out.extend_from_slice(head.written());
 }
 
 /// The fixed start of a record, put together before it is appended in one go.
 struct Head {
-    bytes: [u8; 1 + 3 * MAX_UINT],
+    bytes: [u8; HEAD],
     len: usize,
 }
 
@@ -201,6 +204,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn the_longest_numbers_have_room() {
+        let message = Message { payload: vec![0; 200].into(), ..Message::default() };
+        let base = Stamp { mono: 1 << 63, wall: 0 };
+        let context = Context { back: u64::MAX, at: Stamp { mono: 0, wall: 0 }, base, with_topic: false, properties: &[] };
+        let mut out = Vec::new();
+        write(&mut out, &message, &context);
+        assert_eq!(read(&out, base).payload.len(), 200);
+        assert_eq!(out.len(), HEAD - MAX_UINT + 2 + 200);
+    }
 
     proptest! {
         #[test]

@@ -5,6 +5,7 @@ mod common;
 mod exits;
 mod flow;
 mod interop;
+mod log;
 mod printing;
 mod profiles;
 mod running;

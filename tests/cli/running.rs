@@ -16,6 +16,8 @@ use crate::common::PATIENCE;
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mqtap"));
     command.args(arguments).env("MQTAP_CONFIG_DIR", "/nonexistent/mqtap").env_remove("MQTAP_PASSWORD");
+    // The log of a test is not the log of who runs it.
+    command.env("MQTAP_STATE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/state")).env_remove("MQTAP_LOG");
     command
 }
 

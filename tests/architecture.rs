@@ -1,7 +1,10 @@
 //! Holds the house together: reads all of `src` and fails where a file breaks a rule of the tables in `rules.rs`.
 
+#[path = "architecture/planted.rs"]
 mod planted;
+#[path = "architecture/rules.rs"]
 mod rules;
+#[path = "architecture/scan.rs"]
 mod scan;
 
 use std::{

@@ -1,8 +1,9 @@
 //! Keys, pastes and sizes from the terminal, without its late answers.
 
-use std::time::Duration;
+use std::{future::poll_fn, io, task::Poll, time::Duration};
 
-use crossterm::event::{Event as Term, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{Event as Term, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use futures_util::StreamExt;
 
 use crate::{
     app::event::Event,
@@ -15,6 +16,33 @@ const ANSWERS: Duration = Duration::from_secs(2);
 
 /// How long the parts of one answer may be apart.
 const APART: Duration = Duration::from_millis(50);
+
+/// The most events of a burst that become one frame.
+const BURST: usize = 256;
+
+/// Waits for an event of the terminal, and returns it with all that are there already; for ever while there is no stream.
+///
+/// The stream remembers the first waker that it is asked with until an event comes, so it is only ever polled from here.
+///
+/// # Errors
+///
+/// Fails when the terminal is gone.
+pub(super) async fn next(stream: &mut Option<EventStream>) -> io::Result<Vec<Term>> {
+    let Some(stream) = stream else { return std::future::pending().await };
+    let mut events = Vec::new();
+    poll_fn(|context| {
+        while events.len() < BURST {
+            match stream.poll_next_unpin(context) {
+                Poll::Ready(Some(Ok(event))) => events.push(event),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
+                Poll::Ready(None) => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+                Poll::Pending => break,
+            }
+        }
+        if events.is_empty() { Poll::Pending } else { Poll::Ready(Ok(std::mem::take(&mut events))) }
+    })
+    .await
+}
 
 /// Turns terminal events into ours; a late answer to a query would otherwise arrive as two dozen key presses.
 #[derive(Debug)]

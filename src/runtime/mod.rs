@@ -20,7 +20,6 @@ mod writer;
 use std::{io, time::Duration};
 
 use crossterm::event::{Event as TermEvent, EventStream};
-use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
 use self::{
@@ -279,7 +278,7 @@ impl Shell {
                 Asked::End(number) => self.ended = Some(Ended::Signal(number)),
                 Asked::Suspend => self.carry_out(Effect::Suspend),
             },
-            event = async { match keys { Some(keys) => keys.next().await, None => std::future::pending().await } } => self.take_input(event),
+            events = input::next(keys) => self.take_input(events),
             result = self.writer.written() => if result.is_err() {
                 self.ended = Some(Ended::TerminalGone);
             },
@@ -296,14 +295,13 @@ impl Shell {
         }
     }
 
-    /// Takes all keys that are there, so that a burst of them is one frame.
-    fn take_input(&mut self, event: Option<io::Result<TermEvent>>) {
-        let mut event = event;
-        loop {
-            let Some(Ok(term)) = event else {
-                self.ended = Some(Ended::TerminalGone);
-                return;
-            };
+    /// Takes keys, pastes and sizes in; a burst of them is one frame.
+    fn take_input(&mut self, events: io::Result<Vec<TermEvent>>) {
+        let Ok(events) = events else {
+            self.ended = Some(Ended::TerminalGone);
+            return;
+        };
+        for term in events {
             if let Some(event) = self.input.translate(self.clock.now(), term) {
                 if matches!(event, Event::Resize(..)) {
                     self.screen.forget();
@@ -311,8 +309,6 @@ impl Shell {
                 self.urgent = true;
                 self.update(event);
             }
-            let Some(more) = self.keys.as_mut().and_then(|keys| keys.next().now_or_never()) else { return };
-            event = more;
         }
     }
 

@@ -20,8 +20,9 @@ use ratatui::style::Color;
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 
 /// The name in the markers `<!-- name -->` and `<!-- /name -->`, and what makes the text between them.
-const SECTIONS: &[(&str, fn() -> String)] =
-    &[("verbs", verbs), ("keys", key_bindings), ("profile keys", profile_keys), ("themes", themes)];
+type Section = (&'static str, fn() -> String);
+
+const SECTIONS: &[Section] = &[("verbs", verbs), ("keys", key_bindings), ("profile keys", profile_keys), ("themes", themes)];
 
 #[test]
 fn the_tables_of_the_readme_equal_the_code() {

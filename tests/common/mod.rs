@@ -4,6 +4,9 @@
 
 pub(crate) mod listener;
 pub(crate) mod mosquitto;
+pub(crate) mod peer;
+pub(crate) mod process;
+pub(crate) mod pty;
 pub(crate) mod scripted;
 
 use std::{future::Future, time::Duration};

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// The plugin that comes with the broker.
@@ -128,6 +129,12 @@ impl Mosquitto {
         }
     }
 
+    /// Stops the broker from answering anything, while its connections stay.
+    pub(crate) fn freeze(&self) {
+        let pid = self.child.as_ref().and_then(|child| i32::try_from(child.id()).ok()).and_then(Pid::from_raw);
+        kill_process(pid.expect("the broker runs"), Signal::STOP).expect("the broker runs");
+    }
+
     /// Starts the broker again, on the same port and with the same files.
     pub(crate) fn restart(&mut self) {
         self.kill();
@@ -147,6 +154,15 @@ impl Mosquitto {
             thread::sleep(Duration::from_millis(5));
         }
         self.child = Some(child);
+    }
+
+    /// Waits until the log, which is the broker's own view, contains `text`.
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        let deadline = Instant::now() + super::PATIENCE;
+        while !self.log_text().contains(text) {
+            assert!(Instant::now() < deadline, "no {text:?} in:\n{}", self.log_text());
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Returns what the broker has logged.

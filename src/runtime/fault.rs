@@ -1,7 +1,6 @@
-//! Faults on request, in debug builds only: with `MQTAP_FAULT` set to `task`, `thread` or `loop`, the key that redraws the
-//! screen panics there, so that a test sees what follows.
+//! Faults on request, so that a test sees what follows them; in debug builds only.
 
-/// Panics where `place` says, or does nothing.
+/// Panics in the `task`, `thread` or `loop` that `place` names, or does nothing.
 pub(super) fn inject(place: Option<&str>) {
     match place {
         Some("task") => drop(tokio::spawn(async { panic!("injected into a task") })),

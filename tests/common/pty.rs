@@ -214,9 +214,8 @@ impl Pty {
         while !is_so(self) {
             assert!(Instant::now() < deadline, "waited {PATIENCE:?} for {what} on:\n{}", self.report());
             // Where nobody can write any more, nothing will come that is not there after a last look.
-            if !self.is_open() && !is_so(self) {
-                panic!("it ended with {:?} before {what} on:\n{}", self.child.try_wait(), self.report());
-            }
+            let may_come = self.is_open() || is_so(self);
+            assert!(may_come, "it ended with {:?} before {what} on:\n{}", self.child.try_wait(), self.report());
             self.read(STEP);
         }
     }

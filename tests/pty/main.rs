@@ -22,9 +22,10 @@ fn watching(setup: Setup, port: u16) -> Pty {
     pty
 }
 
-/// Returns the saved connection `plant`, which is subscribed to everything, with more lines for its table.
+/// Returns the saved connection `plant`, which is subscribed to everything at QoS 1, so that a slow machine loses nothing, with more
+/// lines for its table.
 fn plant(port: u16, lines: &str) -> String {
     format!(
-        "schema = 1\n[profile.plant]\nurl = \"mqtt://127.0.0.1:{port}\"\n{lines}\n[[profile.plant.subscription]]\nfilter = \"#\"\n"
+        "schema = 1\n[profile.plant]\nurl = \"mqtt://127.0.0.1:{port}\"\n{lines}\n[[profile.plant.subscription]]\nfilter = \"#\"\nqos = 1\n"
     )
 }

@@ -178,11 +178,12 @@ impl Driver {
             keep_alive: self.keep_alive,
             limits: connack.limits,
         };
-        outlet.status(Status::Online(Box::new(welcome))).await;
+        // The conversation first: whoever hears that the session is online may publish at once, and must not be told otherwise.
         if let Some(online) = self.online.take() {
             // The session may have been asked to end meanwhile.
             let _ = online.send(connack.limits);
         }
+        outlet.status(Status::Online(Box::new(welcome))).await;
     }
 
     fn failure(&self, broken: Broken) -> Option<Failure> {

@@ -1,5 +1,7 @@
-//! Faults on request, in debug builds only: with `MQTAP_FAULT` set to `task`, `thread` or `loop`, the key that redraws the
-//! screen panics there, so that a test sees what follows.
+//! Faults on request, in debug builds only, so that a test sees what follows a panic.
+
+/// The variable that says where the key that redraws the screen panics: `task`, `thread` or `loop`.
+pub(super) const VARIABLE: &str = "MQTAP_FAULT";
 
 /// Panics where `place` says, or does nothing.
 pub(super) fn inject(place: Option<&str>) {

@@ -363,7 +363,7 @@ impl Shell {
             Effect::Stop(id) => self.sessions.stop(id),
             Effect::Redraw => {
                 #[cfg(debug_assertions)]
-                fault::inject((self.variable)("MQTAP_FAULT").as_deref());
+                fault::inject((self.variable)(fault::VARIABLE).as_deref());
                 self.screen.forget();
                 self.app.size = terminal::size();
                 self.dirty = true;

@@ -9,7 +9,10 @@ use super::{
     options::Protocol,
     reason::Reason,
 };
-use crate::{base::clock::Stamp, wire::dial::Stage};
+use crate::{
+    base::clock::Stamp,
+    wire::{dial::Stage, endpoint::Endpoint, tls::certificate::Certificate},
+};
 
 /// Something that happened, in the order in which it happened.
 #[derive(Debug, Clone)]
@@ -93,10 +96,16 @@ pub struct Welcome {
     pub protocol: Protocol,
     /// Whether it was stepped down from 5, because the broker does not speak it.
     pub downgraded: bool,
-    /// The address that answered, as `127.0.0.1:1883`.
+    /// Which of the endpoints it is, as there may be fallbacks.
+    pub endpoint: Endpoint,
+    /// The address that answered, as `127.0.0.1:1883`; behind a proxy the proxy's, and of a socket its path.
     pub peer: String,
     /// The TLS version and cipher suite, where there is TLS.
     pub tls: Option<String>,
+    /// The certificates that the broker showed, its own first, at most ten.
+    pub chain: Vec<Certificate>,
+    /// Whether nobody looked at them, so that anybody may be at the other end.
+    pub unverified: bool,
     /// From the start of the attempt to CONNACK.
     pub took: Duration,
     /// Session Present: the broker resumed an earlier session.

@@ -206,6 +206,9 @@ pub(super) fn topic(bytes: Bytes) -> ByteString {
 /// Digs the reason out of an error of the stream: what we or the wire put into it, or the system's words.
 pub(super) fn failure_in(error: &io::Error) -> Failure {
     if let Some(violation) = Violation::of(error) {
+        if violation.is_other_protocol() {
+            return Failure::Wire(WireError::OtherProtocol { detail: violation.detail.to_string() });
+        }
         return Failure::Protocol(violation.to_string());
     }
     if let Some(inner) = error.get_ref() {

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use super::message::{Message, Qos};
 use crate::{
     base::secret::Secret,
-    wire::{endpoint::Endpoint, tls::TlsOptions},
+    wire::{dial::Means, endpoint::Endpoint, proxy::Proxy, tls::TlsOptions, websocket::WebSocketOptions},
 };
 
 /// The largest packet that is accepted unless the user says otherwise, in bytes.
@@ -118,8 +118,14 @@ pub enum Overflow {
 pub struct Options {
     /// Where the broker is.
     pub endpoint: Endpoint,
-    /// How the broker is verified, where the endpoint uses TLS.
+    /// Where else it is, tried in this order when what is before fails.
+    pub fallbacks: Vec<Endpoint>,
+    /// How the broker is verified and who we are to it, where the endpoint uses TLS.
     pub tls: TlsOptions,
+    /// What the handshake of a WebSocket says, where the endpoint is one.
+    pub websocket: WebSocketOptions,
+    /// The proxy between here and the broker.
+    pub proxy: Option<Proxy>,
     /// The version to speak.
     pub protocol: Protocol,
     /// Whether to step down to 3.1.1, once and visibly, when the broker does not speak 5.
@@ -158,7 +164,10 @@ impl Options {
     pub fn new(endpoint: Endpoint, client_id: impl Into<String>) -> Self {
         Self {
             endpoint,
+            fallbacks: Vec::new(),
             tls: TlsOptions::default(),
+            websocket: WebSocketOptions::default(),
+            proxy: None,
             protocol: Protocol::V5,
             may_downgrade: true,
             client_id: client_id.into(),
@@ -175,5 +184,15 @@ impl Options {
             user_properties: Vec::new(),
             overflow: Overflow::Count,
         }
+    }
+    /// Returns where the broker may be, the first choice first.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        std::iter::once(&self.endpoint).chain(&self.fallbacks)
+    }
+
+    /// Returns what dialling needs to know beside the endpoint.
+    #[must_use]
+    pub fn means(&self) -> Means<'_> {
+        Means { tls: &self.tls, websocket: &self.websocket, proxy: self.proxy.as_ref(), max_packet_size: self.max_packet_size }
     }
 }

@@ -148,6 +148,8 @@ async fn converse(
         subscriptions: options.subscriptions.clone(),
         protocol: options.protocol,
         downgraded: false,
+        turn: 0,
+        may_heal: false,
         kept: None,
         requests: Requests::new(clock),
         attempts: 0,
@@ -175,6 +177,10 @@ struct Conversation {
     subscriptions: Vec<Subscription>,
     protocol: Protocol,
     downgraded: bool,
+    /// Which of the endpoints the next attempt is about.
+    turn: usize,
+    /// Whether trying again may help at an endpoint before that one.
+    may_heal: bool,
     /// The library's state of a session that outlives connections, between two of them.
     kept: Option<(Client, Loop)>,
     requests: Requests,
@@ -215,6 +221,8 @@ impl Conversation {
         loop {
             match self.connect_and_stay().await {
                 Outcome::Asked => break,
+                Outcome::Broke { failure, .. } if self.steps_down(&failure) => {}
+                Outcome::Broke { failure, held: None } if self.falls_back(&failure) => {}
                 Outcome::Broke { failure, held } => {
                     if self.recover(failure, held).await == Next::End {
                         break;
@@ -246,6 +254,7 @@ impl Conversation {
         tracing::debug!(attempt = self.attempts, protocol = %self.protocol, "connecting");
         let attempt = Attempt {
             options: Arc::clone(&self.options),
+            endpoint: self.options.endpoints().nth(self.turn).unwrap_or(&self.options.endpoint).clone(),
             clock: self.clock,
             outlet: self.outlet.clone(),
             gate: Arc::clone(&self.gate),
@@ -355,23 +364,51 @@ impl Conversation {
         }
     }
 
-    /// Decides what follows a failure, and waits for it.
-    async fn recover(&mut self, failure: Failure, held: Option<Duration>) -> Next {
-        tracing::info!(cause = %failure, "connection failed or lost");
+    /// Takes 3.1.1 for the next attempt where the broker does not speak 5.
+    fn steps_down(&mut self, failure: &Failure) -> bool {
         let unsupported = matches!(failure, Failure::Refused { reason: Reason(0x84), .. });
-        if unsupported && self.options.may_downgrade && self.protocol == Protocol::V5 {
+        let may = unsupported && self.options.may_downgrade && self.protocol == Protocol::V5;
+        if may {
             tracing::info!("the broker does not speak MQTT 5, trying 3.1.1");
             self.protocol = Protocol::V311;
             self.downgraded = true;
             self.kept = None;
-            return Next::Retry;
         }
+        may
+    }
+
+    /// Takes the next endpoint for the next attempt, where there is one.
+    fn falls_back(&mut self, failure: &Failure) -> bool {
+        let may = self.turn < self.options.fallbacks.len() && !matches!(failure, Failure::Invalid(_));
+        if may {
+            tracing::info!(cause = %failure, "connecting failed, trying the next address");
+            self.may_heal |= !failure.is_final();
+            self.turn_to(self.turn + 1);
+        }
+        may
+    }
+
+    /// Goes to another endpoint, where nothing is known of the versions that its broker speaks.
+    fn turn_to(&mut self, turn: usize) {
+        if turn != self.turn && self.downgraded {
+            self.protocol = self.options.protocol;
+            self.downgraded = false;
+            self.kept = None;
+        }
+        self.turn = turn;
+    }
+
+    /// Decides what follows a failure, and waits for it.
+    async fn recover(&mut self, failure: Failure, held: Option<Duration>) -> Next {
+        tracing::info!(cause = %failure, "connection failed or lost");
+        self.turn_to(0);
+        let may_heal = std::mem::take(&mut self.may_heal) && held.is_none();
         if held.is_some_and(|held| held >= STABLE)
             && let Some(backoff) = &mut self.backoff
         {
             backoff.reset();
         }
-        let gives_up = failure.is_final() || self.poison.strikes_out(&failure, self.clock.now());
+        let gives_up = failure.is_final() && !may_heal || self.poison.strikes_out(&failure, self.clock.now());
         let random = self.random.f64();
         let wait = self.backoff.as_mut().filter(|_| !gives_up).map(|backoff| backoff.after_failure(random));
         let cause = Arc::new(failure);

@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
             return entry(None, Vec::new());
         };
         // Stands in while the rest is checked; without a URL of its own the profile is dropped at the end.
-        let nowhere = Endpoint { transport: Transport::Tcp, host: String::new(), port: 0 };
+        let nowhere = Endpoint::new(Transport::Tcp, "", 0);
         let mut profile = Profile::ad_hoc(Url { endpoint: nowhere, username: None });
         profile.name = Some(name.to_owned());
         let mut draft = Draft { path, profile, settings: Vec::new(), v5: Vec::new(), is_blocked: false, has_url: false };

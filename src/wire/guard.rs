@@ -17,7 +17,7 @@ use super::{
     frame::{BadLength, Framer, Header},
     packet::{Kind, Version},
     repair::{self, Replacement},
-    violation::{EVIDENCE, Violation},
+    violation::{EVIDENCE, FIRST_BYTES, Violation},
 };
 use crate::base::human;
 
@@ -113,7 +113,7 @@ impl<S> Guard<S> {
         if !self.connected
             && let Some(other) = another_protocol(bytes)
         {
-            return Err(Fault::new("first bytes", other, 0x82));
+            return Err(Fault::new(FIRST_BYTES, other, 0x82));
         }
         check::first_byte(self.version, self.connected, header.first)?;
         if header.size() > self.limit {

@@ -8,11 +8,15 @@ pub mod frame;
 pub mod guard;
 mod mask;
 pub mod packet;
+pub mod proxy;
+mod quic;
 mod repair;
 pub mod tap;
 mod tcp;
 pub mod tls;
+mod unix;
 pub mod violation;
+pub mod websocket;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 

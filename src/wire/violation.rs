@@ -5,6 +5,9 @@ use std::{borrow::Cow, error::Error, fmt, io};
 /// The most bytes of an offending packet that are kept as evidence.
 pub const EVIDENCE: usize = 64;
 
+/// The field of a violation by what speaks another protocol.
+pub(super) const FIRST_BYTES: &str = "first bytes";
+
 /// How many wrappings of an error are searched for a violation.
 const DEPTH: usize = 8;
 
@@ -41,6 +44,12 @@ impl Violation {
             };
         }
         None
+    }
+
+    /// Tells whether the other side speaks another protocol than MQTT.
+    #[must_use]
+    pub fn is_other_protocol(&self) -> bool {
+        self.field == FIRST_BYTES
     }
 }
 

@@ -27,15 +27,18 @@ use crate::{
     },
     wire::{
         self,
-        dial::{Stage, dial},
-        error::WireError,
+        dial::{Dialed, Stage, dial},
+        endpoint::Endpoint,
         packet::Version,
+        tls::certificate::Certificate,
     },
 };
 
 /// What the driver and the connector of one attempt need to know.
 pub(super) struct Attempt {
     pub(super) options: Arc<Options>,
+    /// The one of the options' endpoints that it is about.
+    pub(super) endpoint: Endpoint,
     pub(super) clock: Clock,
     pub(super) outlet: Outlet,
     pub(super) gate: Arc<Gate>,
@@ -50,6 +53,8 @@ pub(super) struct Attempt {
 struct Route {
     peer: String,
     tls: Option<String>,
+    chain: Vec<Certificate>,
+    unverified: bool,
 }
 
 /// The polling side of one connection.
@@ -89,15 +94,16 @@ pub(super) async fn drive(attempt: Attempt, mut event_loop: Loop, online: onesho
 
 /// Opens the stream; an error holds a `Failure` or a `WireError`.
 async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>) -> io::Result<Intake> {
-    let Attempt { options, outlet, number, .. } = &*attempt;
+    let Attempt { options, endpoint, outlet, number, .. } = &*attempt;
+    let means = options.means();
     let latest = watch::Sender::new(Stage::Name);
     let report = |stage| {
         latest.send_replace(stage);
         outlet.progress(Status::Connecting { stage, attempt: *number });
     };
-    let Ok(dialed) = timeout_at(attempt.deadline, dial(&options.endpoint, &options.tls, report)).await else {
+    let Ok(dialed) = timeout_at(attempt.deadline, dial(endpoint, &means, report)).await else {
         let stage = *latest.borrow();
-        return Err(io::Error::other(WireError::TimedOut { stage, after: options.connect_timeout }));
+        return Err(io::Error::other(means.timed_out(endpoint, stage, options.connect_timeout)));
     };
     let dialed = dialed.map_err(io::Error::other)?;
     report(Stage::Connect);
@@ -105,9 +111,10 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>) -> io::Result<
         Protocol::V311 => Version::V311,
         Protocol::V5 => Version::V5,
     };
-    let stream = Box::new(wire::open(dialed.stream, version, options.max_packet_size, attempt.clock, None));
+    let Dialed { stream, peer, tls, chain, unverified, .. } = dialed;
+    let stream = Box::new(wire::open(stream, version, options.max_packet_size, attempt.clock, None));
     // An attempt opens one stream, so the cell is empty.
-    drop(route.set(Route { peer: dialed.peer, tls: dialed.tls }));
+    drop(route.set(Route { peer, tls, chain, unverified }));
     Ok(Intake::new(stream, attempt.protocol, Arc::clone(&attempt.gate), attempt.deadline, options.connect_timeout))
 }
 
@@ -162,7 +169,7 @@ impl Driver {
 
     async fn welcome(&mut self, connack: Connack) {
         self.event_loop.forget_store();
-        let Attempt { clock, protocol, downgraded, began, outlet, .. } = &*self.attempt;
+        let Attempt { endpoint, clock, protocol, downgraded, began, outlet, .. } = &*self.attempt;
         let now = clock.now();
         self.keep_alive = self.event_loop.keep_alive();
         let route = self.route.get();
@@ -170,8 +177,11 @@ impl Driver {
             at: now,
             protocol: *protocol,
             downgraded: *downgraded,
+            endpoint: endpoint.clone(),
             peer: route.map(|route| route.peer.clone()).unwrap_or_default(),
             tls: route.and_then(|route| route.tls.clone()),
+            chain: route.map(|route| route.chain.clone()).unwrap_or_default(),
+            unverified: route.is_some_and(|route| route.unverified),
             took: now.since(*began),
             session_present: connack.session_present,
             client_id: self.event_loop.client_id(),

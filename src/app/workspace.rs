@@ -157,6 +157,7 @@ impl Workspace {
             }
             Event::Lost(count) => self.store.lost(count),
             Event::RoundTrip(time) => self.round_trip = Some(human::span(time)),
+            Event::Packets(noted) => drop(noted),
             Event::Status(status) => self.take_status(status, now, notices),
             Event::Subscribed { filter, outcome } => self.take_grant(&filter, outcome, now, notices),
             Event::Unsubscribed { filter, outcome } => match outcome {

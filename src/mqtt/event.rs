@@ -9,7 +9,10 @@ use super::{
     options::Protocol,
     reason::Reason,
 };
-use crate::{base::clock::Stamp, wire::dial::Stage};
+use crate::{
+    base::clock::Stamp,
+    wire::{dial::Stage, tap::Noted},
+};
 
 /// Something that happened, in the order in which it happened.
 #[derive(Debug, Clone)]
@@ -43,6 +46,8 @@ pub enum Event {
     },
     /// A PINGRESP arrived this long after its PINGREQ.
     RoundTrip(Duration),
+    /// Packets passed on the wire, where [`super::options::Options::packets`] asks for them; precedes what they led to.
+    Packets(Noted),
 }
 
 /// The good end of a publish.

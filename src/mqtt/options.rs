@@ -150,6 +150,8 @@ pub struct Options {
     pub user_properties: Vec<(String, String)>,
     /// What happens when the consumer is slow.
     pub overflow: Overflow,
+    /// Whether every packet on the wire is told by `Event::Packets`.
+    pub packets: bool,
 }
 
 impl Options {
@@ -174,6 +176,7 @@ impl Options {
             max_packet_size: DEFAULT_MAX_PACKET_SIZE,
             user_properties: Vec::new(),
             overflow: Overflow::Count,
+            packets: false,
         }
     }
 }

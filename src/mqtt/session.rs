@@ -19,6 +19,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use self::{
     driver::{Attempt, drive},
     gate::Gate,
+    gather::{Gatherer, PACKETS},
     outlet::Outlet,
     poison::Poison,
     requests::{Broker, Requests},
@@ -34,11 +35,15 @@ use super::{
     reason::Reason,
     topic,
 };
-use crate::base::clock::Clock;
+use crate::{
+    base::clock::Clock,
+    wire::tap::{self, Sink},
+};
 
 mod driver;
 mod frames;
 mod gate;
+mod gather;
 pub(super) mod intake;
 mod outlet;
 mod poison;
@@ -136,13 +141,15 @@ async fn converse(
     events: mpsc::Sender<Event>,
 ) {
     let gate = Arc::<Gate>::default();
-    let (outlet, delivery) = Outlet::start(events, options.overflow, Arc::clone(&gate));
+    let (sink, trace) = options.packets.then(|| tap::trace(PACKETS)).unzip();
+    let (outlet, delivery) = Outlet::start(events, options.overflow, Arc::clone(&gate), Gatherer::new(trace, clock));
     let conversation = Conversation {
         clock,
         commands,
         ending,
         outlet,
         gate,
+        sink,
         subscriptions: options.subscriptions.clone(),
         protocol: options.protocol,
         downgraded: false,
@@ -170,6 +177,8 @@ struct Conversation {
     ending: CancellationToken,
     outlet: Outlet,
     gate: Arc<Gate>,
+    /// Where the taps note packets, if they are wanted.
+    sink: Option<Sink>,
     subscriptions: Vec<Subscription>,
     protocol: Protocol,
     downgraded: bool,
@@ -247,6 +256,7 @@ impl Conversation {
             clock: self.clock,
             outlet: self.outlet.clone(),
             gate: Arc::clone(&self.gate),
+            sink: self.sink.clone(),
             protocol: self.protocol,
             downgraded: self.downgraded,
             number: self.attempts,
@@ -412,6 +422,7 @@ impl Conversation {
         match command {
             None | Some(Command::Disconnect) => return Wish::Leave,
             Some(Command::Reconnect) => {}
+            Some(Command::ListQuiet(list)) => self.list_quiet(list),
             Some(Command::Publish { token, message }) => self.requests.publish(&broker, token, message),
             Some(Command::Subscribe(subscription)) => {
                 self.requests.subscribe(&broker, &subscription);
@@ -453,7 +464,14 @@ impl Conversation {
                 self.subscriptions.retain(|subscription| subscription.filter != filter);
                 self.outlet.send(Event::Unsubscribed { filter, outcome: Ok(()) }).await;
             }
+            Command::ListQuiet(list) => self.list_quiet(list),
             Command::Reconnect | Command::Disconnect => {}
+        }
+    }
+
+    fn list_quiet(&self, list: bool) {
+        if let Some(sink) = &self.sink {
+            sink.list_quiet(list);
         }
     }
 

@@ -253,9 +253,5 @@ fn kept(first: u8) -> usize {
 
 /// Returns how much is kept of a packet with this first byte, while QoS 0 is listed too.
 fn kept_of_all(first: u8) -> usize {
-    if Kind::of(first) == Kind::Publish {
-        PUBLISH_KEPT
-    } else {
-        CONTROL_KEPT
-    }
+    if Kind::of(first) == Kind::Publish { PUBLISH_KEPT } else { CONTROL_KEPT }
 }

@@ -30,6 +30,7 @@ use crate::{
         dial::{Stage, dial},
         error::WireError,
         packet::Version,
+        tap::Sink,
     },
 };
 
@@ -39,6 +40,7 @@ pub(super) struct Attempt {
     pub(super) clock: Clock,
     pub(super) outlet: Outlet,
     pub(super) gate: Arc<Gate>,
+    pub(super) sink: Option<Sink>,
     pub(super) protocol: Protocol,
     pub(super) downgraded: bool,
     pub(super) number: u32,
@@ -105,7 +107,7 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>) -> io::Result<
         Protocol::V311 => Version::V311,
         Protocol::V5 => Version::V5,
     };
-    let stream = Box::new(wire::open(dialed.stream, version, options.max_packet_size, attempt.clock, None));
+    let stream = Box::new(wire::open(dialed.stream, version, options.max_packet_size, attempt.clock, attempt.sink.clone()));
     // An attempt opens one stream, so the cell is empty.
     drop(route.set(Route { peer: dialed.peer, tls: dialed.tls }));
     Ok(Intake::new(stream, attempt.protocol, Arc::clone(&attempt.gate), attempt.deadline, options.connect_timeout))

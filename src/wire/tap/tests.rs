@@ -81,7 +81,7 @@ async fn quiet_publishes_are_kept_from_the_first_that_begins_after_they_were_ask
 async fn a_trace_is_bounded_in_bytes_too() {
     let (mut tap, mut far, mut trace) = tapped(1_000);
     let subacks = WAITING / CONTROL_KEPT;
-    let suback = [&[0x90, 0xfd, 0xff, 0x03][..], &[0; CONTROL_KEPT - 3]].concat();
+    let suback = [&[0x90, 0xfd, 0xff, 0x03][..], &vec![0; CONTROL_KEPT - 3]].concat();
     assert_eq!(suback.len(), CONTROL_KEPT + 1);
     for _ in 0..subacks + 2 {
         far.write_all(&suback).await.expect("a SUBACK comes");

@@ -1,6 +1,7 @@
 //! From a name to one clean byte stream: dialling stage by stage, the tap and the guard.
 
 mod check;
+pub mod decode;
 pub mod dial;
 pub mod endpoint;
 pub mod error;
@@ -8,6 +9,7 @@ pub mod frame;
 pub mod guard;
 mod mask;
 pub mod packet;
+pub mod reason;
 mod repair;
 pub mod tap;
 mod tcp;

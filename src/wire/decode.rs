@@ -14,7 +14,7 @@ mod packets;
 #[cfg(test)]
 mod tests;
 
-pub use self::glance::{connect, packet_id, reason_code, topic};
+pub use self::glance::{Publish, connect, packet_id, publish, reason_code};
 
 use super::{
     check::{

@@ -50,28 +50,40 @@ pub fn reason_code(packet: &Packet, version: Version) -> u8 {
     if version == Version::V5 { body(packet).get(2).copied().unwrap_or(0) } else { 0 }
 }
 
-/// Reads the Topic Name of a PUBLISH and, on MQTT 5, its Topic Alias.
+/// What a PUBLISH is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Publish<'a> {
+    /// The Topic Name; empty where the Topic Alias stands for it.
+    pub topic: &'a [u8],
+    /// The Topic Alias (MQTT 5).
+    pub alias: Option<u16>,
+    /// The payload as far as it was kept.
+    pub payload: &'a [u8],
+}
+
+/// Reads a PUBLISH whose header was kept.
 #[must_use]
-pub fn topic(packet: &Packet, version: Version) -> Option<(&[u8], Option<u16>)> {
+pub fn publish(packet: &Packet, version: Version) -> Option<Publish<'_>> {
     let mut reader = Reader::new(body(packet));
     if packet.kind() != Kind::Publish {
         return None;
     }
     let topic = reader.binary("topic").ok()?;
-    let alias = if version == Version::V5 { alias(&mut reader, packet.first) } else { Ok(None) };
-    Some((topic, alias.ok().flatten()))
+    if !is_quiet_publish(packet.first) {
+        reader.u16("packet identifier").ok()?;
+    }
+    let alias = if version == Version::V5 { alias(&mut reader).ok()? } else { None };
+    Some(Publish { topic, alias, payload: reader.rest() })
 }
 
-fn alias(reader: &mut Reader<'_>, first: u8) -> Result<Option<u16>, Fault> {
-    if !is_quiet_publish(first) {
-        reader.u16("packet identifier")?;
-    }
+fn alias(reader: &mut Reader<'_>) -> Result<Option<u16>, Fault> {
     let len = reader.varint("property length")?;
     let mut properties = Reader::new(reader.take(usize::try_from(len).unwrap_or(usize::MAX), "property length")?);
+    let mut found = None;
     while !properties.is_empty() {
         if let (TOPIC_ALIAS, _, Value::Number(alias)) = properties::read(&mut properties)? {
-            return Ok(u16::try_from(alias).ok());
+            found = u16::try_from(alias).ok();
         }
     }
-    Ok(None)
+    Ok(found)
 }

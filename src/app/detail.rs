@@ -220,7 +220,7 @@ fn shown(value: &str) -> Line {
 }
 
 /// Breaks a line into rows of at most `columns` columns.
-fn wrap(line: Line, columns: usize) -> Vec<Line> {
+pub(super) fn wrap(line: Line, columns: usize) -> Vec<Line> {
     if columns == 0 || line.iter().map(|span| span.text.width()).sum::<usize>() <= columns {
         return vec![line];
     }

@@ -118,6 +118,7 @@ impl News {
                 note(&format!("{} messages were lost", human::count(n)));
                 Ok(None)
             }
+            Event::Packets(_) => Ok(None),
             Event::Messages(_)
             | Event::Subscribed { .. }
             | Event::Unsubscribed { .. }

@@ -160,7 +160,12 @@ impl Tap {
                 }
             }
             Event::Subscribed { filter, outcome } => self.answered(&filter, outcome)?,
-            Event::Status(_) | Event::Lost(_) | Event::Unsubscribed { .. } | Event::Settled { .. } | Event::RoundTrip(_) => {}
+            Event::Status(_)
+            | Event::Lost(_)
+            | Event::Unsubscribed { .. }
+            | Event::Settled { .. }
+            | Event::RoundTrip(_)
+            | Event::Packets(_) => {}
         }
         Ok(false)
     }

@@ -21,6 +21,8 @@ pub enum Command {
     Subscribe(Subscription),
     /// Removes the subscription of this filter; answered by `Event::Unsubscribed`.
     Unsubscribe(String),
+    /// Whether PUBLISH packets with QoS 0 are among `Event::Packets`; at first they are only counted there.
+    ListQuiet(bool),
     /// Tries again at once when waiting or after having given up; otherwise ignored.
     Reconnect,
     /// Sends DISCONNECT, so that no will is published, and ends the session.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     base::clock::Stamp,
-    wire::{dial::Stage, endpoint::Endpoint, tls::certificate::Certificate},
+    wire::{dial::Stage, endpoint::Endpoint, tap::Noted, tls::certificate::Certificate},
 };
 
 /// Something that happened, in the order in which it happened.
@@ -46,6 +46,8 @@ pub enum Event {
     },
     /// A PINGRESP arrived this long after its PINGREQ.
     RoundTrip(Duration),
+    /// Packets passed on the wire, where [`super::options::Options::packets`] asks for them; precedes what they led to.
+    Packets(Noted),
 }
 
 /// The good end of a publish.

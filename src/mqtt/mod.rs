@@ -8,8 +8,9 @@ pub mod event;
 mod link;
 pub mod message;
 pub mod options;
-pub mod reason;
 pub mod session;
 pub mod topic;
 mod v4;
 mod v5;
+
+pub use crate::wire::reason;

@@ -156,6 +156,8 @@ pub struct Options {
     pub user_properties: Vec<(String, String)>,
     /// What happens when the consumer is slow.
     pub overflow: Overflow,
+    /// Whether every packet on the wire is told by `Event::Packets`.
+    pub packets: bool,
 }
 
 impl Options {
@@ -183,6 +185,7 @@ impl Options {
             max_packet_size: DEFAULT_MAX_PACKET_SIZE,
             user_properties: Vec::new(),
             overflow: Overflow::Count,
+            packets: false,
         }
     }
     /// Returns where the broker may be, the first choice first.

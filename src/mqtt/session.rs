@@ -20,6 +20,7 @@ use tracing::Instrument;
 use self::{
     driver::{Attempt, drive},
     gate::Gate,
+    gather::{Gatherer, PACKETS},
     outlet::Outlet,
     poison::Poison,
     requests::{Broker, Requests},
@@ -35,11 +36,15 @@ use super::{
     reason::Reason,
     topic,
 };
-use crate::base::clock::Clock;
+use crate::{
+    base::clock::Clock,
+    wire::tap::{self, Sink},
+};
 
 mod driver;
 mod frames;
 mod gate;
+mod gather;
 pub(super) mod intake;
 mod outlet;
 mod poison;
@@ -138,13 +143,15 @@ async fn converse(
     events: mpsc::Sender<Event>,
 ) {
     let gate = Arc::<Gate>::default();
-    let (outlet, delivery) = Outlet::start(events, options.overflow, Arc::clone(&gate));
+    let (sink, trace) = options.packets.then(|| tap::trace(PACKETS)).unzip();
+    let (outlet, delivery) = Outlet::start(events, options.overflow, Arc::clone(&gate), Gatherer::new(trace, clock));
     let conversation = Conversation {
         clock,
         commands,
         ending,
         outlet,
         gate,
+        sink,
         subscriptions: options.subscriptions.clone(),
         protocol: options.protocol,
         downgraded: false,
@@ -174,6 +181,8 @@ struct Conversation {
     ending: CancellationToken,
     outlet: Outlet,
     gate: Arc<Gate>,
+    /// Where the taps note packets, if they are wanted.
+    sink: Option<Sink>,
     subscriptions: Vec<Subscription>,
     protocol: Protocol,
     downgraded: bool,
@@ -258,6 +267,7 @@ impl Conversation {
             clock: self.clock,
             outlet: self.outlet.clone(),
             gate: Arc::clone(&self.gate),
+            sink: self.sink.clone(),
             protocol: self.protocol,
             downgraded: self.downgraded,
             number: self.attempts,
@@ -451,6 +461,7 @@ impl Conversation {
         match command {
             None | Some(Command::Disconnect) => return Wish::Leave,
             Some(Command::Reconnect) => {}
+            Some(Command::ListQuiet(list)) => self.list_quiet(list),
             Some(Command::Publish { token, message }) => self.requests.publish(&broker, token, message),
             Some(Command::Subscribe(subscription)) => {
                 self.requests.subscribe(&broker, &subscription);
@@ -492,7 +503,14 @@ impl Conversation {
                 self.subscriptions.retain(|subscription| subscription.filter != filter);
                 self.outlet.send(Event::Unsubscribed { filter, outcome: Ok(()) }).await;
             }
+            Command::ListQuiet(list) => self.list_quiet(list),
             Command::Reconnect | Command::Disconnect => {}
+        }
+    }
+
+    fn list_quiet(&self, list: bool) {
+        if let Some(sink) = &self.sink {
+            sink.list_quiet(list);
         }
     }
 

@@ -13,6 +13,7 @@ use crate::{
     config::paths::Paths,
     mqtt::options::Options,
     profile::{Profile, Profiles, client_id::Identity, draft::Saving, save, secret::Resolved},
+    record,
 };
 
 /// Outcomes that may wait for the loop; a task that finds the queue full waits.
@@ -103,6 +104,17 @@ impl Effects {
                         }
                     };
                     Some(Back::Outcome(Outcome::Said(said)))
+                });
+            }
+            Effect::Export(connection, rows) => {
+                let dir = self.paths.data_dir.clone();
+                self.task(async move {
+                    let work = move || record::export(&dir, &connection, &rows);
+                    let outcome = match tokio::task::spawn_blocking(work).await.ok()? {
+                        Ok(path) => Outcome::Said(format!("written to {}", path.display())),
+                        Err(error) => Outcome::Failed(format!("not exported: {error}"), String::new()),
+                    };
+                    Some(Back::Outcome(outcome))
                 });
             }
             Effect::Probe => self.task(async {

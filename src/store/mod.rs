@@ -4,6 +4,7 @@
 //! message -> Tree  topic -> node, by one look into a table; counted there and at every branch above
 //!         -> Log   appended to the last segment, linked to the topic's previous message
 //! View   <-  Log   which messages are of a branch, kept as a set of bits
+//! packet  -> Exchange   beside the messages: what passed on the wire, joined to what it answers
 //! ```
 
 use std::ops::Range;
@@ -14,6 +15,7 @@ use self::tree::Home;
 use crate::base::clock::Stamp;
 use crate::mqtt::message::{Properties, Qos, Received};
 
+pub mod exchange;
 mod hits;
 mod log;
 mod properties;

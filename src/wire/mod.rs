@@ -1,6 +1,7 @@
 //! From a name to one clean byte stream: dialling stage by stage, the tap and the guard.
 
 mod check;
+pub mod decode;
 pub mod dial;
 pub mod endpoint;
 pub mod error;
@@ -10,6 +11,7 @@ mod mask;
 pub mod packet;
 pub mod proxy;
 mod quic;
+pub mod reason;
 mod repair;
 pub mod tap;
 mod tcp;

@@ -30,6 +30,7 @@ use crate::{
         dial::{Dialed, Stage, dial},
         endpoint::Endpoint,
         packet::Version,
+        tap::Sink,
         tls::certificate::Certificate,
     },
 };
@@ -42,6 +43,7 @@ pub(super) struct Attempt {
     pub(super) clock: Clock,
     pub(super) outlet: Outlet,
     pub(super) gate: Arc<Gate>,
+    pub(super) sink: Option<Sink>,
     pub(super) protocol: Protocol,
     pub(super) downgraded: bool,
     pub(super) number: u32,
@@ -112,7 +114,7 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>) -> io::Result<
         Protocol::V5 => Version::V5,
     };
     let Dialed { stream, peer, tls, chain, unverified, .. } = dialed;
-    let stream = Box::new(wire::open(stream, version, options.max_packet_size, attempt.clock, None));
+    let stream = Box::new(wire::open(stream, version, options.max_packet_size, attempt.clock, attempt.sink.clone()));
     // An attempt opens one stream, so the cell is empty.
     drop(route.set(Route { peer, tls, chain, unverified }));
     Ok(Intake::new(stream, attempt.protocol, Arc::clone(&attempt.gate), attempt.deadline, options.connect_timeout))

@@ -98,7 +98,7 @@ const PROPERTIES: [Property; 27] = [
 const SUBSCRIPTION_ID: u8 = 0x0b;
 const AUTH_METHOD: u8 = 0x15;
 pub(in crate::wire) const AUTH_DATA: u8 = 0x16;
-const TOPIC_ALIAS: u8 = 0x23;
+pub(in crate::wire) const TOPIC_ALIAS: u8 = 0x23;
 const USER_PROPERTY: u8 = 0x26;
 
 /// The row of each identifier in [`PROPERTIES`].
@@ -192,6 +192,31 @@ fn value(reader: &mut Reader<'_>, property: &Property) -> Result<(), Fault> {
         Range::NotZero if number == 0 => Err(Fault::protocol(name, "is 0")),
         Range::Any | Range::Bool | Range::NotZero => Ok(()),
     }
+}
+
+/// The value of a property, as it was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::wire) enum Value<'a> {
+    Number(u32),
+    Text(&'a [u8]),
+    Binary(&'a [u8]),
+    Pair(&'a [u8], &'a [u8]),
+}
+
+/// Reads a property without a check of its value; returns its identifier, its name and the value.
+pub(in crate::wire) fn read<'a>(reader: &mut Reader<'a>) -> Result<(u8, &'static str, Value<'a>), Fault> {
+    let property = next(reader)?;
+    let name = property.name;
+    let value = match property.form {
+        Form::Byte => Value::Number(u32::from(reader.byte(name)?)),
+        Form::TwoBytes => Value::Number(u32::from(reader.u16(name)?)),
+        Form::FourBytes => Value::Number(reader.u32(name)?),
+        Form::Varint => Value::Number(reader.varint(name)?),
+        Form::Text | Form::Topic => Value::Text(reader.binary(name)?),
+        Form::Binary => Value::Binary(reader.binary(name)?),
+        Form::Pair => Value::Pair(reader.binary(name)?, reader.binary(name)?),
+    };
+    Ok((property.id, name, value))
 }
 
 /// Calls `each` with the identifier of every property, its value, and how many bytes of the packet follow the value.

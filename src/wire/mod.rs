@@ -12,6 +12,7 @@ mod repair;
 pub mod tap;
 mod tcp;
 pub mod tls;
+pub mod v31;
 pub mod violation;
 
 use tokio::io::{AsyncRead, AsyncWrite};

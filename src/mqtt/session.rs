@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use self::{
-    driver::{Attempt, drive},
+    driver::{Attempt, Granted, drive},
     gate::Gate,
     outlet::Outlet,
     poison::Poison,
@@ -36,13 +36,16 @@ use super::{
 };
 use crate::base::clock::Clock;
 
+mod aliases;
 mod driver;
 mod frames;
 mod gate;
 pub(super) mod intake;
+mod opening;
 mod outlet;
 mod poison;
 mod requests;
+mod watchdog;
 
 /// The commands that may wait; a command on top of them is refused by `command` and waits for room in `send`.
 const COMMANDS: usize = 1024;
@@ -143,9 +146,11 @@ async fn converse(
         ending,
         outlet,
         gate,
+        to_unsubscribe: options.unsubscribe.clone(),
         subscriptions: options.subscriptions.clone(),
         protocol: options.protocol,
         downgraded: false,
+        expects_session: false,
         kept: None,
         requests: Requests::new(clock),
         attempts: 0,
@@ -170,9 +175,13 @@ struct Conversation {
     ending: CancellationToken,
     outlet: Outlet,
     gate: Arc<Gate>,
+    /// What is unsubscribed from after the first CONNACK.
+    to_unsubscribe: Vec<String>,
     subscriptions: Vec<Subscription>,
     protocol: Protocol,
     downgraded: bool,
+    /// Whether the broker should have kept the session of the last connection.
+    expects_session: bool,
     /// The library's state of a session that outlives connections, between two of them.
     kept: Option<(Client, Loop)>,
     requests: Requests,
@@ -235,7 +244,7 @@ impl Conversation {
         self.attempts = self.attempts.saturating_add(1);
         let ends = match self.kept.take() {
             Some(ends) => Ok(ends),
-            None => check::connect(&self.options).and_then(|()| link::build(&self.options, self.protocol)),
+            None => check::connect(&self.options, self.protocol).and_then(|()| link::build(&self.options, self.protocol)),
         };
         let (client, event_loop) = match ends {
             Ok(ends) => ends,
@@ -249,6 +258,7 @@ impl Conversation {
             gate: Arc::clone(&self.gate),
             protocol: self.protocol,
             downgraded: self.downgraded,
+            expects_session: self.expects_session,
             number: self.attempts,
             began: self.clock.now(),
             deadline: Instant::now() + self.options.connect_timeout,
@@ -258,26 +268,28 @@ impl Conversation {
         self.stay(client, driving, granted).await
     }
 
-    async fn stay(&mut self, client: Client, mut driving: Driving, mut granted: oneshot::Receiver<Limits>) -> Outcome {
+    async fn stay(&mut self, client: Client, mut driving: Driving, mut granted: oneshot::Receiver<Granted>) -> Outcome {
         let mut connecting = true;
         let mut online: Option<(Limits, Instant)> = None;
         let mut to_subscribe = VecDeque::new();
         let mut drained_at = None;
+        self.requests.begin_connection();
         loop {
             if let Some((limits, _)) = &online {
-                self.subscribe_some(&client, limits, &mut to_subscribe);
+                self.send_some(&client, limits, &mut to_subscribe);
             }
             tokio::select! {
                 biased;
                 ended = &mut driving => {
                     return self.ended(ended, client, online.map(|(_, since)| since.elapsed())).await;
                 }
-                limits = &mut granted, if connecting => {
+                granted = &mut granted, if connecting => {
                     connecting = false;
-                    if let Ok(limits) = limits {
+                    if let Ok(Granted { limits, keeps_session }) = granted {
                         tracing::info!(protocol = %self.protocol, "connected");
                         online = Some((limits, Instant::now()));
                         self.attempts = 0;
+                        self.expects_session = keeps_session;
                         to_subscribe = self.subscriptions.iter().cloned().collect();
                     }
                 }
@@ -305,12 +317,16 @@ impl Conversation {
         Outcome::Asked
     }
 
-    /// Subscribes to what is still to be subscribed, as far as there is room for requests.
-    fn subscribe_some(&self, client: &Client, limits: &Limits, to_subscribe: &mut VecDeque<Subscription>) {
+    /// Unsubscribes and subscribes what is still to be, as far as there is room for requests.
+    fn send_some(&mut self, client: &Client, limits: &Limits, to_subscribe: &mut VecDeque<Subscription>) {
+        let broker = Broker { client, limits, protocol: self.protocol };
+        while self.requests.has_room() && !self.to_unsubscribe.is_empty() {
+            self.requests.unsubscribe(&broker, self.to_unsubscribe.remove(0));
+        }
         while self.requests.has_room()
             && let Some(subscription) = to_subscribe.pop_front()
         {
-            self.requests.subscribe(&Broker { client, limits, protocol: self.protocol }, &subscription);
+            self.requests.subscribe(&broker, &subscription);
         }
     }
 
@@ -357,21 +373,22 @@ impl Conversation {
     async fn recover(&mut self, failure: Failure, held: Option<Duration>) -> Next {
         tracing::info!(cause = %failure, "connection failed or lost");
         let unsupported = matches!(failure, Failure::Refused { reason: Reason(0x84), .. });
-        if unsupported && self.options.may_downgrade && self.protocol == Protocol::V5 {
+        // Without MQTT 5 there would be no such authentication, and perhaps the password in its place.
+        let may_downgrade = self.options.may_downgrade && self.options.authentication.is_none();
+        if unsupported && may_downgrade && self.protocol == Protocol::V5 {
             tracing::info!("the broker does not speak MQTT 5, trying 3.1.1");
             self.protocol = Protocol::V311;
             self.downgraded = true;
             self.kept = None;
             return Next::Retry;
         }
-        if held.is_some_and(|held| held >= STABLE)
-            && let Some(backoff) = &mut self.backoff
-        {
-            backoff.reset();
+        if held.is_some_and(|held| held >= STABLE) {
+            self.start_anew();
         }
-        let gives_up = failure.is_final() || self.poison.strikes_out(&failure, self.clock.now());
-        let random = self.random.f64();
-        let wait = self.backoff.as_mut().filter(|_| !gives_up).map(|backoff| backoff.after_failure(random));
+        let failure = self.poison.judge(failure);
+        let (now, random, patience) = (self.clock.now(), self.random.f64(), failure.asks_for_patience());
+        let backoff = self.backoff.as_mut().filter(|_| !failure.is_final());
+        let wait = backoff.map(|backoff| backoff.after_failure(now, random, patience));
         let cause = Arc::new(failure);
         let Some(wait) = wait else {
             self.outlet.status(Status::Failed { cause }).await;
@@ -396,14 +413,19 @@ impl Conversation {
                     Wish::Leave => return Next::End,
                     Wish::Reconnect => {
                         self.attempts = 0;
-                        self.poison = Poison::default();
-                        if let Some(backoff) = &mut self.backoff {
-                            backoff.reset();
-                        }
+                        self.start_anew();
                         return Next::Retry;
                     }
                 },
             }
+        }
+    }
+
+    /// Forgets what went wrong before.
+    fn start_anew(&mut self) {
+        self.poison.forget();
+        if let Some(backoff) = &mut self.backoff {
+            backoff.reset();
         }
     }
 
@@ -412,6 +434,7 @@ impl Conversation {
         match command {
             None | Some(Command::Disconnect) => return Wish::Leave,
             Some(Command::Reconnect) => {}
+            Some(Command::Reauthenticate) => self.requests.reauthenticate(&broker),
             Some(Command::Publish { token, message }) => self.requests.publish(&broker, token, message),
             Some(Command::Subscribe(subscription)) => {
                 self.requests.subscribe(&broker, &subscription);
@@ -453,6 +476,7 @@ impl Conversation {
                 self.subscriptions.retain(|subscription| subscription.filter != filter);
                 self.outlet.send(Event::Unsubscribed { filter, outcome: Ok(()) }).await;
             }
+            Command::Reauthenticate => self.outlet.send(Event::Reauthenticated(Err(Failure::Offline))).await,
             Command::Reconnect | Command::Disconnect => {}
         }
     }

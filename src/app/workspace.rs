@@ -197,6 +197,8 @@ impl Workspace {
                     );
                 }
             },
+            Event::Reauthenticated(Ok(())) => notices.say(now, Level::Success, "authenticated once more", ""),
+            Event::Reauthenticated(Err(failure)) => notices.say(now, Level::Error, &failure.to_string(), failure.hint()),
             Event::Settled { token, outcome } => self.take_receipt(token, outcome, now, notices),
         }
     }
@@ -220,6 +222,12 @@ impl Workspace {
                 } else {
                     let said = format!("{again} to {} in {}", welcome.peer, human::span(welcome.took));
                     notices.say(now, Level::Success, &said, "");
+                }
+                if welcome.session_lost {
+                    let hint = "what was queued for this client is gone; subscriptions are made anew";
+                    notices.say(now, Level::Warning, "the broker has lost the session", hint);
+                } else if welcome.session_present && again == "connected" {
+                    notices.say(now, Level::Info, "the session of an earlier connection goes on", "");
                 }
                 self.welcome = Some(welcome.clone());
             }

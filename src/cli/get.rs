@@ -57,6 +57,7 @@ async fn first(news: &mut News, filter: &str) -> Result<Message, Problem> {
             | Event::Lost(_)
             | Event::Unsubscribed { .. }
             | Event::Settled { .. }
+            | Event::Reauthenticated(_)
             | Event::RoundTrip(_)
             | Event::Packets(_) => {}
         }

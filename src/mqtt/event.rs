@@ -6,7 +6,7 @@ use super::{
     command::Token,
     error::Failure,
     message::{Qos, Received},
-    options::Protocol,
+    options::{Protocol, SessionExpiry},
     reason::Reason,
 };
 use crate::{
@@ -44,6 +44,8 @@ pub enum Event {
         /// The acknowledgement, or why the message was not taken.
         outcome: Result<Receipt, Failure>,
     },
+    /// The broker answered to `Command::Reauthenticate`: nothing, or why not.
+    Reauthenticated(Result<(), Failure>),
     /// A PINGRESP arrived this long after its PINGREQ.
     RoundTrip(Duration),
     /// Packets passed on the wire, where [`super::options::Options::packets`] asks for them; precedes what they led to.
@@ -112,12 +114,36 @@ pub struct Welcome {
     pub took: Duration,
     /// Session Present: the broker resumed an earlier session.
     pub session_present: bool,
+    /// Whether the broker should have kept the session of the connection before, and did not: subscriptions, queued messages
+    /// and unconfirmed publishes are gone.
+    pub session_lost: bool,
     /// The Client Identifier in use: ours or the assigned one.
     pub client_id: String,
     /// Keep Alive in force, ours or the broker's; zero is off.
     pub keep_alive: Duration,
     /// The broker's limits.
     pub limits: Limits,
+    /// What CONNACK says besides.
+    pub properties: ConnackProperties,
+}
+
+/// What CONNACK says besides the limits (MQTT 5.0, 3.2.2.3); texts are as they were sent, and made safe where they are shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConnackProperties {
+    /// Session Expiry Interval, where the broker uses another than it was asked for.
+    pub session_expiry: Option<SessionExpiry>,
+    /// Assigned Client Identifier.
+    pub assigned_client_id: Option<String>,
+    /// Server Keep Alive, where the broker uses another than ours.
+    pub server_keep_alive: Option<Duration>,
+    /// Response Information, the basis of response topics.
+    pub response_information: Option<String>,
+    /// Server Reference: another server that may be used.
+    pub server_reference: Option<String>,
+    /// Reason String.
+    pub reason_string: Option<String>,
+    /// User Properties.
+    pub user_properties: Vec<(String, String)>,
 }
 
 /// What the broker allows (MQTT 5.0, 3.2.2.3); the defaults are what holds where CONNACK is silent.
@@ -131,6 +157,10 @@ pub struct Limits {
     pub wildcard_available: bool,
     /// Shared Subscription Available.
     pub shared_available: bool,
+    /// Subscription Identifiers Available.
+    pub identifiers_available: bool,
+    /// Topic Alias Maximum: how many topics we may abbreviate.
+    pub topic_alias_maximum: u16,
     /// Maximum Packet Size in bytes, where the broker has one.
     pub maximum_packet_size: Option<u32>,
     /// Receive Maximum.
@@ -144,6 +174,8 @@ impl Default for Limits {
             retain_available: true,
             wildcard_available: true,
             shared_available: true,
+            identifiers_available: true,
+            topic_alias_maximum: 0,
             maximum_packet_size: None,
             receive_maximum: u16::MAX,
         }

@@ -105,6 +105,7 @@ impl Scribe {
             | Event::Subscribed { .. }
             | Event::Unsubscribed { .. }
             | Event::Settled { .. }
+            | Event::Reauthenticated(_)
             | Event::RoundTrip(_) => {}
         }
     }

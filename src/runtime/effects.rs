@@ -197,6 +197,14 @@ async fn start(id: ConnId, profile: Profile, typed: Option<Secret>) -> Option<Ba
     if password.is_some() {
         options.password = password;
     }
+    if let (Some(authentication), Some(source)) = (&mut options.authentication, &profile.authentication_data) {
+        let not_started = |why: String| Some(Back::Outcome(Outcome::NotStarted(id, format!("no authentication data: {why}"))));
+        match source.resolve(&environment).await {
+            Ok(Resolved::Password(secret)) => authentication.data = Some(secret),
+            Ok(Resolved::Prompt) => return not_started("it cannot be asked for".into()),
+            Err(why) => return not_started(why),
+        }
+    }
     Some(Back::Ready(id, options))
 }
 

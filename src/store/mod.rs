@@ -84,6 +84,8 @@ pub struct Entry<'a> {
     pub retain: bool,
     /// The DUP flag.
     pub dup: bool,
+    /// Whether it comes from a resumed session.
+    pub resumed: bool,
     properties: &'a [u8],
 }
 
@@ -148,7 +150,7 @@ impl Store {
 
     /// Keeps a message, and counts it in the tree.
     pub fn insert(&mut self, received: &Received) -> Seq {
-        let Received { at, message } = received;
+        let Received { at, message, resumed: _ } = received;
         let seq = self.log.next();
         let bytes = message.payload.len() as u64;
         self.qos[usize::from(message.qos.level())] += 1;
@@ -222,10 +224,10 @@ impl Store {
     #[must_use]
     pub fn message(&self, seq: Seq) -> Option<Entry<'_>> {
         let (slot, record) = self.log.record(seq.0)?;
-        let Record { back: _, at, qos, retain, dup, topic, properties, payload } = record;
+        let Record { back: _, at, qos, retain, dup, resumed, topic, properties, payload } = record;
         let node = NodeId(slot.node());
         let topic = topic.unwrap_or_else(|| self.tree.topic(node));
-        Some(Entry { seq, at, node, topic, payload, qos, retain, dup, properties })
+        Some(Entry { seq, at, node, topic, payload, qos, retain, dup, resumed, properties })
     }
 
     /// Returns the previous kept message of the same topic.

@@ -17,6 +17,7 @@ pub mod tap;
 mod tcp;
 pub mod tls;
 mod unix;
+pub mod v31;
 pub mod violation;
 pub mod websocket;
 

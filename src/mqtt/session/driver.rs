@@ -14,6 +14,7 @@ use tokio::{
 use super::{
     gate::Gate,
     intake::Intake,
+    opening::Terms,
     outlet::{BATCH, Outlet},
 };
 use crate::{
@@ -23,17 +24,21 @@ use crate::{
         event::{Event, Limits, Status, Welcome},
         link::{Arrival, Broken, Connack, Loop},
         message::Received,
-        options::{Options, Protocol},
+        options::{Options, Protocol, SessionExpiry},
     },
     wire::{
         self,
-        dial::{Dialed, Stage, dial},
+        dial::{Dialed, Io, Stage, dial},
         endpoint::Endpoint,
         packet::Version,
         tap::Sink,
         tls::certificate::Certificate,
+        v31::V31,
     },
 };
+
+/// How long after CONNACK messages are taken for those of a resumed session, where no SUBACK ends that before.
+const RESUMING: Duration = Duration::from_secs(2);
 
 /// What the driver and the connector of one attempt need to know.
 pub(super) struct Attempt {
@@ -46,6 +51,8 @@ pub(super) struct Attempt {
     pub(super) sink: Option<Sink>,
     pub(super) protocol: Protocol,
     pub(super) downgraded: bool,
+    /// Whether the broker should have kept a session of ours.
+    pub(super) expects_session: bool,
     pub(super) number: u32,
     pub(super) began: Stamp,
     pub(super) deadline: Instant,
@@ -59,13 +66,22 @@ struct Route {
     unverified: bool,
 }
 
+/// What CONNACK means for the requests and for the connections to come.
+pub(super) struct Granted {
+    pub(super) limits: Limits,
+    /// Whether the broker keeps the session when the connection is lost.
+    pub(super) keeps_session: bool,
+}
+
 /// The polling side of one connection.
 struct Driver {
     attempt: Arc<Attempt>,
     route: Arc<OnceLock<Route>>,
     event_loop: Loop,
-    online: Option<oneshot::Sender<Limits>>,
+    online: Option<oneshot::Sender<Granted>>,
     keep_alive: Duration,
+    /// Until when messages are taken for those of the resumed session.
+    resuming: Option<Stamp>,
     batch: Vec<Received>,
     batch_at: Stamp,
     pinged: Option<Stamp>,
@@ -75,7 +91,7 @@ struct Driver {
 /// where that was asked for.
 ///
 /// Never cancelled but to be thrown away: connecting cannot be resumed, and a poll that is not awaited sends no pings.
-pub(super) async fn drive(attempt: Attempt, mut event_loop: Loop, online: oneshot::Sender<Limits>) -> (Loop, Option<Failure>) {
+pub(super) async fn drive(attempt: Attempt, mut event_loop: Loop, online: oneshot::Sender<Granted>) -> (Loop, Option<Failure>) {
     let attempt = Arc::new(attempt);
     let route = Arc::new(OnceLock::new());
     let connector = (Arc::clone(&attempt), Arc::clone(&route));
@@ -87,6 +103,7 @@ pub(super) async fn drive(attempt: Attempt, mut event_loop: Loop, online: onesho
         event_loop,
         online: Some(online),
         keep_alive,
+        resuming: None,
         batch: Vec::new(),
         batch_at: Stamp::default(),
         pinged: None,
@@ -110,14 +127,19 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>) -> io::Result<
     let dialed = dialed.map_err(io::Error::other)?;
     report(Stage::Connect);
     let version = match attempt.protocol {
+        Protocol::V31 => Version::V31,
         Protocol::V311 => Version::V311,
         Protocol::V5 => Version::V5,
     };
     let Dialed { stream, peer, tls, chain, unverified, .. } = dialed;
-    let stream = Box::new(wire::open(stream, version, options.max_packet_size, attempt.clock, attempt.sink.clone()));
+    let guarded = wire::open(stream, version, options.max_packet_size, attempt.clock, attempt.sink.clone());
+    let guarded = guarded.with_history(options.topic_alias_maximum);
+    let stream: Box<dyn Io> = if version == Version::V31 { Box::new(V31::new(guarded)) } else { Box::new(guarded) };
     // An attempt opens one stream, so the cell is empty.
     drop(route.set(Route { peer, tls, chain, unverified }));
-    Ok(Intake::new(stream, attempt.protocol, Arc::clone(&attempt.gate), attempt.deadline, options.connect_timeout))
+    let terms =
+        Terms { options: Arc::clone(options), endpoint: endpoint.clone(), protocol: attempt.protocol, deadline: attempt.deadline };
+    Ok(Intake::new(stream, terms, Arc::clone(&attempt.gate)))
 }
 
 impl Driver {
@@ -140,8 +162,11 @@ impl Driver {
                 if self.batch.is_empty() {
                     self.batch_at = self.attempt.clock.now();
                 }
-                self.batch.push(Received { at: self.batch_at, message });
+                let at = self.batch_at;
+                let resumed = self.resuming.is_some_and(|until| at.mono < until.mono);
+                self.batch.push(Received { at, resumed, message });
             }
+            Arrival::Suback => self.resuming = None,
             Arrival::Connack(connack) => self.welcome(connack).await,
             Arrival::Ping if self.attempt.gate.is_closed() => {
                 // PINGRESP waits behind messages that are held back; the library must not take that for a dead broker.
@@ -171,8 +196,11 @@ impl Driver {
 
     async fn welcome(&mut self, connack: Connack) {
         self.event_loop.forget_store();
-        let Attempt { endpoint, clock, protocol, downgraded, began, outlet, .. } = &*self.attempt;
+        let Attempt { options, endpoint, clock, protocol, downgraded, expects_session, began, outlet, .. } = &*self.attempt;
         let now = clock.now();
+        self.resuming = connack.session_present.then(|| now.after(RESUMING));
+        let expiry = connack.properties.session_expiry.unwrap_or(options.session_expiry);
+        let keeps_session = !options.clean_start && (*protocol != Protocol::V5 || expiry != SessionExpiry::AtDisconnect);
         self.keep_alive = self.event_loop.keep_alive();
         let route = self.route.get();
         let welcome = Welcome {
@@ -186,14 +214,17 @@ impl Driver {
             unverified: route.is_some_and(|route| route.unverified),
             took: now.since(*began),
             session_present: connack.session_present,
+            // CONNACK of MQTT 3.1 does not tell.
+            session_lost: *expects_session && !connack.session_present && *protocol != Protocol::V31,
             client_id: self.event_loop.client_id(),
             keep_alive: self.keep_alive,
             limits: connack.limits,
+            properties: connack.properties,
         };
         outlet.status(Status::Online(Box::new(welcome))).await;
         if let Some(online) = self.online.take() {
             // The session may have been asked to end meanwhile.
-            let _ = online.send(connack.limits);
+            let _ = online.send(Granted { limits: connack.limits, keeps_session });
         }
     }
 

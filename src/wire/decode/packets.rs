@@ -77,7 +77,7 @@ fn connack(page: &mut Page<'_>) -> Result<(), Fault> {
     let code = page.reader.byte("Reason Code")?;
     let short = page.reader.is_empty();
     // A broker without MQTT 5 answers in the words of 3.1.1.
-    let reason = if page.version == Version::V5 && (!short || code >= 0x80) { Reason(code) } else { Reason::of_v311_connack(code) };
+    let reason = if page.version == Version::V5 && (!short || code >= 0x80) { Reason(code) } else { Reason::of_v3_connack(code) };
     page.tell(reason, true);
     page.field("Session Present", yes_no(flags & 1 != 0));
     page.word(&format!("sess={}", flags & 1));

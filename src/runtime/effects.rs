@@ -13,6 +13,7 @@ use crate::{
     config::paths::Paths,
     mqtt::options::Options,
     profile::{Profile, Profiles, client_id::Identity, draft::Saving, save, secret::Resolved},
+    record,
 };
 
 /// Outcomes that may wait for the loop; a task that finds the queue full waits.
@@ -105,6 +106,17 @@ impl Effects {
                     Some(Back::Outcome(Outcome::Said(said)))
                 });
             }
+            Effect::Export(connection, rows) => {
+                let dir = self.paths.data_dir.clone();
+                self.task(async move {
+                    let work = move || record::export(&dir, &connection, &rows);
+                    let outcome = match tokio::task::spawn_blocking(work).await.ok()? {
+                        Ok(path) => Outcome::Said(format!("written to {}", path.display())),
+                        Err(error) => Outcome::Failed(format!("not exported: {error}"), String::new()),
+                    };
+                    Some(Back::Outcome(outcome))
+                });
+            }
             Effect::Probe => self.task(async {
                 let connect = tokio::time::timeout(PROBE, TcpStream::connect(LOCAL_BROKER));
                 Some(Back::Outcome(Outcome::Probed(matches!(connect.await, Ok(Ok(_))))))
@@ -184,6 +196,14 @@ async fn start(id: ConnId, profile: Profile, typed: Option<Secret>) -> Option<Ba
     };
     if password.is_some() {
         options.password = password;
+    }
+    if let (Some(authentication), Some(source)) = (&mut options.authentication, &profile.authentication_data) {
+        let not_started = |why: String| Some(Back::Outcome(Outcome::NotStarted(id, format!("no authentication data: {why}"))));
+        match source.resolve(&environment).await {
+            Ok(Resolved::Password(secret)) => authentication.data = Some(secret),
+            Ok(Resolved::Prompt) => return not_started("it cannot be asked for".into()),
+            Err(why) => return not_started(why),
+        }
     }
     Some(Back::Ready(id, options))
 }

@@ -391,6 +391,7 @@ impl Shell {
             | Effect::Save(_)
             | Effect::Remove(_)
             | Effect::Copy(..)
+            | Effect::Export(..)
             | Effect::Probe
             | Effect::StartDemo) => self.effects.carry_out(effect),
         }

@@ -4,6 +4,7 @@
 //! message -> Tree  topic -> node, by one look into a table; counted there and at every branch above
 //!         -> Log   appended to the last segment, linked to the topic's previous message
 //! View   <-  Log   which messages are of a branch, kept as a set of bits
+//! packet  -> Exchange   beside the messages: what passed on the wire, joined to what it answers
 //! ```
 
 use std::ops::Range;
@@ -14,6 +15,7 @@ use self::tree::Home;
 use crate::base::clock::Stamp;
 use crate::mqtt::message::{Properties, Qos, Received};
 
+pub mod exchange;
 mod hits;
 mod log;
 mod properties;
@@ -82,6 +84,8 @@ pub struct Entry<'a> {
     pub retain: bool,
     /// The DUP flag.
     pub dup: bool,
+    /// Whether it comes from a resumed session.
+    pub resumed: bool,
     properties: &'a [u8],
 }
 
@@ -146,7 +150,7 @@ impl Store {
 
     /// Keeps a message, and counts it in the tree.
     pub fn insert(&mut self, received: &Received) -> Seq {
-        let Received { at, message } = received;
+        let Received { at, message, resumed: _ } = received;
         let seq = self.log.next();
         let bytes = message.payload.len() as u64;
         self.qos[usize::from(message.qos.level())] += 1;
@@ -220,10 +224,10 @@ impl Store {
     #[must_use]
     pub fn message(&self, seq: Seq) -> Option<Entry<'_>> {
         let (slot, record) = self.log.record(seq.0)?;
-        let Record { back: _, at, qos, retain, dup, topic, properties, payload } = record;
+        let Record { back: _, at, qos, retain, dup, resumed, topic, properties, payload } = record;
         let node = NodeId(slot.node());
         let topic = topic.unwrap_or_else(|| self.tree.topic(node));
-        Some(Entry { seq, at, node, topic, payload, qos, retain, dup, properties })
+        Some(Entry { seq, at, node, topic, payload, qos, retain, dup, resumed, properties })
     }
 
     /// Returns the previous kept message of the same topic.

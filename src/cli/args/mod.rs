@@ -7,7 +7,7 @@ mod verbs;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use self::{
-    connect::{ConnectArgs, ConnectPropertyArgs, PasswordArgs, TlsArgs, WillArgs},
+    connect::{ConnectArgs, ConnectPropertyArgs, PasswordArgs, TlsArgs, WayArgs, WillArgs},
     verbs::{
         AddArgs, CompletionsArgs, DemoArgs, GetArgs, ManArgs, ProfilesVerb, PubArgs, PublishPropertyArgs, RetainedArgs, SubArgs,
     },

@@ -67,7 +67,9 @@ impl Backoff {
 
     /// Returns how long the budget makes the next attempt wait, so long after the first failure.
     fn budget(&self, elapsed: Duration, random: f64) -> Duration {
-        let Some(paced) = self.failures.saturating_add(1).checked_sub(FREE).filter(|paced| *paced > 0) else { return Duration::ZERO };
+        let Some(paced) = self.failures.saturating_add(1).checked_sub(FREE).filter(|paced| *paced > 0) else {
+            return Duration::ZERO;
+        };
         let due = FIRST.saturating_add(PACE.saturating_mul(paced));
         match due.saturating_sub(elapsed) {
             Duration::ZERO => Duration::ZERO,

@@ -97,7 +97,8 @@ pub(super) fn connect(options: &Options, protocol: Protocol) -> Result<(), Failu
     }
     pairs(&options.user_properties)?;
     if let Some(will) = &options.will {
-        if will.message.properties.as_deref().is_some_and(|given| given.topic_alias.is_some() || !given.subscription_ids.is_empty()) {
+        if will.message.properties.as_deref().is_some_and(|given| given.topic_alias.is_some() || !given.subscription_ids.is_empty())
+        {
             return invalid("the will message: MQTT has no alias or identifier there".into());
         }
         application_message(&will.message, Protocol::V5)

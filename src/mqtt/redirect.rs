@@ -35,7 +35,8 @@ fn servers(reference: &str, from: &Endpoint) -> Vec<Endpoint> {
 
 fn beside(word: &str, from: &Endpoint) -> Option<Endpoint> {
     let bare = Url::parse(&format!("mqtt://{word}")).ok().filter(|url| url.username.is_none())?.endpoint;
-    let names_port = word.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
+    let names_port =
+        word.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
     Some(Endpoint { host: bare.host, port: if names_port { bare.port } else { from.port }, ..from.clone() })
 }
 

@@ -142,7 +142,8 @@ impl Scram {
         if let Some(error) = first.strip_prefix("e=") {
             return Err(format!("the broker says {}", text::line(error, 60)));
         }
-        let signature = STANDARD.decode(field(Some(first), "v=")?).map_err(|_| "the broker's signature is not base64".to_owned())?;
+        let signature =
+            STANDARD.decode(field(Some(first), "v=")?).map_err(|_| "the broker's signature is not base64".to_owned())?;
         let expected = self.expected.as_ref().ok_or("the broker's signature comes before our proof")?;
         if *expected == signature { Ok(()) } else { Err("the broker does not know the password: its signature is wrong".into()) }
     }

@@ -8,10 +8,15 @@ use std::{
 };
 
 use rumqttc_v5::{
-    AsyncClient, AuthContext, AuthExchangeKind, AuthNoticeError, BrokerSessionResumePolicy, ClientError, ConnAck, ConnectAuth, ConnectionError, Event as LibraryEvent, EventLoop,
-    IncomingPacketSizeLimit, LastWill, LastWillProperties, MqttOptions, Outgoing, Packet, PersistedAckMode, PersistedSession,
-    PublishNoticeError, PublishOptions, PublishProperties, PublishResult, QoS, RetainForwardRule, SessionStore, SessionStoreError,
-    SessionStoreKey, StateError, SubscribeFilter, SubscribeNoticeError, SubscribeReasonCode, UnsubscribeNoticeError, mqttbytes::{self, v5::{AuthProperties, SubscribeProperties}},
+    AsyncClient, AuthContext, AuthExchangeKind, AuthNoticeError, BrokerSessionResumePolicy, ClientError, ConnAck, ConnectAuth,
+    ConnectionError, Event as LibraryEvent, EventLoop, IncomingPacketSizeLimit, LastWill, LastWillProperties, MqttOptions,
+    Outgoing, Packet, PersistedAckMode, PersistedSession, PublishNoticeError, PublishOptions, PublishProperties, PublishResult,
+    QoS, RetainForwardRule, SessionStore, SessionStoreError, SessionStoreKey, StateError, SubscribeFilter, SubscribeNoticeError,
+    SubscribeReasonCode, UnsubscribeNoticeError,
+    mqttbytes::{
+        self,
+        v5::{AuthProperties, SubscribeProperties},
+    },
 };
 
 use super::{
@@ -347,9 +352,7 @@ pub(super) fn unsubscribe(
 }
 
 /// Queues a re-authentication; the future ends with its outcome.
-pub(super) fn reauthenticate(
-    client: &AsyncClient,
-) -> Result<impl Future<Output = Result<(), Failure>> + Send + use<>, Failure> {
+pub(super) fn reauthenticate(client: &AsyncClient) -> Result<impl Future<Output = Result<(), Failure>> + Send + use<>, Failure> {
     let notice = client.try_reauth_tracked(None).map_err(|error| not_queued(&error))?;
     Ok(async move {
         match notice.wait_async().await {

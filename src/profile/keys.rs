@@ -6,10 +6,11 @@ use super::{
     Profile,
     secret::PasswordSource,
     set::{
-        begin_subscription, put, set_client_id, set_connect_timeout, set_filter, set_keep_alive, set_max_packet_size, set_memory,
-        set_command, set_env, set_identifier, set_method, set_password_prompt, set_receive_maximum, set_topic_alias_maximum, set_protocol, set_qos, set_reconnect, set_reconnect_initial,
-        set_reconnect_max, set_retain_handling, set_seconds, set_server_name, set_text, set_url, set_will_correlation_data,
-        set_will_payload, set_will_payload_format, set_will_response_topic, set_will_topic, subscription, will, will_properties,
+        begin_subscription, put, set_client_id, set_command, set_connect_timeout, set_env, set_filter, set_identifier,
+        set_keep_alive, set_max_packet_size, set_memory, set_method, set_password_prompt, set_protocol, set_qos,
+        set_receive_maximum, set_reconnect, set_reconnect_initial, set_reconnect_max, set_retain_handling, set_seconds,
+        set_server_name, set_text, set_topic_alias_maximum, set_url, set_will_correlation_data, set_will_payload,
+        set_will_payload_format, set_will_response_topic, set_will_topic, subscription, will, will_properties,
     },
 };
 use crate::mqtt::options::SessionExpiry;
@@ -18,7 +19,7 @@ use crate::mqtt::options::SessionExpiry;
 type Set<T> = fn(&mut Profile, T) -> Result<(), String>;
 
 /// Where a source of a secret goes.
-type Slot = fn(&mut Profile) -> &mut Option<PasswordSource>;
+pub(super) type Slot = fn(&mut Profile) -> &mut Option<PasswordSource>;
 
 /// A key of the file.
 #[derive(Debug)]
@@ -239,7 +240,11 @@ static RECONNECT: &[Key] = &[
         Kind::Duration(set_reconnect_initial),
         "The longest wait before the first try; each wait is random below its bound.",
     ),
-    Key::new("max", Kind::Duration(set_reconnect_max), "What the bound grows to, doubling; never more than 10 tries in half a minute and 60 in an hour."),
+    Key::new(
+        "max",
+        Kind::Duration(set_reconnect_max),
+        "What the bound grows to, doubling; never more than 10 tries in half a minute and 60 in an hour.",
+    ),
 ];
 
 static CONNECT: &[Key] = &[

@@ -7,7 +7,7 @@ use toml_edit::{Item, Table, TableLike};
 use super::{
     Profile, check_name,
     file::{Entry, Setting},
-    keys::{self, Key, Kind},
+    keys::{self, Key, Kind, Slot},
     problem::{self, Lines, Position, Problem},
     secret::PasswordSource,
     table_path,
@@ -284,7 +284,7 @@ impl<'a> Reader<'a> {
         &mut self,
         path: &str,
         key: &Key,
-        (keys, slot): (&'static [Key], fn(&mut Profile) -> &mut Option<PasswordSource>),
+        (keys, slot): (&'static [Key], Slot),
         item: &Item,
         at: Option<Position>,
         draft: &mut Draft,
@@ -356,7 +356,11 @@ impl<'a> Reader<'a> {
         if template.client_id.is_empty() && !template.clean_start {
             template.clean_start = true;
             let at = draft.settings.iter().find(|setting| setting.path == "clean_start").and_then(|setting| setting.at);
-            notes.push(("clean_start".into(), at, "has no effect, because a session is kept under a client_id, which is empty".into()));
+            notes.push((
+                "clean_start".into(),
+                at,
+                "has no effect, because a session is kept under a client_id, which is empty".into(),
+            ));
         }
         if let Some(ca_only) = draft.find("tls.ca_only")
             && draft.profile.template.tls.ca_only

@@ -41,10 +41,18 @@ enum Outgoing {
 #[derive(Debug, Clone, Copy)]
 enum Incoming {
     First,
-    Length { kind: Kind, value: usize, shift: u32 },
+    Length {
+        kind: Kind,
+        value: usize,
+        shift: u32,
+    },
     /// The next byte is the reserved one of CONNACK, the first of so many.
-    Flags { left: usize },
-    Body { left: usize },
+    Flags {
+        left: usize,
+    },
+    Body {
+        left: usize,
+    },
 }
 
 impl<S> V31<S> {

@@ -10,6 +10,7 @@ use crate::{
     base::text,
     mqtt::{
         error::Failure,
+        link,
         options::{Options, Protocol},
         reason::Reason,
         redirect,
@@ -68,7 +69,7 @@ impl Opening {
 
 /// Judges a CONNACK, and lets pass what the library may see of it; returns Keep Alive in force.
 fn connack(header: Header, frame: BytesMut, passed: &mut BytesMut, terms: &Terms) -> Result<Duration, Failure> {
-    let ours = terms.options.keep_alive;
+    let ours = seconds(link::keep_alive_seconds(terms.options.keep_alive));
     let code = frame.get(header.len + 1).copied().unwrap_or_default();
     if terms.protocol != Protocol::V5 {
         if code != 0 {
@@ -94,7 +95,11 @@ fn connack(header: Header, frame: BytesMut, passed: &mut BytesMut, terms: &Terms
     } else {
         passed.unsplit(frame);
     }
-    Ok(server_keep_alive.map_or(ours, |seconds| Duration::from_secs(u64::from(seconds))))
+    Ok(server_keep_alive.map_or(ours, seconds))
+}
+
+fn seconds(seconds: u16) -> Duration {
+    Duration::from_secs(u64::from(seconds))
 }
 
 /// Takes out of a CONNACK what a broker says unasked and the library hangs up on; tells whether there was any.

@@ -252,10 +252,7 @@ fn the_user_name_of_its_own_key_wins_wherever_it_stands() {
 )]
 #[case("connect.receive_maximum = 0", "3:27: profile.p.connect.receive_maximum: is 1 to 65535")]
 #[case("connect.topic_alias_maximum = 65536", "3:31: profile.p.connect.topic_alias_maximum: is 0 to 65535")]
-#[case(
-    "subscription = [{ filter = \"a\", identifier = 0 }]",
-    "3:46: profile.p.subscription[0].identifier: is 1 to 268435455"
-)]
+#[case("subscription = [{ filter = \"a\", identifier = 0 }]", "3:46: profile.p.subscription[0].identifier: is 1 to 268435455")]
 #[case(
     "protocol = \"3.1\"\nclient_id = \"123456789012345678901234\"",
     "4:13: profile.p.client_id: has 1 to 23 characters in MQTT 3.1"

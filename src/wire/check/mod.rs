@@ -56,9 +56,7 @@ fn sender(version: Version, kind: Kind) -> Result<(), Fault> {
             Err(Fault::malformed("type", "is one that this version of MQTT forbids"))
         }
         (Kind::Connect | Kind::Subscribe | Kind::Unsubscribe | Kind::Pingreq, _)
-        | (Kind::Disconnect, Version::V31 | Version::V311) => {
-            Err(Fault::protocol("type", "is one that only a client sends"))
-        }
+        | (Kind::Disconnect, Version::V31 | Version::V311) => Err(Fault::protocol("type", "is one that only a client sends")),
         (
             Kind::Connack
             | Kind::Publish

@@ -179,11 +179,11 @@ async fn a_shared_subscription_gives_each_message_to_one_member() {
 
 #[tokio::test]
 async fn a_kept_filter_is_unsubscribed_from_before_anything_is_subscribed() {
-    let broker = accepting(Protocol::V311, &[]).await;
+    let broker = accepting(Protocol::V5, &[]).await;
     let start = Options {
         unsubscribe: vec!["old".into()],
         subscriptions: vec![Subscription::new("new", Qos::AtMostOnce)],
-        ..options(broker.port, Protocol::V311, "me")
+        ..v5(broker.port)
     };
     let listener = Listener::online(start).await;
     crate::common::within("both requests", async {

@@ -11,10 +11,10 @@ use crate::{
     QUICK,
     common::{
         listener::{Listener, message, options},
-        mosquitto::{Config, Mosquitto},
+        mosquitto::Mosquitto,
         scripted::{CONNACK_V5, Scripted, Step},
     },
-    v5,
+    connack, v5,
 };
 
 fn kept(port: u16, protocol: Protocol) -> Options {
@@ -63,22 +63,34 @@ async fn messages_that_the_broker_had_queued_are_marked_and_later_ones_are_not(#
 #[case::v311(Protocol::V311)]
 #[case::v5(Protocol::V5)]
 #[tokio::test]
-async fn a_session_that_the_broker_has_lost_is_said_and_one_that_it_kept_is_not(#[case] protocol: Protocol) {
-    for (keeps, mut broker) in [(false, Mosquitto::start()), (true, Config::default().persistent().start())] {
-        let mut listener = Listener::online(kept(broker.port, protocol)).await;
-        subscribed(&mut listener).await;
-        if keeps {
-            // The broker saves every second.
-            tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
-        }
-        broker.kill();
-        listener.waiting().await;
-        broker.restart();
-        let again = listener.welcome().await;
-        assert_eq!((again.session_present, again.session_lost), (keeps, !keeps));
-        subscribed(&mut listener).await;
-        listener.close().await;
-    }
+async fn a_session_that_the_broker_has_lost_is_said(#[case] protocol: Protocol) {
+    let mut broker = Mosquitto::start();
+    let mut listener = Listener::online(kept(broker.port, protocol)).await;
+    subscribed(&mut listener).await;
+    broker.kill();
+    listener.waiting().await;
+    broker.restart();
+    let again = listener.welcome().await;
+    assert_eq!((again.session_present, again.session_lost), (false, true));
+    subscribed(&mut listener).await;
+    listener.close().await;
+}
+
+#[rstest]
+#[case::v31(Protocol::V31, false)]
+#[case::v311(Protocol::V311, true)]
+#[case::v5(Protocol::V5, true)]
+#[tokio::test]
+async fn a_session_that_the_broker_kept_is_not_missed(#[case] protocol: Protocol, #[case] tells: bool) {
+    let mut resumed = connack(protocol);
+    resumed[2] = 1;
+    let first = vec![Step::Read, Step::Send(connack(protocol))];
+    let broker = Scripted::start(vec![first, vec![Step::Read, Step::Send(resumed), Step::Ignore]]).await;
+    let mut listener = Listener::start(kept(broker.port, protocol));
+    assert!(!listener.welcome().await.session_lost);
+    let again = listener.welcome().await;
+    assert_eq!((again.session_present, again.session_lost), (tells, false));
+    listener.close().await;
 }
 
 #[tokio::test]

@@ -148,6 +148,7 @@ pub struct ConnackProperties {
 
 /// What the broker allows (MQTT 5.0, 3.2.2.3); the defaults are what holds where CONNACK is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own in the standard")]
 pub struct Limits {
     /// Maximum QoS.
     pub maximum_qos: Qos,

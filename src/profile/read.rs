@@ -10,7 +10,7 @@ use self::across::Note;
 use super::{
     Profile, check_name,
     file::{Entry, Setting},
-    keys::{self, Key, Kind},
+    keys::{self, Key, Kind, Slot},
     problem::{self, Lines, Position, Problem},
     secret::PasswordSource,
     table_path,

@@ -95,7 +95,8 @@ pub(super) async fn drive(attempt: Attempt, mut event_loop: Loop, online: onesho
     let attempt = Arc::new(attempt);
     let route = Arc::new(OnceLock::new());
     let connector = (Arc::clone(&attempt), Arc::clone(&route));
-    event_loop.set_connector(move || open(Arc::clone(&connector.0), Arc::clone(&connector.1)));
+    let client_id = event_loop.client_id();
+    event_loop.set_connector(move || open(Arc::clone(&connector.0), Arc::clone(&connector.1), client_id.clone()));
     let keep_alive = event_loop.keep_alive();
     let driver = Driver {
         attempt,
@@ -112,7 +113,7 @@ pub(super) async fn drive(attempt: Attempt, mut event_loop: Loop, online: onesho
 }
 
 /// Opens the stream; an error holds a `Failure` or a `WireError`.
-async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>) -> io::Result<Intake> {
+async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>, client_id: String) -> io::Result<Intake> {
     let Attempt { options, endpoint, outlet, number, .. } = &*attempt;
     let means = options.means();
     let latest = watch::Sender::new(Stage::Name);
@@ -137,8 +138,13 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>) -> io::Result<
     let stream: Box<dyn Io> = if version == Version::V31 { Box::new(V31::new(guarded)) } else { Box::new(guarded) };
     // An attempt opens one stream, so the cell is empty.
     drop(route.set(Route { peer, tls, chain, unverified }));
-    let terms =
-        Terms { options: Arc::clone(options), endpoint: endpoint.clone(), protocol: attempt.protocol, deadline: attempt.deadline };
+    let terms = Terms {
+        options: Arc::clone(options),
+        endpoint: endpoint.clone(),
+        protocol: attempt.protocol,
+        client_id,
+        deadline: attempt.deadline,
+    };
     Ok(Intake::new(stream, terms, Arc::clone(&attempt.gate)))
 }
 

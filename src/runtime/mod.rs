@@ -17,7 +17,7 @@ mod signals;
 mod terminal;
 mod writer;
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use crossterm::event::{Event as TermEvent, EventStream};
 use futures_util::{FutureExt, StreamExt};
@@ -43,6 +43,7 @@ use crate::{
     config::paths::Paths,
     keymap::Keymap,
     profile::Profile,
+    record::trace::Trace,
     theme::{self, Depth, Theme},
 };
 
@@ -77,6 +78,8 @@ pub struct Launch {
     pub begin: Begin,
     /// The theme that the user named.
     pub theme: Option<String>,
+    /// Where the packets of all connections are written down.
+    pub trace: Option<Arc<Trace>>,
     /// Where the files are.
     pub paths: Paths,
     /// Reads a variable of the environment.
@@ -194,7 +197,7 @@ impl Shell {
             input: Input::new(clock.now()),
             keys: None,
             signals: Signals::listen()?,
-            sessions: Sessions::default(),
+            sessions: Sessions::new(launch.trace.clone()),
             effects: Effects::new(launch.paths.clone(), (launch.variable)("TMUX").is_some()),
             pace: if over_ssh { FRAME_SSH } else { FRAME },
             dirty: true,
@@ -317,7 +320,19 @@ impl Shell {
     fn take_back(&mut self, back: Back) {
         match back {
             Back::Outcome(outcome) => self.update(Event::Done(outcome)),
-            Back::Ready(id, options) => self.sessions.start(id, *options, self.clock),
+            Back::Ready(id, options) => {
+                let name =
+                    self.app.workspaces.iter().find(|workspace| workspace.id == id).map(|workspace| workspace.profile.title());
+                let failures = self.effects.back();
+                let failed = move |error: io::Error| {
+                    let outcome = Outcome::Failed(format!("the trace ends: {error}"), String::new());
+                    // The trace has a thread of its own, which may wait.
+                    let _ = failures.blocking_send(Back::Outcome(outcome));
+                };
+                if let Err(error) = self.sessions.start(id, &name.unwrap_or_default(), *options, self.clock, failed) {
+                    self.update(Event::Done(Outcome::NotStarted(id, format!("cannot trace: {error}"))));
+                }
+            }
             Back::Terminal(bytes) => {
                 // Between two frames, where it cannot fall into the middle of one.
                 if !self.writer.is_busy() {

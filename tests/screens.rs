@@ -2,6 +2,8 @@
 
 #[path = "common/player.rs"]
 mod player;
+#[path = "screens/protocol.rs"]
+mod protocol;
 
 use insta::assert_snapshot;
 use mqtap::{

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    args::{ConnectArgs, PasswordArgs, ScreenArgs, TlsArgs, WayArgs, WillArgs},
-    exit::Problem,
+    args::{ConnectArgs, PasswordArgs, ScreenArgs, TlsArgs, TraceArgs, WayArgs, WillArgs},
+    exit::{Exit, Problem},
     profiles,
 };
 use crate::{
@@ -26,6 +26,7 @@ use crate::{
         need::Need,
         secret::{self, PasswordSource},
     },
+    record::trace::Trace,
     wire::{
         endpoint::{Endpoint, Url},
         tls::Verify,
@@ -248,6 +249,20 @@ fn find(target: &str) -> Result<Profile, Problem> {
     }
     let profiles = profiles::load()?;
     profile::resolve::target(target, &profiles).map_err(Problem::usage)
+}
+
+impl TraceArgs {
+    /// Opens the file that packets are written to, if one was named.
+    ///
+    /// # Errors
+    ///
+    /// Returns why it cannot be written.
+    pub fn open(&self) -> Result<Option<Trace>, Problem> {
+        let Some(path) = &self.trace else { return Ok(None) };
+        let problem =
+            |error: std::io::Error| Problem::new(Exit::Other, format!("open {}: {error}", text::line(&path.to_string_lossy(), 60)));
+        Trace::open(path).map(Some).map_err(problem)
+    }
 }
 
 impl PasswordArgs {

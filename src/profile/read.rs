@@ -10,7 +10,7 @@ use self::across::Note;
 use super::{
     Profile, check_name,
     file::{Entry, Setting},
-    keys::{self, Key, Kind, Slot},
+    keys::{self, Key, Kind},
     problem::{self, Lines, Position, Problem},
     secret::PasswordSource,
     table_path,

@@ -58,6 +58,11 @@ impl Effects {
         }
     }
 
+    /// Returns a way for other threads to tell the loop something.
+    pub(super) fn back(&self) -> mpsc::Sender<Back> {
+        self.sender.clone()
+    }
+
     /// Waits for the next outcome.
     pub(super) async fn next(&mut self) -> Back {
         match self.receiver.recv().await {

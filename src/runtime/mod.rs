@@ -22,7 +22,7 @@ mod signals;
 mod terminal;
 mod writer;
 
-use std::{future::pending, io, panic::AssertUnwindSafe, time::Duration};
+use std::{future::pending, io, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use crossterm::event::Event as TermEvent;
 use futures_util::FutureExt;
@@ -47,7 +47,7 @@ use crate::demo::DemoOptions;
 use crate::{
     app::{
         App, Facts,
-        event::{Effect, Event, Outcome},
+        event::{ConnId, Effect, Event, Outcome},
         notice::Level,
     },
     base::{
@@ -56,7 +56,9 @@ use crate::{
     },
     config::paths::Paths,
     keymap::Keymap,
+    mqtt::options::Options,
     profile::Profile,
+    record::trace::Trace,
     theme::{self, Depth, Theme},
 };
 
@@ -91,6 +93,8 @@ pub struct Launch {
     pub begin: Begin,
     /// The theme that the user named.
     pub theme: Option<String>,
+    /// Where the packets of all connections are written down.
+    pub trace: Option<Arc<Trace>>,
     /// Where the files are.
     pub paths: Paths,
     /// Why there is no log, if so.
@@ -206,7 +210,7 @@ impl Shell {
             aside: asks_for_background(launch).then(|| input::ASK_BACKGROUND.to_vec()),
             hang_up,
             signals,
-            sessions: Sessions::default(),
+            sessions: Sessions::new(launch.trace.clone()),
             effects: Effects::new(launch.paths.clone(), (launch.variable)("TMUX").is_some()),
             variable: launch.variable,
             pace: if over_ssh { FRAME_SSH } else { FRAME },
@@ -348,8 +352,22 @@ impl Shell {
     fn take_back(&mut self, back: Back) {
         match back {
             Back::Outcome(outcome) => self.update(Event::Done(outcome)),
-            Back::Ready(id, options) => self.sessions.start(id, *options, self.clock),
+            Back::Ready(id, options) => self.start_session(id, *options),
             Back::Terminal(bytes) => self.aside = Some(bytes),
+        }
+    }
+
+    /// Starts a session, traced where that was asked for.
+    fn start_session(&mut self, id: ConnId, options: Options) {
+        let name = self.app.workspaces.iter().find(|workspace| workspace.id == id).map(|workspace| workspace.profile.title());
+        let failures = self.effects.back();
+        let failed = move |error: io::Error| {
+            let outcome = Outcome::Failed(format!("the trace ends: {error}"), String::new());
+            // The trace has a thread of its own, which may wait.
+            let _ = failures.blocking_send(Back::Outcome(outcome));
+        };
+        if let Err(error) = self.sessions.start(id, &name.unwrap_or_default(), options, self.clock, failed) {
+            self.update(Event::Done(Outcome::NotStarted(id, format!("cannot trace: {error}"))));
         }
     }
 

@@ -160,6 +160,15 @@ pub struct ConnectPropertyArgs {
     pub connect_user_properties: Vec<(String, String)>,
 }
 
+/// Where the packets of the connection are written down.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct TraceArgs {
+    /// Writes every control packet as a line to the end of this file; passwords are masked, QoS 0 is counted.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub trace: Option<PathBuf>,
+}
+
 impl ConnectArgs {
     /// Returns the first option given that only MQTT 5 can carry.
     #[must_use]

@@ -112,6 +112,8 @@ pub struct Welcome {
     pub unverified: bool,
     /// From the start of the attempt to CONNACK.
     pub took: Duration,
+    /// How long each stage of that took, in their order.
+    pub times: Vec<(Stage, Duration)>,
     /// Session Present: the broker resumed an earlier session.
     pub session_present: bool,
     /// Whether the broker should have kept the session of the connection before, and did not: subscriptions, queued messages

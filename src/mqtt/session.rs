@@ -130,6 +130,17 @@ impl Session {
             None => Ok(()),
         }
     }
+
+    /// Ends the session as a crash would: the connection is closed without DISCONNECT, so that the broker publishes the will.
+    ///
+    /// What was still on its way is lost, and no further event comes.
+    pub async fn cut(mut self) {
+        if let Some(tasks) = self.tasks.take() {
+            tasks.abort();
+            // Only now may the rest of the session go: it would ask for a polite end.
+            drop(tasks.await);
+        }
+    }
 }
 
 impl Drop for Session {
@@ -486,6 +497,7 @@ impl Conversation {
             None | Some(Command::Disconnect) => return Wish::Leave,
             Some(Command::Reconnect) => {}
             Some(Command::ListQuiet(list)) => self.list_quiet(list),
+            Some(Command::Ping) => self.gate.ask_for_ping(self.clock.now()),
             Some(Command::Reauthenticate) => self.requests.reauthenticate(&broker),
             Some(Command::Publish { token, message }) => self.requests.publish(&broker, token, message),
             Some(Command::Subscribe(subscription)) => {
@@ -530,7 +542,7 @@ impl Conversation {
             }
             Command::ListQuiet(list) => self.list_quiet(list),
             Command::Reauthenticate => self.outlet.send(Event::Reauthenticated(Err(Failure::Offline))).await,
-            Command::Reconnect | Command::Disconnect => {}
+            Command::Ping | Command::Reconnect | Command::Disconnect => {}
         }
     }
 

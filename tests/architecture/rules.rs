@@ -124,6 +124,7 @@ pub(crate) const CLOCK: &[(&str, &[&str], &str)] = &[
         &[".now()", ".elapsed()", "tokio::time::Instant::now"],
         "stamps messages as they arrive, and sets its timers",
     ),
+    ("mqtt::will_test", &[".now()"], "times the will from the cut to its arrival"),
     ("demo", &["crate::base::clock::Clock::start", ".now()"], "the plant moves with the time"),
     ("cli::link", &["crate::base::clock::Clock::start", ".now()"], "a verb is a shell of its own, beside `runtime`"),
     ("cli::sub", &["tokio::time::Instant::now"], "--timeout is a timer"),

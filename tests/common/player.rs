@@ -17,7 +17,7 @@ use mqtap::{
     profile::Profile,
     theme::Theme,
     ui,
-    wire::endpoint::Url,
+    wire::{dial::Stage, endpoint::Url},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
@@ -77,6 +77,7 @@ impl Player {
             chain: Vec::new(),
             unverified: false,
             took: std::time::Duration::from_micros(12_300),
+            times: times(),
             session_present: false,
             session_lost: false,
             client_id: "mqtap-ops".into(),
@@ -196,4 +197,11 @@ pub(crate) fn properties() -> Properties {
         correlation_data: Some(Bytes::from_static(b"\x7f\x01")),
         ..Properties::default()
     }
+}
+
+/// Returns the stages of a connection, as a session tells them.
+fn times() -> Vec<(Stage, std::time::Duration)> {
+    [(Stage::Name, 800), (Stage::Tcp, 5_200), (Stage::Connect, 6_300)]
+        .map(|(stage, micros)| (stage, std::time::Duration::from_micros(micros)))
+        .to_vec()
 }

@@ -64,6 +64,7 @@ struct Route {
     tls: Option<String>,
     chain: Vec<Certificate>,
     unverified: bool,
+    times: Vec<(Stage, Duration)>,
 }
 
 /// What CONNACK means for the requests and for the connections to come.
@@ -132,12 +133,12 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>, client_id: Str
         Protocol::V311 => Version::V311,
         Protocol::V5 => Version::V5,
     };
-    let Dialed { stream, peer, tls, chain, unverified, .. } = dialed;
+    let Dialed { stream, peer, tls, chain, unverified, times } = dialed;
     let guarded = wire::open(stream, version, options.max_packet_size, attempt.clock, attempt.sink.clone());
     let guarded = guarded.with_history(options.topic_alias_maximum);
     let stream: Box<dyn Io> = if version == Version::V31 { Box::new(V31::new(guarded)) } else { Box::new(guarded) };
     // An attempt opens one stream, so the cell is empty.
-    drop(route.set(Route { peer, tls, chain, unverified }));
+    drop(route.set(Route { peer, tls, chain, unverified, times }));
     let terms = Terms {
         options: Arc::clone(options),
         endpoint: endpoint.clone(),
@@ -181,7 +182,7 @@ impl Driver {
             }
             Arrival::Ping => self.pinged = Some(self.attempt.clock.now()),
             Arrival::Pong => {
-                if let Some(pinged) = self.pinged.take() {
+                if let Some(pinged) = self.pinged.take().or_else(|| self.attempt.gate.answer_ping()) {
                     let took = self.attempt.clock.now().since(pinged);
                     self.attempt.outlet.send(Event::RoundTrip(took)).await;
                 }
@@ -209,6 +210,9 @@ impl Driver {
         let keeps_session = !options.clean_start && (*protocol != Protocol::V5 || expiry != SessionExpiry::AtDisconnect);
         self.keep_alive = self.event_loop.keep_alive();
         let route = self.route.get();
+        let took = now.since(*began);
+        let mut times = route.map(|route| route.times.clone()).unwrap_or_default();
+        times.push((Stage::Connect, took.saturating_sub(times.iter().map(|(_, took)| *took).sum())));
         let welcome = Welcome {
             at: now,
             protocol: *protocol,
@@ -218,7 +222,8 @@ impl Driver {
             tls: route.and_then(|route| route.tls.clone()),
             chain: route.map(|route| route.chain.clone()).unwrap_or_default(),
             unverified: route.is_some_and(|route| route.unverified),
-            took: now.since(*began),
+            took,
+            times,
             session_present: connack.session_present,
             // CONNACK of MQTT 3.1 does not tell.
             session_lost: *expects_session && !connack.session_present && *protocol != Protocol::V31,

@@ -173,6 +173,10 @@ impl Intake {
             let after = self.terms.options.connect_timeout;
             return Poll::Ready(Err(io::Error::other(Failure::Silent { awaited: "CONNACK", after })));
         }
+        // Half a packet is let out first, after which this is polled again.
+        if self.outgoing.is_between() && self.ping.is_none() && self.gate.poll_ping(cx).is_ready() {
+            self.ping = Some(PINGREQ);
+        }
         let _ = self.poll_ping(cx)?;
         while let Some(watchdog) = &mut self.watchdog {
             match ready!(watchdog.poll(cx)) {

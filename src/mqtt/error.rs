@@ -75,6 +75,9 @@ impl Failure {
             Self::Refused { reason, .. } | Self::Disconnected { reason, .. } | Self::Denied { reason, .. } => reason.hint(),
             Self::Silent { awaited: "CONNACK", .. } => "is this an MQTT port, and not TLS or WebSocket?",
             Self::Silent { .. } => "the broker or the network is stuck",
+            Self::Closed { during: Some("CONNECT") } => {
+                "is this an MQTT port, and not TLS or WebSocket? the broker's log may tell why"
+            }
             Self::Closed { .. } => "the broker's log tells why",
             Self::Invalid(_) | Self::Unconfirmed | Self::Offline => "",
             Self::Protocol(_) => "the broker or something in between sends what MQTT forbids",

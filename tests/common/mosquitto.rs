@@ -20,6 +20,7 @@ const DYNAMIC_SECURITY: &str = "/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_secu
 pub(crate) struct Mosquitto {
     pub(crate) port: u16,
     directory: TempDir,
+    environment: Vec<(&'static str, PathBuf)>,
     child: Option<Child>,
 }
 
@@ -31,6 +32,7 @@ pub(crate) struct Config {
     acl: Option<String>,
     subscribable: Option<String>,
     persistent: bool,
+    environment: Vec<(&'static str, PathBuf)>,
 }
 
 impl Config {
@@ -43,6 +45,12 @@ impl Config {
     /// Adds a user; without a user, anonymous clients are allowed.
     pub(crate) fn user(mut self, name: &str, password: &str) -> Self {
         self.users.push((name.to_owned(), password.to_owned()));
+        self
+    }
+
+    /// Sets a variable of the broker's environment.
+    pub(crate) fn variable(mut self, name: &'static str, value: &Path) -> Self {
+        self.environment.push((name, value.to_owned()));
         self
     }
 
@@ -75,8 +83,9 @@ impl Config {
         // mosquitto gives up root for a user of its own, who must read the files too.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).expect("permissions");
         let port = free_port();
+        let environment = self.environment.clone();
         self.write(directory.path(), port);
-        let mut broker = Mosquitto { port, directory, child: None };
+        let mut broker = Mosquitto { port, directory, environment, child: None };
         broker.restart();
         broker
     }
@@ -135,6 +144,7 @@ impl Mosquitto {
         let mut child = Command::new(executable())
             .arg("-c")
             .arg(self.directory.path().join("mosquitto.conf"))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("the log"))
             .stderr(log)

@@ -357,4 +357,31 @@ mod tests {
             assert!(!resolved(line).expect(line).may_downgrade, "{line}");
         }
     }
+    #[test]
+    fn every_way_to_connect_reaches_the_options() {
+        let line =
+            "wss://h/old t --ws-path /new --ws-header X-A:b:c --proxy http://p:3128 --cert c --key k --alpn a --alpn b --insecure";
+        let options = resolved(line).expect("valid");
+        assert_eq!(options.endpoint.to_string(), "wss://h:443/new");
+        assert_eq!((options.tls.alpn, options.tls.verify), (vec!["a".into(), "b".into()], Verify::None));
+        assert_eq!((options.tls.cert_file, options.tls.key_file), (Some("c".into()), Some("k".into())));
+        assert_eq!(options.proxy.map(|proxy| proxy.to_string()).as_deref(), Some("http://p:3128"));
+        let headers: Vec<_> = options.websocket.headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+        assert_eq!(headers, [("X-A", &b"b:c"[..])]);
+    }
+
+    #[test]
+    fn an_option_that_the_transport_cannot_use_is_refused() {
+        let cases = [
+            ("mqtt://h t --insecure", "has no TLS"),
+            ("ws://h t --cert c", "has no TLS"),
+            ("mqtts://h t --ws-path /a", "is not a WebSocket"),
+            ("quic://h t --proxy socks5://p", "would go past the proxy"),
+            ("unix:///a t --proxy socks5://p", "would go past the proxy"),
+        ];
+        for (line, part) in cases {
+            let problem = resolved(line).expect_err(line);
+            assert!(problem.text.contains(part), "{line}: {}", problem.text);
+        }
+    }
 }

@@ -30,6 +30,7 @@ use crate::{
         self,
         dial::{Dialed, Io, Stage, dial},
         endpoint::Endpoint,
+        error::WireError,
         packet::Version,
         tap::Sink,
         tls::certificate::Certificate,
@@ -247,6 +248,9 @@ impl Driver {
             Broken::NoPong => Some(Failure::Silent { awaited: "PINGRESP", after: self.keep_alive }),
             Broken::Failed(Failure::Closed { during: None }) if self.online.is_some() => {
                 Some(Failure::Closed { during: Some("CONNECT") })
+            }
+            Broken::Failed(Failure::Wire(WireError::Broken { detail })) if self.online.is_some() => {
+                Some(Failure::Wire(WireError::BrokenEarly { detail }))
             }
             Broken::Failed(failure) => Some(failure),
         }

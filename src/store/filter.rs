@@ -17,7 +17,10 @@ use std::{cmp::Ordering, ops::Range, time::Duration};
 
 use regex::bytes::Regex;
 
-use self::json::{Literal, Step};
+use self::{
+    json::{Literal, Step},
+    needle::Needle,
+};
 use super::Entry;
 use crate::{
     base::clock::Stamp,
@@ -30,8 +33,6 @@ mod parse;
 
 #[cfg(test)]
 mod tests;
-
-pub use self::needle::Needle;
 
 /// The longest filter that is read, in bytes; with it the number of terms is bounded, too.
 pub const LONGEST_FILTER: usize = 1_000;
@@ -62,10 +63,17 @@ pub struct FilterError {
     pub message: String,
 }
 
+/// What a filter leaves of the topics, without their messages.
+#[derive(Debug, Clone, Default)]
+pub struct TopicFilter {
+    terms: Vec<Term>,
+}
+
 #[derive(Debug, Clone)]
 struct Term {
     negated: bool,
     test: Test,
+    span: Range<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -132,32 +140,72 @@ impl Filter {
     /// Returns where words and expressions of the filter are in a text, to mark them; ranges may overlap.
     #[must_use]
     pub fn marks(&self, text: &str, in_topic: bool) -> Vec<Range<usize>> {
-        let mut marks = Vec::new();
-        for term in self.terms.iter().filter(|term| !term.negated) {
-            match &term.test {
-                Test::Word(needle) => needle.find_all(text, &mut marks),
-                Test::InTopic(needle) if in_topic => needle.find_all(text, &mut marks),
-                Test::Regex(regex) => {
-                    let found = regex.find_iter(text.as_bytes()).map(|found| found.range());
-                    marks.extend(found.filter(|range| text.get(range.clone()).is_some_and(|found| !found.is_empty())));
-                }
-                Test::Qos(..)
-                | Test::Retain(_)
-                | Test::Dup(_)
-                | Test::Size(..)
-                | Test::Since(_)
-                | Test::Topic(_)
-                | Test::InTopic(_)
-                | Test::Property(..)
-                | Test::Json(..)
-                | Test::Format(..) => {}
+        marks(&self.terms, text, in_topic)
+    }
+}
+
+impl TopicFilter {
+    /// Reads a filter of words, expressions and `topic:`; an empty one lets everything through.
+    ///
+    /// # Errors
+    ///
+    /// Returns the token that is wrong, and why.
+    pub fn parse(text: &str) -> Result<Self, FilterError> {
+        let none = Formats { names: &[], is: |_, _| false };
+        let terms = parse::parse(text, none)?;
+        match terms.iter().find(|term| !term.test.is_of_topic()) {
+            None => Ok(Self { terms }),
+            Some(term) => {
+                let message = "topics are narrowed by words, /expressions/ and `topic:`".to_owned();
+                Err(FilterError { span: term.span.clone(), message })
             }
         }
-        marks
+    }
+
+    /// Tells whether everything is let through.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.terms.is_empty()
+    }
+
+    /// Tells whether a topic is let through; one below a topic that is meets the wishes already.
+    #[must_use]
+    pub fn matches(&self, topic: &str, is_below: bool) -> bool {
+        self.terms
+            .iter()
+            .all(|term| if term.negated { !term.test.is_met_by(topic) } else { is_below || term.test.is_met_by(topic) })
+    }
+
+    /// Returns where words and expressions of the filter are in a text, to mark them; ranges may overlap.
+    #[must_use]
+    pub fn marks(&self, text: &str) -> Vec<Range<usize>> {
+        marks(&self.terms, text, true)
     }
 }
 
 impl Test {
+    /// Tells whether the topic alone decides, or can.
+    fn is_of_topic(&self) -> bool {
+        matches!(self, Self::Topic(_) | Self::InTopic(_) | Self::Word(_) | Self::Regex(_))
+    }
+
+    /// Tells whether a topic meets the test by itself.
+    fn is_met_by(&self, topic: &str) -> bool {
+        match self {
+            Self::Topic(filter) => topic::matches(filter, topic),
+            Self::InTopic(needle) | Self::Word(needle) => needle.is_in(topic.as_bytes()),
+            Self::Regex(regex) => regex.is_match(topic.as_bytes()),
+            Self::Qos(..)
+            | Self::Retain(_)
+            | Self::Dup(_)
+            | Self::Size(..)
+            | Self::Since(_)
+            | Self::Property(..)
+            | Self::Json(..)
+            | Self::Format(..) => false,
+        }
+    }
+
     /// Ranks by what asking costs.
     fn cost(&self) -> u8 {
         match self {
@@ -178,14 +226,13 @@ impl Test {
             Self::Dup(wanted) => entry.dup == *wanted,
             Self::Size(relation, size) => relation.holds((entry.size() as u64).cmp(size)),
             Self::Since(age) => now.since(entry.at) <= *age,
-            Self::Topic(filter) => topic::matches(filter, entry.topic),
-            Self::InTopic(needle) => needle.is_in(entry.topic.as_bytes()),
-            Self::Word(needle) => needle.is_in(entry.payload) || needle.is_in(entry.topic.as_bytes()),
+            Self::Topic(_) | Self::InTopic(_) => self.is_met_by(entry.topic),
+            Self::Word(needle) => needle.is_in(entry.payload) || self.is_met_by(entry.topic),
             Self::Property(name, value) => {
                 entry.has_properties() && entry.properties().is_some_and(|properties| has(&properties, name, value.as_deref()))
             }
             Self::Json(path, relation) => json::holds(entry.payload, path, relation.as_ref()),
-            Self::Regex(regex) => regex.is_match(entry.payload) || regex.is_match(entry.topic.as_bytes()),
+            Self::Regex(regex) => regex.is_match(entry.payload) || self.is_met_by(entry.topic),
             Self::Format(name, is) => is(entry, name),
         }
     }
@@ -213,6 +260,31 @@ impl Relation {
             Self::AtLeast => ordering.is_ge(),
         }
     }
+}
+
+fn marks(terms: &[Term], text: &str, in_topic: bool) -> Vec<Range<usize>> {
+    let mut marks = Vec::new();
+    for term in terms.iter().filter(|term| !term.negated) {
+        match &term.test {
+            Test::Word(needle) => needle.find_all(text, &mut marks),
+            Test::InTopic(needle) if in_topic => needle.find_all(text, &mut marks),
+            Test::Regex(regex) => {
+                let found = regex.find_iter(text.as_bytes()).map(|found| found.range());
+                marks.extend(found.filter(|range| text.get(range.clone()).is_some_and(|found| !found.is_empty())));
+            }
+            Test::Qos(..)
+            | Test::Retain(_)
+            | Test::Dup(_)
+            | Test::Size(..)
+            | Test::Since(_)
+            | Test::Topic(_)
+            | Test::InTopic(_)
+            | Test::Property(..)
+            | Test::Json(..)
+            | Test::Format(..) => {}
+        }
+    }
+    marks
 }
 
 /// Tells whether a property is there, under its name in the specification or as a User Property.

@@ -29,8 +29,8 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use self::filter::{Filter, FilterError, Formats, LONGEST_FILTER, Needle};
-pub use self::tree::{MAX_DEPTH, NodeId, Row, Rows, Stats, Tree};
+pub use self::filter::{Filter, FilterError, Formats, LONGEST_FILTER, TopicFilter};
+pub use self::tree::{Busiest, MAX_DEPTH, NodeId, Row, Rows, Sort, Stats, Tree};
 pub use self::view::{Scope, View};
 
 /// The least that the tree may take, however small the budget for messages is.

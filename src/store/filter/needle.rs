@@ -14,7 +14,7 @@ const FREQUENT: &[u8] = b"e\"at:,/i0ors1nl2.5cdm34 p8679u_{}[]-hg";
 
 /// A text to look for; a letter of ASCII in either case, any other by the simple case folding of Unicode.
 #[derive(Debug, Clone)]
-pub struct Needle(Kind);
+pub(super) struct Needle(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
@@ -32,7 +32,7 @@ impl Needle {
     /// # Errors
     ///
     /// Returns a sentence for a text that is too long to be looked for.
-    pub fn new(text: &str) -> Result<Self, String> {
+    pub(super) fn new(text: &str) -> Result<Self, String> {
         if !text.is_ascii() || text.len() > LONGEST {
             let folded = RegexBuilder::new(&regex::escape(text)).case_insensitive(true).build();
             return folded.map(|regex| Self(Kind::Folded(regex))).map_err(|_| "the word is too long to be looked for".to_owned());
@@ -47,8 +47,7 @@ impl Needle {
     }
 
     /// Tells whether the text is somewhere in `bytes`.
-    #[must_use]
-    pub fn is_in(&self, bytes: &[u8]) -> bool {
+    pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
         match &self.0 {
             Kind::Plain(finder) => finder.find(bytes).is_some(),
             Kind::Ascii { text, rare } => find_ascii(text, *rare, bytes).is_some(),
@@ -57,8 +56,7 @@ impl Needle {
     }
 
     /// Returns the first place of the text in `bytes`.
-    #[must_use]
-    pub fn find(&self, bytes: &[u8]) -> Option<Range<usize>> {
+    fn find(&self, bytes: &[u8]) -> Option<Range<usize>> {
         match &self.0 {
             Kind::Plain(finder) => finder.find(bytes).map(|start| start..start + finder.needle().len()),
             Kind::Ascii { text, rare } => find_ascii(text, *rare, bytes).map(|start| start..start + text.len()),

@@ -81,7 +81,7 @@ impl Scanner<'_> {
         if negated && matches!(test, Test::Since(_)) {
             return Err(error(start..self.at, "`since:` cannot be turned around"));
         }
-        Ok(Term { negated, test })
+        Ok(Term { negated, test, span: start..self.at })
     }
 
     /// Takes a text in quotes; a backslash stands before a quote or itself.

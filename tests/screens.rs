@@ -246,3 +246,56 @@ fn hostile_text_reaches_no_cell() {
         }
     }
 }
+
+#[test]
+fn a_pasted_url_becomes_a_connection() {
+    let mut player = Player::new(80, 24);
+    player.update(Event::Paste(" mqtts://broker.plant.example:8884\n".into()));
+    assert_snapshot!(player.shown());
+    player.keys("enter");
+    let started = player.effects.iter().any(|effect| matches!(effect, Effect::Start(..)));
+    let saved = player.effects.iter().any(|effect| matches!(effect, Effect::Save(_)));
+    assert!(started && saved);
+}
+
+#[test]
+fn a_password_is_asked_for_and_never_shown() {
+    let mut player = Player::online(80, 24, &["#"]);
+    let id = player.app.workspaces[0].id;
+    player.update(Event::Done(Outcome::PasswordWanted(id)));
+    player.type_text("CANARY");
+    let shown = player.shown();
+    assert!(shown.contains("••••••") && !shown.contains("CANARY"), "{shown}");
+    player.keys("enter");
+    let secret = player.effects.iter().find_map(|effect| match effect {
+        Effect::Start(_, _, Some(secret)) => Some(secret.expose().to_vec()),
+        _ => None,
+    });
+    assert_eq!(secret.as_deref(), Some(&b"CANARY"[..]));
+}
+
+#[test]
+fn several_connections_live_side_by_side() {
+    let mut player = plant(160, 45);
+    let url = mqtap::wire::endpoint::Url::parse("mqtt://lab.example").expect("a URL");
+    let effect = player.app.connect(mqtap::profile::Profile::ad_hoc(url).named("lab"), None);
+    player.effects.push(effect);
+    let top = |player: &mut Player| player.shown().lines().next().unwrap_or_default().to_owned();
+    let shown = top(&mut player);
+    assert!(shown.starts_with(" ● plant │ lab │ ◐ connecting"), "{shown}");
+    player.keys("g c");
+    let shown = top(&mut player);
+    assert!(shown.starts_with(" plant │ ◐ lab │ ● online since 12:04"), "{shown}");
+    player.keys("c");
+    assert_snapshot!(player.shown());
+}
+
+#[test]
+fn a_key_that_leads_nowhere_says_why() {
+    let mut player = Player::new(80, 24);
+    player.keys("G");
+    player.keys(":");
+    player.type_text("writes a message");
+    let shown = player.shown();
+    assert!(shown.contains("there is no connection here"), "{shown}");
+}

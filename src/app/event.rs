@@ -7,6 +7,7 @@ use crate::{
     keymap::key::Key,
     mqtt::{self, command::Command},
     profile::{Profile, Profiles, draft::Draft},
+    store::exchange::Row,
 };
 
 /// A live connection, for as long as the program runs; never used twice.
@@ -69,6 +70,8 @@ pub enum Effect {
     Edit(PathBuf),
     /// Puts text on the clipboard; the second is what it is, for the notice.
     Copy(String, &'static str),
+    /// Writes what passed on the wire of the connection of this name to a pcapng file.
+    Export(String, Vec<Row>),
     /// Looks whether something answers on port 1883 of this machine.
     Probe,
     /// Starts the simulated plant.

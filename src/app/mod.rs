@@ -13,6 +13,7 @@ mod keys;
 pub mod messages;
 pub mod notice;
 pub mod popup;
+pub mod protocol;
 pub mod start;
 pub mod topics;
 pub mod workspace;

@@ -57,7 +57,9 @@ async fn first(news: &mut News, filter: &str) -> Result<Message, Problem> {
             | Event::Lost(_)
             | Event::Unsubscribed { .. }
             | Event::Settled { .. }
-            | Event::RoundTrip(_) => {}
+            | Event::Reauthenticated(_)
+            | Event::RoundTrip(_)
+            | Event::Packets(_) => {}
         }
     }
 }

@@ -118,10 +118,12 @@ impl News {
                 note(&format!("{} messages were lost", human::count(n)));
                 Ok(None)
             }
+            Event::Packets(_) => Ok(None),
             Event::Messages(_)
             | Event::Subscribed { .. }
             | Event::Unsubscribed { .. }
             | Event::Settled { .. }
+            | Event::Reauthenticated(_)
             | Event::RoundTrip(_) => Ok(Some(event)),
         }
     }
@@ -149,6 +151,9 @@ impl News {
             note(&format!("{}: connected again", self.broker));
         } else if welcome.downgraded {
             note(&format!("{}: the broker does not speak MQTT 5; connected with {}", self.broker, welcome.protocol));
+        }
+        if welcome.session_lost {
+            note(&format!("{}: the broker has lost the session: what was queued for this client is gone", self.broker));
         }
         self.was_online = true;
         self.online.send_replace(true);

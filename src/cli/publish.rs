@@ -85,6 +85,7 @@ impl PublishPropertyArgs {
             (self.correlation_data.is_some(), "--correlation-data"),
             (self.message_expiry.is_some(), "--message-expiry"),
             (self.payload_format.is_some(), "--payload-format"),
+            (self.topic_alias.is_some(), "--topic-alias"),
             (!self.user_properties.is_empty(), "--user-property"),
         ];
         given.into_iter().find(|(given, _)| *given).map(|(_, name)| name)
@@ -94,6 +95,7 @@ impl PublishPropertyArgs {
         Properties {
             payload_format: self.payload_format,
             message_expiry: self.message_expiry,
+            topic_alias: self.topic_alias,
             response_topic: self.response_topic.clone(),
             correlation_data: self.correlation_data.clone().map(Bytes::from),
             user_properties: self.user_properties.clone(),

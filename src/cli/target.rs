@@ -52,14 +52,20 @@ enum Source {
 ///
 /// Returns what is wrong with the target, an option or the password's source.
 pub(super) fn resolve(target: &str, args: &ConnectArgs, needs_v5: Option<&str>) -> Result<Target, Problem> {
-    let profile = find(target)?;
+    let mut profile = find(target)?;
+    let mut outcome = Ok(());
+    profile.amend(|options| outcome = apply(args, options));
+    outcome?;
     let mut options = profile.options(&Identity::of_process(&|name| env::var_os(name), fastrand::u64(..)));
-    apply(args, &mut options)?;
     if let Some(option) = needs_v5.or(args.needs_v5()) {
         require_v5(option, &mut options)?;
     }
     let source = args.password.source().or(profile.password.map(Source::Known));
     options.password = source.map(|source| fetch(&source, &options)).transpose()?;
+    let data = profile.authentication_data.map(Source::Known).map(|source| fetch(&source, &options)).transpose()?;
+    if let Some(authentication) = &mut options.authentication {
+        authentication.data = data;
+    }
     Ok(Target { options, read_only: profile.read_only })
 }
 
@@ -149,7 +155,9 @@ fn require_v5(option: &str, options: &mut Options) -> Result<(), Problem> {
             options.may_downgrade = false;
             Ok(())
         }
-        Protocol::V311 => Err(Problem::usage(format!("{option} needs MQTT 5, and the connection is to speak 3.1.1"))),
+        version @ (Protocol::V31 | Protocol::V311) => {
+            Err(Problem::usage(format!("{option} needs MQTT 5, and the connection is to speak {version}")))
+        }
     }
 }
 

@@ -171,12 +171,12 @@ impl Place<'_> {
             }
             return Ok(());
         };
-        let outer = keys::find(first).ok_or_else(unknown)?;
+        let outer = path.strip_suffix(inner).and_then(|outer| keys::find(outer.trim_end_matches('.'))).ok_or_else(unknown)?;
         if text.is_empty() && !self.table.get(first).is_some_and(Item::is_table_like) {
             return Ok(());
         }
         let shape = match outer.kind {
-            Kind::Password(_) => {
+            Kind::Password(..) => {
                 // One way to the password shuts the others out.
                 if !text.is_empty() {
                     self.empty(first);
@@ -264,6 +264,7 @@ impl Place<'_> {
 /// Writes what is not a default, and what was written before.
 fn write_subscription(place: &mut Place<'_>, wanted: &Subscription) {
     let default = Subscription::new("", crate::mqtt::message::Qos::AtMostOnce);
+    let identifier = wanted.identifier.map(|identifier| ("identifier", i64::from(identifier).into(), true));
     let values: [(&str, Value, bool); 5] = [
         ("filter", wanted.filter.as_str().into(), true),
         ("qos", i64::from(wanted.qos.level()).into(), true),
@@ -271,7 +272,10 @@ fn write_subscription(place: &mut Place<'_>, wanted: &Subscription) {
         ("retain_as_published", wanted.retain_as_published.into(), wanted.retain_as_published != default.retain_as_published),
         ("retain_handling", i64::from(wanted.retain_handling).into(), wanted.retain_handling != default.retain_handling),
     ];
-    for (name, value, is_said) in values {
+    if identifier.is_none() {
+        place.table.remove("identifier");
+    }
+    for (name, value, is_said) in values.into_iter().chain(identifier) {
         if is_said || place.table.get(name).is_some() {
             place.replace(name, value);
         }
@@ -291,7 +295,7 @@ fn value_of(kind: &Kind, text: &str) -> Value {
         | Kind::Expiry(_)
         | Kind::Size(_)
         | Kind::File(_)
-        | Kind::Password(_)
+        | Kind::Password(..)
         | Kind::Section(_)
         | Kind::List(..)
         | Kind::Planned

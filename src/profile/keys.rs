@@ -6,16 +6,20 @@ use super::{
     Profile,
     secret::PasswordSource,
     set::{
-        begin_subscription, put, set_client_id, set_connect_timeout, set_filter, set_keep_alive, set_max_packet_size, set_memory,
-        set_password_command, set_password_env, set_password_prompt, set_protocol, set_qos, set_reconnect, set_reconnect_initial,
-        set_reconnect_max, set_retain_handling, set_seconds, set_server_name, set_text, set_url, set_will_correlation_data,
-        set_will_payload, set_will_payload_format, set_will_response_topic, set_will_topic, subscription, will, will_properties,
+        begin_subscription, put, set_client_id, set_command, set_connect_timeout, set_env, set_filter, set_identifier,
+        set_keep_alive, set_max_packet_size, set_memory, set_method, set_password_prompt, set_protocol, set_qos,
+        set_receive_maximum, set_reconnect, set_reconnect_initial, set_reconnect_max, set_retain_handling, set_seconds,
+        set_server_name, set_text, set_topic_alias_maximum, set_url, set_will_correlation_data, set_will_payload,
+        set_will_payload_format, set_will_response_topic, set_will_topic, subscription, will, will_properties,
     },
 };
 use crate::mqtt::options::SessionExpiry;
 
 /// Puts a value into the profile, or says why it is impossible.
 type Set<T> = fn(&mut Profile, T) -> Result<(), String>;
+
+/// Where a source of a secret goes.
+type Slot = fn(&mut Profile) -> &mut Option<PasswordSource>;
 
 /// A key of the file.
 #[derive(Debug)]
@@ -54,7 +58,7 @@ pub(super) enum Kind {
     /// A list of pairs of texts.
     Pairs(Set<Vec<(String, String)>>),
     /// A password in a text, or a table that says where it is.
-    Password(&'static [Key]),
+    Password(&'static [Key], Slot),
     /// A table.
     Section(&'static [Key]),
     /// A table, or false for never.
@@ -93,7 +97,7 @@ impl Key {
             Kind::File(_) => "the path of a file, in quotes",
             Kind::Words(_) => "a list of texts such as [\"pass\", \"show\", \"plant\"]",
             Kind::Pairs(_) => "a list of pairs such as [[\"team\", \"ops\"]]",
-            Kind::Password(_) => "a table such as { env = \"PLANT_PASSWORD\" }, or a text in quotes",
+            Kind::Password(..) => "a table such as { env = \"PLANT_PASSWORD\" }, or a text in quotes",
             Kind::Section(_) => "a table",
             Kind::Switch(..) => "a table such as { initial = \"500ms\", max = \"60s\" }, or false",
             Kind::List(..) => "any number of tables",
@@ -111,7 +115,7 @@ impl Key {
     #[must_use]
     pub fn inner(&self) -> &'static [Key] {
         match self.kind {
-            Kind::Password(keys) | Kind::Section(keys) | Kind::Switch(keys, _) | Kind::List(keys, _) => keys,
+            Kind::Password(keys, _) | Kind::Section(keys) | Kind::Switch(keys, _) | Kind::List(keys, _) => keys,
             Kind::Text(_)
             | Kind::Flag(_)
             | Kind::Guard(_)
@@ -163,7 +167,7 @@ pub static PROFILE: &[Key] = &[
     Key::new(
         "protocol",
         Kind::Text(set_protocol),
-        "The version of MQTT, \"5\" or \"3.1.1\"; left out, 5 with one try at 3.1.1 when the broker does not speak it.",
+        "The version of MQTT, \"5\", \"3.1.1\" or \"3.1\"; left out, 5 with one try at 3.1.1 when the broker does not speak it.",
     ),
     Key::new(
         "client_id",
@@ -173,7 +177,7 @@ pub static PROFILE: &[Key] = &[
     Key::new("username", Kind::Text(|p, text| set_text(&mut p.template.username, text)), "The user name."),
     Key::new(
         "password",
-        Kind::Password(PASSWORD),
+        Kind::Password(PASSWORD, |p| &mut p.password),
         "Where the password is; the password itself, in quotes, is read only while nobody else can read this file.",
     ),
     Key::new(
@@ -215,10 +219,10 @@ pub static PROFILE: &[Key] = &[
 ];
 
 static PASSWORD: &[Key] = &[
-    Key::new("env", Kind::Text(set_password_env), "The environment variable that holds the password."),
+    Key::new("env", Kind::Text(|p, name| set_env(&mut p.password, name)), "The environment variable that holds the password."),
     Key::new(
         "command",
-        Kind::Words(set_password_command),
+        Kind::Words(|p, argv| set_command(&mut p.password, argv)),
         "A program that prints the password, with its arguments; started without a shell and killed after 10 seconds.",
     ),
     Key::new(
@@ -236,21 +240,72 @@ static RECONNECT: &[Key] = &[
         Kind::Duration(set_reconnect_initial),
         "The longest wait before the first try; each wait is random below its bound.",
     ),
-    Key::new("max", Kind::Duration(set_reconnect_max), "What the bound grows to, doubling from try to try."),
+    Key::new(
+        "max",
+        Kind::Duration(set_reconnect_max),
+        "What the bound grows to, doubling; never more than 10 tries in half a minute and 60 in an hour.",
+    ),
 ];
 
 static CONNECT: &[Key] = &[
-    Key::planned("receive_maximum"),
+    Key::v5(
+        "receive_maximum",
+        Kind::Number(set_receive_maximum),
+        "How many messages of QoS 1 and 2 the broker may send ahead of their acknowledgement: 1 to 65535.",
+    ),
     Key::new("maximum_packet_size", Kind::Size(set_max_packet_size), "The largest packet that is accepted."),
-    Key::planned("topic_alias_maximum"),
-    Key::planned("request_response_information"),
-    Key::planned("request_problem_information"),
+    Key::v5(
+        "topic_alias_maximum",
+        Kind::Number(set_topic_alias_maximum),
+        "How many topics the broker may abbreviate: 0 to 65535; each is kept in memory.",
+    ),
+    Key::v5(
+        "request_response_information",
+        Kind::Flag(|p, on| put(&mut p.template.request_response_information, on)),
+        "Whether the broker is asked for the basis of response topics.",
+    ),
+    Key::v5(
+        "request_problem_information",
+        Kind::Flag(|p, on| put(&mut p.template.request_problem_information, on)),
+        "Whether the broker may give its reasons in words.",
+    ),
     Key::v5(
         "user_properties",
         Kind::Pairs(|p, pairs| put(&mut p.template.user_properties, pairs)),
         "Names and values that the broker is told.",
     ),
-    Key::planned("authentication"),
+    Key::new(
+        "authentication",
+        Kind::Section(AUTHENTICATION),
+        "Enhanced authentication of MQTT 5: SCRAM with username and password, or a token.",
+    ),
+];
+
+static AUTHENTICATION: &[Key] = &[
+    Key::new(
+        "method",
+        Kind::Text(set_method),
+        "The method; needed. With SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 the password itself is not sent.",
+    ),
+    Key::new(
+        "data",
+        Kind::Password(AUTHENTICATION_DATA, |p| &mut p.authentication_data),
+        "Where the data of another method is, such as a token; the data itself, in quotes, as with password.",
+    ),
+];
+
+static AUTHENTICATION_DATA: &[Key] = &[
+    Key::new("env", Kind::Text(|p, name| set_env(&mut p.authentication_data, name)), "The environment variable that holds it."),
+    Key::new(
+        "command",
+        Kind::Words(|p, argv| set_command(&mut p.authentication_data, argv)),
+        "A program that prints it, with its arguments; started without a shell and killed after 10 seconds.",
+    ),
+    Key::new(
+        "file",
+        Kind::File(|p, path| put(&mut p.authentication_data, Some(PasswordSource::File(path)))),
+        "A file that holds it and that nobody else can read.",
+    ),
 ];
 
 static WILL: &[Key] = &[
@@ -328,6 +383,11 @@ static SUBSCRIPTION: &[Key] = &[
         "retain_handling",
         Kind::Number(set_retain_handling),
         "Retained messages: 0 sent, 1 sent if the subscription is new, 2 not sent.",
+    ),
+    Key::v5(
+        "identifier",
+        Kind::Number(set_identifier),
+        "A number from 1 to 268435455 that comes back with each message, so that it tells which filter matched.",
     ),
 ];
 

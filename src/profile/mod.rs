@@ -22,6 +22,9 @@ use crate::{
 /// The client identifier of a connection that does not say another.
 pub const DEFAULT_CLIENT_ID: &str = "mqtap-{user}-{host}-{random}";
 
+/// The same for MQTT 3.1, which allows 23 characters.
+const SHORT_CLIENT_ID: &str = "mqtap-{random}";
+
 /// How many bytes of messages are kept unless the profile says otherwise.
 pub const DEFAULT_MEMORY: u64 = 256 << 20;
 
@@ -38,6 +41,8 @@ pub struct Profile {
     pub name: Option<String>,
     /// Where the password comes from; nothing where none is sent.
     pub password: Option<PasswordSource>,
+    /// Where the data of enhanced authentication comes from; nothing where none is sent.
+    pub authentication_data: Option<PasswordSource>,
     /// Whether nothing can be published.
     pub read_only: bool,
     /// Whether each publish is confirmed first.
@@ -54,7 +59,7 @@ impl Profile {
     pub fn ad_hoc(url: Url) -> Self {
         let mut template = Options::new(url.endpoint, DEFAULT_CLIENT_ID);
         template.username = url.username;
-        Self { name: None, password: None, read_only: false, protect: false, memory: None, template }
+        Self { name: None, password: None, authentication_data: None, read_only: false, protect: false, memory: None, template }
     }
 
     /// Gives it a name, under which it is shown.
@@ -79,7 +84,9 @@ impl Profile {
     #[must_use]
     pub fn options(&self, identity: &Identity) -> Options {
         let mut options = self.template.clone();
-        options.client_id = client_id::expand(&self.template.client_id, identity);
+        let is_short = options.protocol == Protocol::V31 && options.client_id == DEFAULT_CLIENT_ID;
+        let template = if is_short { SHORT_CLIENT_ID } else { &self.template.client_id };
+        options.client_id = client_id::expand(template, identity);
         options
     }
 

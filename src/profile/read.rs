@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
             return entry(None, Vec::new());
         };
         // Stands in while the rest is checked; without a URL of its own the profile is dropped at the end.
-        let nowhere = Endpoint { transport: Transport::Tcp, host: String::new(), port: 0 };
+        let nowhere = Endpoint::new(Transport::Tcp, "", 0);
         let mut profile = Profile::ad_hoc(Url { endpoint: nowhere, username: None });
         profile.name = Some(name.to_owned());
         let mut draft = Draft { path, profile, settings: Vec::new(), v5: Vec::new(), is_blocked: false, has_url: false };
@@ -164,7 +164,7 @@ impl<'a> Reader<'a> {
                 (None, None) => self.fault(path, key, item, &Fault::Type, at, draft),
             },
             Kind::List(keys, begin) => self.list(path, key, keys, begin, item, at, draft),
-            Kind::Password(keys) => self.password(path, key, keys, item, at, draft),
+            Kind::Password(keys, slot) => self.password(path, key, (keys, slot), item, at, draft),
             Kind::Text(_)
             | Kind::Flag(_)
             | Kind::Guard(_)
@@ -205,6 +205,10 @@ impl<'a> Reader<'a> {
     fn section(&mut self, path: &str, keys: &'static [Key], table: &dyn TableLike, at: Option<Position>, draft: &mut Draft) {
         self.table(&format!("{path}."), keys, table, draft);
         let profile = &mut draft.profile.template;
+        if path == "connect.authentication" && profile.authentication.is_none() && table.get("method").is_none() {
+            self.missing(path, "method", at, draft);
+            return;
+        }
         let lacks_topic = path == "will" && profile.will.as_ref().is_none_or(|will| will.message.topic.is_empty());
         if lacks_topic {
             profile.will = None;
@@ -276,7 +280,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn password(&mut self, path: &str, key: &Key, keys: &'static [Key], item: &Item, at: Option<Position>, draft: &mut Draft) {
+    fn password(
+        &mut self,
+        path: &str,
+        key: &Key,
+        (keys, slot): (&'static [Key], fn(&mut Profile) -> &mut Option<PasswordSource>),
+        item: &Item,
+        at: Option<Position>,
+        draft: &mut Draft,
+    ) {
         let full = format!("{}.{path}", draft.path);
         let source = if let Some(inline) = item.as_str() {
             draft.settings.push(Setting { path: path.to_owned(), text: "***".into(), at });
@@ -290,18 +302,18 @@ impl<'a> Reader<'a> {
             self.table(&format!("{path}."), keys, table, draft);
             if self.problems.len() + self.omitted > before {
                 // What is wrong was said; it is repeated where the password is asked for.
-                draft.profile.password =
+                *slot(&mut draft.profile) =
                     Some(PasswordSource::Unusable(format!("{full} has a problem; see `mqtap profiles check`")));
                 return;
             }
-            match (draft.profile.password.take(), table.len()) {
+            match (slot(&mut draft.profile).take(), table.len()) {
                 (Some(source), 1) => Ok(source),
-                _ => Err(format!("{full}: give one of env, command, file or prompt")),
+                _ => Err(format!("{full}: give one of {}", names(keys))),
             }
         } else {
             Err(format!("{full}: expected {}, found {}", key.expects(), values::found(item)))
         };
-        draft.profile.password = Some(source.unwrap_or_else(|reason| {
+        *slot(&mut draft.profile) = Some(source.unwrap_or_else(|reason| {
             self.report(at, &full, &reason, None);
             PasswordSource::Unusable(text::safe(&reason).to_string())
         }));
@@ -312,31 +324,49 @@ impl<'a> Reader<'a> {
         if !draft.has_url && draft.find("url").is_none() {
             self.missing("", "url", at, draft);
         }
-        let mut notes: Vec<(String, Option<Position>, &str)> = Vec::new();
+        let mut notes: Vec<(String, Option<Position>, String)> = Vec::new();
         let template = &mut draft.profile.template;
-        if template.protocol == Protocol::V311 {
+        if template.protocol != Protocol::V5 {
             let v5 = std::mem::take(&mut draft.v5);
-            notes.extend(v5.into_iter().map(|(path, at)| (path, at, "has no effect, because protocol is \"3.1.1\"")));
+            let said = format!("has no effect, because protocol is \"{}\"", template.protocol);
+            notes.extend(v5.into_iter().map(|(path, at)| (path, at, said.clone())));
+        }
+        let place = |path: &str| draft.settings.iter().find(|setting| setting.path == path).and_then(|setting| setting.at);
+        if let Some(authentication) = &template.authentication {
+            let at = place("connect.authentication.method");
+            if template.protocol != Protocol::V5 {
+                notes.push(("connect.authentication".into(), at, "needs protocol = \"5\"".into()));
+            } else if authentication.method.starts_with("SCRAM-") && template.username.is_none() {
+                notes.push(("connect.authentication".into(), at, format!("{} needs a username", authentication.method)));
+            }
+        }
+        let is_fixed = !template.client_id.contains('{');
+        if template.protocol == Protocol::V31 && is_fixed && !(1..=23).contains(&template.client_id.chars().count()) {
+            notes.push(("client_id".into(), place("client_id"), "has 1 to 23 characters in MQTT 3.1".into()));
         }
         if template.reconnect.is_some_and(|reconnect| reconnect.max < reconnect.initial) {
             let at = draft.settings.iter().find(|setting| setting.path == "reconnect.max" || setting.path == "reconnect.initial");
             notes.push((
                 "reconnect".into(),
                 at.and_then(|setting| setting.at),
-                "max is shorter than initial; the defaults are used",
+                "max is shorter than initial; the defaults are used".into(),
             ));
             template.reconnect = Some(crate::mqtt::options::Reconnect::default());
         }
         if template.client_id.is_empty() && !template.clean_start {
             template.clean_start = true;
             let at = draft.settings.iter().find(|setting| setting.path == "clean_start").and_then(|setting| setting.at);
-            notes.push(("clean_start".into(), at, "has no effect, because a session is kept under a client_id, which is empty"));
+            notes.push((
+                "clean_start".into(),
+                at,
+                "has no effect, because a session is kept under a client_id, which is empty".into(),
+            ));
         }
         if let Some(ca_only) = draft.find("tls.ca_only")
             && draft.profile.template.tls.ca_only
             && draft.find("tls.ca_file").is_none()
         {
-            notes.push(("tls.ca_only".into(), ca_only.at, "no broker is trusted, because there is no ca_file"));
+            notes.push(("tls.ca_only".into(), ca_only.at, "no broker is trusted, because there is no ca_file".into()));
         }
         if let Some(first) = draft.settings.iter().find(|setting| setting.path.starts_with("tls."))
             && draft.has_url
@@ -345,7 +375,7 @@ impl<'a> Reader<'a> {
             notes.push((
                 "tls".into(),
                 first.at,
-                "has no effect, because the url is not mqtts://: nothing is encrypted or verified",
+                "has no effect, because the url is not mqtts://: nothing is encrypted or verified".into(),
             ));
         }
         for (path, at, message) in notes {
@@ -376,6 +406,15 @@ impl Draft {
     fn note(&mut self, path: &str, item: &Item, at: Option<Position>) {
         let text = item.as_str().map_or_else(|| item.to_string().trim().to_owned(), str::to_owned);
         self.settings.push(Setting { path: path.to_owned(), text, at });
+    }
+}
+
+/// Lists the keys that are supported, as in `env, command or file`.
+fn names(keys: &[Key]) -> String {
+    let names: Vec<&str> = keys.iter().filter(|key| key.is_supported()).map(|key| key.name).collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        Some(_) | None => names.concat(),
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Profile, client_id, secret::PasswordSource};
 use crate::{
     mqtt::{
         message::{Message, Properties, Qos},
-        options::{Protocol, Reconnect, Subscription, Will},
+        options::{Authentication, Protocol, Reconnect, Subscription, Will},
         topic,
     },
     wire::endpoint::Url,
@@ -19,6 +19,9 @@ const MAX_TEXT: usize = 65_535;
 
 /// The largest packet of MQTT: four bytes of Remaining Length, and the header before it (MQTT 5.0, 2.1.4).
 const MAX_PACKET: u64 = 268_435_455 + 5;
+
+/// The largest Subscription Identifier (MQTT 5.0, 3.8.2.1.2).
+const MAX_IDENTIFIER: u32 = 268_435_455;
 
 /// The least memory for messages that a store works with.
 const MIN_MEMORY: u64 = 1 << 20;
@@ -55,8 +58,11 @@ pub(super) fn set_protocol(profile: &mut Profile, text: &str) -> Result<(), Stri
     profile.template.protocol = match text {
         "5" | "5.0" => Protocol::V5,
         "3.1.1" => Protocol::V311,
-        "3.1" => return Err("MQTT 3.1 is not supported by this version yet; write \"5\" or \"3.1.1\"".into()),
-        _ => return Err(format!("`{}` is not a version of MQTT; write \"5\" or \"3.1.1\"", super::problem::shown(text))),
+        "3.1" => Protocol::V31,
+        _ => {
+            let shown = super::problem::shown(text);
+            return Err(format!("`{shown}` is not a version of MQTT; write \"5\", \"3.1.1\" or \"3.1\""));
+        }
     };
     profile.template.may_downgrade = false;
     Ok(())
@@ -114,18 +120,35 @@ pub(super) fn set_max_packet_size(profile: &mut Profile, bytes: u64) -> Result<(
     }
 }
 
-pub(super) fn set_password_env(profile: &mut Profile, name: &str) -> Result<(), String> {
+pub(super) fn set_receive_maximum(profile: &mut Profile, most: i64) -> Result<(), String> {
+    let most = u16::try_from(most).ok().filter(|most| *most > 0).ok_or("is 1 to 65535")?;
+    put(&mut profile.template.receive_maximum, Some(most))
+}
+
+pub(super) fn set_topic_alias_maximum(profile: &mut Profile, most: i64) -> Result<(), String> {
+    put(&mut profile.template.topic_alias_maximum, u16::try_from(most).map_err(|_| "is 0 to 65535")?)
+}
+
+pub(super) fn set_method(profile: &mut Profile, method: &str) -> Result<(), String> {
+    check_text(method)?;
+    if method.is_empty() {
+        return Err("is empty".into());
+    }
+    put(&mut profile.template.authentication, Some(Authentication { method: method.to_owned(), data: None }))
+}
+
+pub(super) fn set_env(place: &mut Option<PasswordSource>, name: &str) -> Result<(), String> {
     if name.is_empty() || name.contains(['=', '\0']) {
         return Err("is the name of an environment variable, without $ and =".into());
     }
-    put(&mut profile.password, Some(PasswordSource::Env(name.to_owned())))
+    put(place, Some(PasswordSource::Env(name.to_owned())))
 }
 
-pub(super) fn set_password_command(profile: &mut Profile, argv: Vec<String>) -> Result<(), String> {
+pub(super) fn set_command(place: &mut Option<PasswordSource>, argv: Vec<String>) -> Result<(), String> {
     if argv.first().is_none_or(String::is_empty) {
         return Err("names no program".into());
     }
-    put(&mut profile.password, Some(PasswordSource::Command(argv)))
+    put(place, Some(PasswordSource::Command(argv)))
 }
 
 pub(super) fn set_password_prompt(profile: &mut Profile, on: bool) -> Result<(), String> {
@@ -208,4 +231,9 @@ pub(super) fn set_filter(profile: &mut Profile, filter: &str) -> Result<(), Stri
 pub(super) fn set_retain_handling(profile: &mut Profile, handling: i64) -> Result<(), String> {
     let handling = u8::try_from(handling).ok().filter(|&handling| handling <= 2);
     put(&mut subscription(profile).retain_handling, handling.ok_or("is 0, 1 or 2")?)
+}
+
+pub(super) fn set_identifier(profile: &mut Profile, identifier: i64) -> Result<(), String> {
+    let identifier = u32::try_from(identifier).ok().filter(|identifier| (1..=MAX_IDENTIFIER).contains(identifier));
+    put(&mut subscription(profile).identifier, Some(identifier.ok_or_else(|| format!("is 1 to {MAX_IDENTIFIER}"))?))
 }

@@ -46,7 +46,7 @@ pub(super) fn apply(kind: &Kind, item: &Item, surroundings: &Surroundings<'_>, p
         Kind::File(set) => set(profile, path(item, surroundings)?)?,
         Kind::Words(set) => set(profile, texts(item.as_array().ok_or(Fault::Type)?)?)?,
         Kind::Pairs(set) => set(profile, pairs(item)?)?,
-        Kind::Password(_) | Kind::Section(_) | Kind::Switch(..) | Kind::List(..) | Kind::Planned | Kind::Needed(_) => {
+        Kind::Password(..) | Kind::Section(_) | Kind::Switch(..) | Kind::List(..) | Kind::Planned | Kind::Needed(_) => {
             return Err(Fault::Type);
         }
     }

@@ -1,6 +1,6 @@
 //! Effects that take a while, each a task of its own whose outcome comes back to the loop.
 
-use std::{ffi::OsString, path::Path, process::Command, time::Duration};
+use std::{ffi::OsString, time::Duration};
 
 use tokio::{net::TcpStream, sync::mpsc};
 
@@ -9,10 +9,11 @@ use super::clipboard::{self, Copied};
 use crate::demo::DemoOptions;
 use crate::{
     app::event::{ConnId, Effect, Outcome},
-    base::{human, secret::Secret, text},
+    base::{human, secret::Secret},
     config::paths::Paths,
     mqtt::options::Options,
     profile::{Profile, Profiles, client_id::Identity, draft::Saving, save, secret::Resolved},
+    record,
 };
 
 /// Outcomes that may wait for the loop; a task that finds the queue full waits.
@@ -105,6 +106,17 @@ impl Effects {
                     Some(Back::Outcome(Outcome::Said(said)))
                 });
             }
+            Effect::Export(connection, rows) => {
+                let dir = self.paths.data_dir.clone();
+                self.task(async move {
+                    let work = move || record::export(&dir, &connection, &rows);
+                    let outcome = match tokio::task::spawn_blocking(work).await.ok()? {
+                        Ok(path) => Outcome::Said(format!("written to {}", path.display())),
+                        Err(error) => Outcome::Failed(format!("not exported: {error}"), String::new()),
+                    };
+                    Some(Back::Outcome(outcome))
+                });
+            }
             Effect::Probe => self.task(async {
                 let connect = tokio::time::timeout(PROBE, TcpStream::connect(LOCAL_BROKER));
                 Some(Back::Outcome(Outcome::Probed(matches!(connect.await, Ok(Ok(_))))))
@@ -185,32 +197,17 @@ async fn start(id: ConnId, profile: Profile, typed: Option<Secret>) -> Option<Ba
     if password.is_some() {
         options.password = password;
     }
+    if let (Some(authentication), Some(source)) = (&mut options.authentication, &profile.authentication_data) {
+        let not_started = |why: String| Some(Back::Outcome(Outcome::NotStarted(id, format!("no authentication data: {why}"))));
+        match source.resolve(&environment).await {
+            Ok(Resolved::Password(secret)) => authentication.data = Some(secret),
+            Ok(Resolved::Prompt) => return not_started("it cannot be asked for".into()),
+            Err(why) => return not_started(why),
+        }
+    }
     Some(Back::Ready(id, options))
 }
 
 fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
-}
-
-/// Opens a file in the user's editor and waits until it is closed; the terminal must have been given away.
-pub(super) fn edit(path: &Path) -> Option<Outcome> {
-    let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| environment(name).filter(|value| !value.is_empty()));
-    let editor = editor.unwrap_or_else(|| "vi".into()).to_string_lossy().into_owned();
-    let failed = |why: String| {
-        let hint = "set EDITOR to an editor of this machine".to_owned();
-        Some(Outcome::Failed(format!("{} did not open: {why}", text::line(&editor, 40)), hint))
-    };
-    if let Some(dir) = path.parent()
-        && let Err(error) = crate::base::disk::create_private_dir(dir)
-    {
-        return failed(error.to_string());
-    }
-    // An editor may come with arguments, as in `code --wait`.
-    let mut words = editor.split_whitespace();
-    let program = words.next()?;
-    match Command::new(program).args(words).arg(path).status() {
-        Ok(status) if status.success() => None,
-        Ok(status) => failed(status.to_string()),
-        Err(error) => failed(error.kind().to_string()),
-    }
 }

@@ -1,95 +1,108 @@
-//! Keys, pastes and sizes from the terminal, without its late answers.
+//! Keys, pastes and sizes from the terminal, and its answer to the one question that it is asked.
 
-use std::{future::poll_fn, io, task::Poll, time::Duration};
+use std::time::Duration;
 
-use crossterm::event::{Event as Term, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use futures_util::StreamExt;
+use crossterm::event::{Event as Term, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::{
-    app::event::Event,
+    app::event::{Event, Outcome},
     base::clock::Stamp,
     keymap::key::{Code, Key},
 };
 
-/// How long after the start a terminal may still answer a query.
-const ANSWERS: Duration = Duration::from_secs(2);
+/// Asks for the background colour (OSC 11).
+///
+/// The answer arrives among the keys, whenever it does: waiting for it would hold up the start, and lose what is typed.
+pub(super) const ASK_BACKGROUND: &[u8] = b"\x1b]11;?\x07";
+
+/// How long after the start the terminal may still answer.
+const ANSWERS: Duration = Duration::from_secs(10);
 
 /// How long the parts of one answer may be apart.
 const APART: Duration = Duration::from_millis(50);
 
-/// The most events of a burst that become one frame.
-const BURST: usize = 256;
+/// The characters of an answer that are kept; the rest of a longer one is dropped.
+const LONGEST: usize = 64;
 
-/// Waits for an event of the terminal, and returns it with all that are there already; for ever while there is no stream.
-///
-/// The stream remembers the first waker that it is asked with until an event comes, so it is only ever polled from here.
-///
-/// # Errors
-///
-/// Fails when the terminal is gone.
-pub(super) async fn next(stream: &mut Option<EventStream>) -> io::Result<Vec<Term>> {
-    let Some(stream) = stream else { return std::future::pending().await };
-    let mut events = Vec::new();
-    poll_fn(|context| {
-        while events.len() < BURST {
-            match stream.poll_next_unpin(context) {
-                Poll::Ready(Some(Ok(event))) => events.push(event),
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
-                Poll::Ready(None) => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
-                Poll::Pending => break,
-            }
-        }
-        if events.is_empty() { Poll::Pending } else { Poll::Ready(Ok(std::mem::take(&mut events))) }
-    })
-    .await
-}
-
-/// Turns terminal events into ours; a late answer to a query would otherwise arrive as two dozen key presses.
+/// Turns terminal events into ours; an answer would otherwise arrive as two dozen key presses.
 #[derive(Debug)]
 pub(super) struct Input {
     start: Stamp,
-    /// The last part of an answer that is being dropped.
-    answer: Option<Stamp>,
+    /// When Escape came, if that was the last key: a slow link may have cut an answer after its first byte.
+    escape: Option<Stamp>,
+    /// The answer that is on its way, and when its last part came.
+    answer: Option<(String, Stamp)>,
+}
+
+/// What a key is to an answer of the terminal.
+enum Part {
+    /// Nothing: somebody pressed it.
+    Stranger,
+    /// One character of it.
+    Inner,
+    /// Its end; this is the whole.
+    End(String),
 }
 
 impl Input {
     /// Makes a translator for a terminal that was taken over at `start`.
     pub(super) fn new(start: Stamp) -> Self {
-        Self { start, answer: None }
+        Self { start, escape: None, answer: None }
     }
 
     /// Translates an event; nothing when it means nothing here.
     pub(super) fn translate(&mut self, now: Stamp, event: Term) -> Option<Event> {
         match event {
-            Term::Key(key) if key.kind != KeyEventKind::Release => {
-                if self.is_answer(now, key) {
-                    return None;
-                }
-                translate_key(key).map(Event::Key)
-            }
+            Term::Key(key) if key.kind != KeyEventKind::Release => match self.part(now, key) {
+                Part::Stranger => translate_key(key).map(Event::Key),
+                Part::Inner => None,
+                Part::End(answer) => is_light(&answer).then_some(Event::Done(Outcome::LightBackground)),
+            },
             Term::Paste(text) => Some(Event::Paste(text)),
             Term::Resize(columns, rows) => Some(Event::Resize(columns, rows)),
             Term::Key(_) | Term::FocusGained | Term::FocusLost | Term::Mouse(_) => None,
         }
     }
 
-    /// Tells whether the key is part of an OSC, DCS or APC answer: Alt and `]`, `P` or `_`, and the burst after it.
-    fn is_answer(&mut self, now: Stamp, key: KeyEvent) -> bool {
-        if let Some(last) = self.answer {
-            let ends = matches!((key.code, key.modifiers), (KeyCode::Char('g'), KeyModifiers::CONTROL))
-                || matches!((key.code, key.modifiers), (KeyCode::Char('\\'), KeyModifiers::ALT));
-            if now.since(last) <= APART {
-                self.answer = (!ends).then_some(now);
-                return true;
+    /// Tells an OSC, DCS or APC answer from keys: Alt and `]`, `P` or `_`, and the burst after it.
+    fn part(&mut self, now: Stamp, key: KeyEvent) -> Part {
+        if let Some((mut answer, last)) = self.answer.take()
+            && now.since(last) <= APART
+        {
+            match (key.code, key.modifiers) {
+                (KeyCode::Char('g'), KeyModifiers::CONTROL) | (KeyCode::Char('\\'), KeyModifiers::ALT) => return Part::End(answer),
+                (KeyCode::Char(c), _) if answer.len() < LONGEST => answer.push(c),
+                _ => {}
             }
-            self.answer = None;
+            self.answer = Some((answer, now));
+            return Part::Inner;
         }
-        let begins = key.modifiers.contains(KeyModifiers::ALT) && matches!(key.code, KeyCode::Char(']' | 'P' | '_'));
+        let escaped = self.escape.take().is_some_and(|escape| now.since(escape) <= APART);
+        self.escape = (key.code == KeyCode::Esc).then_some(now);
+        let begins = match key.code {
+            KeyCode::Char(']') if escaped => true,
+            KeyCode::Char(']' | 'P' | '_') => key.modifiers.contains(KeyModifiers::ALT),
+            _ => false,
+        };
         if begins && now.since(self.start) <= ANSWERS {
-            self.answer = Some(now);
-            return true;
+            self.answer = Some((String::new(), now));
+            return Part::Inner;
         }
-        false
+        Part::Stranger
+    }
+}
+
+/// Tells whether `11;rgb:RRRR/GGGG/BBBB`, each with one to four digits, is nearer to white than to black.
+fn is_light(answer: &str) -> bool {
+    let Some(colour) = answer.strip_prefix("11;rgb:").or_else(|| answer.strip_prefix("11;rgba:")) else { return false };
+    let parts = colour.split('/').map(|digits| {
+        let most = 16_u32.checked_pow(u32::try_from(digits.len()).ok()?)?.checked_sub(1).filter(|most| *most > 0)?;
+        Some(f64::from(u32::from_str_radix(digits, 16).ok()?) / f64::from(most))
+    });
+    match parts.take(3).collect::<Option<Vec<_>>>().as_deref() {
+        // The weights of Rec. 709.
+        Some(&[red, green, blue]) => 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.5,
+        Some(_) | None => false,
     }
 }
 
@@ -121,33 +134,62 @@ fn translate_key(key: KeyEvent) -> Option<Key> {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     fn at(millis: u64) -> Stamp {
         Stamp { mono: millis * 1000, wall: 0 }
     }
 
-    fn press(input: &mut Input, now: Stamp, c: char, modifiers: KeyModifiers) -> Option<Event> {
-        input.translate(now, Term::Key(KeyEvent::new(KeyCode::Char(c), modifiers)))
+    fn press(input: &mut Input, now: Stamp, code: KeyCode, modifiers: KeyModifiers) -> Option<Event> {
+        input.translate(now, Term::Key(KeyEvent::new(code, modifiers)))
+    }
+
+    /// Lets the inner part of an answer arrive, and its end.
+    fn answer(input: &mut Input, now: Stamp, inner: &str) -> Option<Event> {
+        for c in inner.chars() {
+            assert!(press(input, now, KeyCode::Char(c), KeyModifiers::NONE).is_none(), "{c}");
+        }
+        press(input, now, KeyCode::Char('g'), KeyModifiers::CONTROL)
     }
 
     #[test]
     fn a_late_answer_presses_no_key() {
         let mut input = Input::new(at(0));
-        assert!(press(&mut input, at(100), ']', KeyModifiers::ALT).is_none());
-        for c in "11;rgb:1e1e/1e1e/2e2e".chars() {
-            assert!(press(&mut input, at(101), c, KeyModifiers::NONE).is_none(), "{c}");
-        }
-        assert!(press(&mut input, at(102), 'g', KeyModifiers::CONTROL).is_none());
-        assert!(matches!(press(&mut input, at(103), 'q', KeyModifiers::NONE), Some(Event::Key(_))));
+        assert!(press(&mut input, at(3_000), KeyCode::Char(']'), KeyModifiers::ALT).is_none());
+        assert!(answer(&mut input, at(3_001), "11;rgb:1e1e/1e1e/2e2e").is_none());
+        assert!(matches!(press(&mut input, at(3_002), KeyCode::Char('q'), KeyModifiers::NONE), Some(Event::Key(_))));
+    }
+
+    #[test]
+    fn an_answer_that_was_cut_after_its_first_byte_is_still_one() {
+        let mut input = Input::new(at(0));
+        assert!(press(&mut input, at(100), KeyCode::Esc, KeyModifiers::NONE).is_some());
+        assert!(press(&mut input, at(120), KeyCode::Char(']'), KeyModifiers::NONE).is_none());
+        assert!(matches!(answer(&mut input, at(121), "11;rgb:ffff/ffff/ffff"), Some(Event::Done(Outcome::LightBackground))));
     }
 
     #[test]
     fn a_person_who_presses_alt_is_heard() {
         let mut input = Input::new(at(0));
-        assert!(press(&mut input, at(3_000), ']', KeyModifiers::ALT).is_some());
+        assert!(press(&mut input, at(11_000), KeyCode::Char(']'), KeyModifiers::ALT).is_some());
         let mut early = Input::new(at(0));
-        press(&mut early, at(100), ']', KeyModifiers::ALT);
-        assert!(press(&mut early, at(900), 'q', KeyModifiers::NONE).is_some());
+        press(&mut early, at(100), KeyCode::Char(']'), KeyModifiers::ALT);
+        assert!(press(&mut early, at(900), KeyCode::Char('q'), KeyModifiers::NONE).is_some());
+    }
+
+    #[rstest]
+    #[case::white("11;rgb:ffff/ffff/ffff", true)]
+    #[case::cream("11;rgb:fd/f6/e3", true)]
+    #[case::with_alpha("11;rgba:ffff/ffff/ffff/8000", true)]
+    #[case::black("11;rgb:0/0/0", false)]
+    #[case::navy("11;rgb:1e1e/1e1e/2e2e", false)]
+    #[case::the_foreground("10;rgb:ffff/ffff/ffff", false)]
+    #[case::cut("11;rgb:ffff/ff", false)]
+    #[case::no_digits("11;rgb://", false)]
+    #[case::too_many_digits("11;rgb:fffffffff/0/0", false)]
+    fn a_background_is_light_or_not(#[case] answer: &str, #[case] expected: bool) {
+        assert_eq!(is_light(answer), expected);
     }
 }

@@ -7,9 +7,14 @@
 //! ```
 
 mod clipboard;
+mod editor;
 mod effects;
 mod encode;
+mod ended;
+#[cfg(debug_assertions)]
+mod fault;
 mod input;
+mod keyboard;
 mod panic;
 mod screen;
 mod sessions;
@@ -17,14 +22,20 @@ mod signals;
 mod terminal;
 mod writer;
 
-use std::{io, time::Duration};
+use std::{future::pending, io, panic::AssertUnwindSafe, time::Duration};
 
-use crossterm::event::{Event as TermEvent, EventStream};
+use crossterm::event::Event as TermEvent;
+use futures_util::FutureExt;
+use rustix::process::Signal;
 use tokio::time::{Instant, sleep_until};
 
 use self::{
+    editor::Editor,
     effects::{Back, Effects},
+    ended::Ended,
     input::Input,
+    keyboard::{HangUp, Keyboard},
+    panic::Panics,
     screen::Screen,
     sessions::Sessions,
     signals::{Asked, Signals},
@@ -55,14 +66,11 @@ const FRAME: Duration = Duration::from_millis(33);
 /// The same over SSH, where bytes are dearer.
 const FRAME_SSH: Duration = Duration::from_millis(100);
 
-/// How long messages are taken in before keys are looked at again.
+/// How long messages or keys are taken in before anything else is looked at again.
 const SLICE: Duration = Duration::from_millis(4);
 
 /// The largest `keys.toml` that is read, in bytes.
 const MOST_KEYS: u64 = 256 << 10;
-
-/// The longest that leaving takes, a terminal that takes no byte included.
-const LEAVING: Duration = Duration::from_millis(1_800);
 
 /// What to begin with.
 #[derive(Debug, Clone)]
@@ -110,58 +118,35 @@ pub async fn run(launch: Launch) -> Result<u8, NoScreen> {
         let names: Vec<_> = Theme::names().collect();
         return Err(NoScreen(format!("there is no theme `{}`; there are {}", crate::base::text::line(name, 40), names.join(", "))));
     }
-    let unusable = |error: io::Error| NoScreen(format!("the terminal cannot be used: {error}"));
-    let terminal = Terminal::enter().map_err(unusable)?;
-    let panicked = panic::install(terminal.clone(), Some(launch.paths.state_dir.join("crash.txt")));
-    let result = async {
-        let mut shell = Shell::new(&launch, terminal.clone())?;
-        shell.begin(launch);
-        let ended = tokio::select! {
-            ended = shell.run() => ended,
-            () = panicked.notified() => Ended::Panicked,
-        };
-        tracing::info!(?ended, "screen closes");
-        last_resort(ended);
-        shell.sessions.stop_all().await;
-        io::Result::Ok(ended)
-    }
-    .await;
+    let terminal = Terminal::default();
+    let panics = Panics::install(terminal.clone(), launch.paths.state_dir.join("crash.txt"));
+    let ended = live(launch, &terminal, &panics).await;
     terminal.leave();
-    result.map(Ended::code).map_err(unusable)
+    ended.map(Ended::code).map_err(|error| NoScreen(format!("the terminal cannot be used: {error}")))
 }
 
-/// Why the loop ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ended {
-    /// The user left.
-    Left,
-    /// A signal of this number.
-    Signal(i32),
-    /// The terminal is gone.
-    TerminalGone,
-    /// A thread or task panicked.
-    Panicked,
-}
-
-impl Ended {
-    /// Returns the exit code, which for a signal is 128 and its number.
-    fn code(self) -> u8 {
-        match self {
-            Self::Left => 0,
-            Self::Signal(number) => u8::try_from(128 + number).unwrap_or(u8::MAX),
-            Self::TerminalGone => 129,
-            Self::Panicked => panic::EXIT_CODE,
-        }
+/// Takes the terminal over, runs the loop, and ends what it started.
+async fn live(launch: Launch, terminal: &Terminal, panics: &Panics) -> io::Result<Ended> {
+    let signals = Signals::listen()?;
+    let hang_up = HangUp::watch()?;
+    terminal.take()?;
+    let mut shell = Shell::new(&launch, terminal.clone(), signals, hang_up)?;
+    shell.begin(launch);
+    let ended = tokio::select! {
+        ended = AssertUnwindSafe(shell.run()).catch_unwind() => ended.unwrap_or(Ended::Panicked),
+        () = panics.happened.cancelled() => Ended::Panicked,
+    };
+    tracing::info!(?ended, "screen closes");
+    ended.last_resort();
+    if let Some(editor) = &shell.editor {
+        editor.close();
     }
-}
-
-/// Ends the program even when the terminal takes no byte or a broker takes no DISCONNECT.
-fn last_resort(ended: Ended) {
-    let _ = std::thread::Builder::new().name("last-resort".into()).spawn(move || {
-        std::thread::sleep(LEAVING);
-        let _ = crossterm::terminal::disable_raw_mode();
-        std::process::exit(ended.code().into());
-    });
+    shell.sessions.stop_all().await;
+    if panics.happened.is_cancelled() {
+        panics.reported.cancelled().await;
+        return Ok(Ended::Panicked);
+    }
+    Ok(ended)
 }
 
 /// All that the loop owns.
@@ -173,10 +158,16 @@ struct Shell {
     writer: Writer,
     input: Input,
     /// Nothing while the terminal belongs to somebody else.
-    keys: Option<EventStream>,
+    keyboard: Option<Keyboard>,
+    /// Who has the terminal, unless it is us or a shell.
+    editor: Option<Editor>,
+    /// Bytes for the terminal that are no frame, sent between two of them; the last copy to the clipboard counts.
+    aside: Option<Vec<u8>>,
+    hang_up: HangUp,
     signals: Signals,
     sessions: Sessions,
     effects: Effects,
+    variable: fn(&str) -> Option<String>,
     pace: Duration,
     /// Something changed since the last frame.
     dirty: bool,
@@ -187,7 +178,7 @@ struct Shell {
 }
 
 impl Shell {
-    fn new(launch: &Launch, terminal: Terminal) -> io::Result<Self> {
+    fn new(launch: &Launch, terminal: Terminal, signals: Signals, hang_up: HangUp) -> io::Result<Self> {
         let clock = Clock::start();
         let over_ssh = ["SSH_CONNECTION", "SSH_TTY"].iter().any(|name| (launch.variable)(name).is_some());
         let theme = launch.theme.clone().unwrap_or_else(|| theme::DARK.to_owned());
@@ -206,14 +197,18 @@ impl Shell {
         let mut shell = Self {
             app,
             clock,
-            terminal,
             screen: Screen::new(Depth::detect(launch.variable)),
-            writer: Writer::start()?,
+            writer: Writer::start(terminal.clone())?,
+            terminal,
             input: Input::new(clock.now()),
-            keys: None,
-            signals: Signals::listen()?,
+            keyboard: None,
+            editor: None,
+            aside: asks_for_background(launch).then(|| input::ASK_BACKGROUND.to_vec()),
+            hang_up,
+            signals,
             sessions: Sessions::default(),
             effects: Effects::new(launch.paths.clone(), (launch.variable)("TMUX").is_some()),
+            variable: launch.variable,
             pace: if over_ssh { FRAME_SSH } else { FRAME },
             dirty: true,
             urgent: true,
@@ -221,23 +216,8 @@ impl Shell {
             ended: None,
         };
         shell.draw();
-        shell.ask_for_background(launch);
-        shell.keys = Some(EventStream::new());
+        shell.keyboard = Some(Keyboard::start()?);
         Ok(shell)
-    }
-
-    /// Asks the terminal whether its background is light, before anything else reads its answers.
-    fn ask_for_background(&mut self, launch: &Launch) {
-        let term = (launch.variable)("TERM").unwrap_or_default();
-        let silent = ["linux", "screen"].contains(&term.as_str()) || (launch.variable)("NO_COLOR").is_some();
-        if self.app.theme_chosen || silent {
-            return;
-        }
-        let mut options = terminal_colorsaurus::QueryOptions::default();
-        options.timeout = Duration::from_millis(200);
-        if matches!(terminal_colorsaurus::theme_mode(options), Ok(terminal_colorsaurus::ThemeMode::Light)) {
-            self.update(Event::Done(Outcome::LightBackground));
-        }
     }
 
     fn begin(&mut self, launch: Launch) {
@@ -258,36 +238,48 @@ impl Shell {
             if let Some(ended) = self.ended {
                 return ended;
             }
-            let now = Instant::now();
-            if self.dirty && !self.writer.is_busy() && (self.urgent || now >= self.last_frame + self.pace) {
-                self.draw();
+            if self.may_write() {
+                if let Some(bytes) = self.aside.take() {
+                    self.writer.write(bytes);
+                } else if self.dirty && (self.urgent || Instant::now() >= self.last_frame + self.pace) {
+                    self.draw();
+                }
             }
             self.wait().await;
         }
     }
 
+    fn may_write(&self) -> bool {
+        !self.writer.is_busy() && self.terminal.is_ours()
+    }
+
     /// Waits for the next thing to happen, and takes it in.
     async fn wait(&mut self) {
-        let frame = (self.dirty && !self.writer.is_busy()).then(|| self.last_frame + self.pace);
+        let frame = (self.dirty && self.may_write()).then(|| self.last_frame + self.pace);
         let wake = self.app.wake().map(|stamp| Instant::from_std(self.clock.instant(stamp)));
         let next = [frame, wake].into_iter().flatten().min();
-        let keys = &mut self.keys;
+        let (keyboard, editor) = (&mut self.keyboard, &mut self.editor);
         tokio::select! {
             biased;
-            asked = self.signals.next() => match asked {
-                Asked::End(number) => self.ended = Some(Ended::Signal(number)),
-                Asked::Suspend => self.carry_out(Effect::Suspend),
-            },
-            events = input::next(keys) => self.take_input(events),
+            asked = self.signals.next() => self.take_signal(asked),
+            () = self.hang_up.happened() => self.ended = Some(Ended::TerminalGone),
+            event = async { match keyboard { Some(keyboard) => keyboard.next().await, None => pending().await } } => {
+                self.take_input(event);
+            }
             result = self.writer.written() => if result.is_err() {
                 self.ended = Some(Ended::TerminalGone);
             },
+            outcome = async { match editor { Some(editor) => editor.closed().await, None => pending().await } } => {
+                self.editor = None;
+                self.take_back_terminal();
+                self.after_editing(outcome);
+            }
             back = self.effects.next() => self.take_back(back),
             (id, event) = self.sessions.next() => {
                 self.update(Event::Mqtt(id, event));
                 self.take_more();
             }
-            () = async { match next { Some(next) => sleep_until(next).await, None => std::future::pending().await } } => {
+            () = async { match next { Some(next) => sleep_until(next).await, None => pending().await } } => {
                 if wake.is_some_and(|wake| wake <= Instant::now()) {
                     self.update(Event::Tick);
                 }
@@ -295,20 +287,41 @@ impl Shell {
         }
     }
 
-    /// Takes keys, pastes and sizes in; a burst of them is one frame.
-    fn take_input(&mut self, events: io::Result<Vec<TermEvent>>) {
-        let Ok(events) = events else {
-            self.ended = Some(Ended::TerminalGone);
-            return;
-        };
-        for term in events {
-            if let Some(event) = self.input.translate(self.clock.now(), term) {
-                if matches!(event, Event::Resize(..)) {
-                    self.screen.forget();
+    fn take_signal(&mut self, asked: Asked) {
+        match asked {
+            // While an editor has the terminal, its keys and its return are its own affair.
+            Asked::End(Signal::INT | Signal::QUIT) | Asked::Resume if self.editor.is_some() => {}
+            Asked::End(signal) => self.ended = Some(Ended::Signal(signal)),
+            Asked::Suspend => {
+                if self.editor.is_none() {
+                    self.give_away();
                 }
-                self.urgent = true;
-                self.update(event);
+                signals::stop();
             }
+            Asked::Resume => self.take_back_terminal(),
+        }
+    }
+
+    /// Takes the keys that are there, so that a burst of them is one frame.
+    fn take_input(&mut self, event: io::Result<TermEvent>) {
+        let start = Instant::now();
+        let mut next = Some(event);
+        while let Some(event) = next {
+            let Ok(term) = event else {
+                self.ended = Some(Ended::TerminalGone);
+                return;
+            };
+            self.urgent = true;
+            match self.input.translate(self.clock.now(), term) {
+                Some(Event::Resize(..)) => {
+                    let (columns, rows) = terminal::size();
+                    self.screen.forget();
+                    self.update(Event::Resize(columns, rows));
+                }
+                Some(event) => self.update(event),
+                None => {}
+            }
+            next = self.keyboard.as_mut().filter(|_| start.elapsed() < SLICE).and_then(Keyboard::ready);
         }
     }
 
@@ -336,12 +349,7 @@ impl Shell {
         match back {
             Back::Outcome(outcome) => self.update(Event::Done(outcome)),
             Back::Ready(id, options) => self.sessions.start(id, *options, self.clock),
-            Back::Terminal(bytes) => {
-                // Between two frames, where it cannot fall into the middle of one.
-                if !self.writer.is_busy() {
-                    self.writer.write(bytes);
-                }
-            }
+            Back::Terminal(bytes) => self.aside = Some(bytes),
         }
     }
 
@@ -354,29 +362,36 @@ impl Shell {
             }
             Effect::Stop(id) => self.sessions.stop(id),
             Effect::Redraw => {
+                #[cfg(debug_assertions)]
+                fault::inject((self.variable)(fault::VARIABLE).as_deref());
                 self.screen.forget();
                 self.app.size = terminal::size();
                 self.dirty = true;
             }
-            Effect::Suspend => {
+            Effect::Suspend if signals::has_shell() => {
                 self.give_away();
-                let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
-                self.take_back_terminal();
+                signals::stop_job();
+            }
+            Effect::Suspend => {
+                let said = "there is no shell here to go back to; q leaves";
+                self.update(Event::Done(Outcome::Said(said.to_owned())));
             }
             Effect::Edit(path) => {
                 self.give_away();
-                let outcome = effects::edit(&path);
-                self.take_back_terminal();
-                if let Some(outcome) = outcome {
-                    self.update(Event::Done(outcome));
+                match Editor::open(&path, self.variable) {
+                    Ok(editor) => self.editor = Some(editor),
+                    Err(outcome) => {
+                        self.take_back_terminal();
+                        self.after_editing(Some(outcome));
+                    }
                 }
-                self.effects.read_profiles();
             }
             Effect::Quit => self.ended = Some(Ended::Left),
             effect @ (Effect::Start(..)
             | Effect::Save(_)
             | Effect::Remove(_)
             | Effect::Copy(..)
+            | Effect::Export(..)
             | Effect::Probe
             | Effect::StartDemo) => self.effects.carry_out(effect),
         }
@@ -384,20 +399,28 @@ impl Shell {
 
     /// Lets somebody else use the terminal.
     fn give_away(&mut self) {
-        self.keys = None;
+        self.keyboard = None;
         self.terminal.leave();
     }
 
     fn take_back_terminal(&mut self) {
-        if self.terminal.take().is_err() {
-            self.ended = Some(Ended::TerminalGone);
-            return;
+        self.keyboard = None;
+        match self.terminal.take().and_then(|()| Keyboard::start()) {
+            Ok(keyboard) => self.keyboard = Some(keyboard),
+            Err(_) => self.ended = Some(Ended::TerminalGone),
         }
-        self.keys = Some(EventStream::new());
         self.app.size = terminal::size();
         self.screen.forget();
         self.dirty = true;
         self.urgent = true;
+    }
+
+    /// Says what went wrong with the editor, and reads what it may have changed.
+    fn after_editing(&mut self, outcome: Option<Outcome>) {
+        if let Some(outcome) = outcome {
+            self.update(Event::Done(outcome));
+        }
+        self.effects.read_profiles();
     }
 
     fn draw(&mut self) {
@@ -406,6 +429,12 @@ impl Shell {
         self.urgent = false;
         self.last_frame = Instant::now();
     }
+}
+
+/// Tells whether the terminal is asked for its background: not when the user chose, nor one that would show the question.
+fn asks_for_background(launch: &Launch) -> bool {
+    let term = (launch.variable)("TERM").unwrap_or_default();
+    launch.theme.is_none() && (launch.variable)("NO_COLOR").is_none() && !["linux", "screen"].contains(&term.as_str())
 }
 
 /// Returns the keys of mqtap with those of the user's `keys.toml` laid over, and what is wrong in that file.

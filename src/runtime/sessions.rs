@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
     app::event::ConnId,
@@ -31,6 +31,8 @@ struct Live {
 #[derive(Default)]
 pub(super) struct Sessions {
     live: Vec<Live>,
+    /// Those that are being ended.
+    leaving: JoinSet<()>,
     /// The session that is asked first the next time, so that a busy one does not starve the others.
     turn: usize,
 }
@@ -57,15 +59,16 @@ impl Sessions {
     pub(super) fn stop(&mut self, id: ConnId) {
         let Some(at) = self.live.iter().position(|live| live.id == id) else { return };
         let live = self.live.remove(at);
-        tokio::spawn(farewell(live));
+        while self.leaving.try_join_next().is_some() {}
+        self.leaving.spawn(farewell(live));
     }
 
-    /// Ends all sessions, and waits until DISCONNECT is sent or the time is up.
+    /// Ends all sessions, and waits until DISCONNECT is sent, also by those that were ended before, or the time is up.
     pub(super) async fn stop_all(&mut self) {
-        let ends: Vec<_> = self.live.drain(..).map(|live| tokio::spawn(farewell(live))).collect();
-        for end in ends {
-            let _ = end.await;
+        for live in self.live.drain(..) {
+            self.leaving.spawn(farewell(live));
         }
+        while self.leaving.join_next().await.is_some() {}
     }
 
     /// Waits for the next event of any session.

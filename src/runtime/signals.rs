@@ -2,15 +2,18 @@
 
 use std::io;
 
+use rustix::process::{Signal as Number, getpgrp, getpid, getppid, getsid, kill_current_process_group, kill_process};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
     /// To end; the number of the signal gives the exit code.
-    End(i32),
+    End(Number),
     /// To stop until continued.
     Suspend,
+    /// To go on after a stop, of which nothing else tells when it came as SIGSTOP.
+    Resume,
 }
 
 /// All signals that mqtap answers.
@@ -21,28 +24,54 @@ pub(super) struct Signals {
     quit: Signal,
     terminate: Signal,
     stop: Signal,
+    resume: Signal,
 }
 
 impl Signals {
     /// Takes the signals over.
     pub(super) fn listen() -> io::Result<Self> {
+        let listen = |number: Number| signal(SignalKind::from_raw(number.as_raw()));
         Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
-            terminate: signal(SignalKind::terminate())?,
-            stop: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
+            hangup: listen(Number::HUP)?,
+            interrupt: listen(Number::INT)?,
+            quit: listen(Number::QUIT)?,
+            terminate: listen(Number::TERM)?,
+            stop: listen(Number::TSTP)?,
+            resume: listen(Number::CONT)?,
         })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next one; of several, the end comes first, so that a stopped program can be ended.
     pub(super) async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.hangup.recv() => Asked::End(SignalKind::hangup().as_raw_value()),
-            _ = self.interrupt.recv() => Asked::End(SignalKind::interrupt().as_raw_value()),
-            _ = self.quit.recv() => Asked::End(SignalKind::quit().as_raw_value()),
-            _ = self.terminate.recv() => Asked::End(SignalKind::terminate().as_raw_value()),
+            biased;
+            _ = self.hangup.recv() => Asked::End(Number::HUP),
+            _ = self.terminate.recv() => Asked::End(Number::TERM),
+            _ = self.interrupt.recv() => Asked::End(Number::INT),
+            _ = self.quit.recv() => Asked::End(Number::QUIT),
             _ = self.stop.recv() => Asked::Suspend,
+            _ = self.resume.recv() => Asked::Resume,
         }
     }
+}
+
+/// Tells whether a shell with job control started this program, which can let it go on again.
+///
+/// Without one, as in `ssh -t HOST mqtap` or as the command of a terminal window, nobody could; the system itself ignores the
+/// key for a process group that is orphaned (POSIX.1-2024, 11.1.4).
+pub(super) fn has_shell() -> bool {
+    let session = getsid(None);
+    let in_session = getppid().and_then(|parent| getsid(Some(parent)).ok()) == session.ok();
+    // The group of the session's leader is the shell's own, or there is no shell.
+    in_session && session.is_ok_and(|session| session != getpgrp())
+}
+
+/// Stops this program and what else belongs to its job, as the key does.
+pub(super) fn stop_job() {
+    let _ = kill_current_process_group(Number::STOP);
+}
+
+/// Stops this program.
+pub(super) fn stop() {
+    let _ = kill_process(getpid(), Number::STOP);
 }

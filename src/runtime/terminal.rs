@@ -5,10 +5,14 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc::{RecvTimeoutError, Sender, channel},
     },
+    thread,
+    time::Duration,
 };
 
 use crossterm::terminal;
+use rustix::termios::{Action, QueueSelector, tcflow, tcflush, tcgetwinsize};
 
 /// Alternate screen, no cursor, bracketed paste.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?2004h";
@@ -16,25 +20,51 @@ const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?2004h";
 /// The reverse, after plain text attributes and the end of a frame that may have been cut short.
 const LEAVE: &[u8] = b"\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?25h\x1b[?1049l";
 
-/// The terminal in the state that the UI needs; dropping it gives the terminal back.
-#[derive(Debug, Clone)]
+/// How long a terminal that takes no byte is waited for before what it has not taken is thrown away.
+const STALLED: Duration = Duration::from_millis(300);
+
+/// How often that is done again, as the rest of a long frame may fill the terminal's buffer anew.
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// The largest screen that is drawn, so that an absurd size costs neither the memory nor the time of one.
+const LARGEST: (u16, u16) = (1_000, 500);
+
+/// The terminal, and whether it is in the state that the UI needs; all clones are one.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Terminal {
     taken: Arc<AtomicBool>,
 }
 
 impl Terminal {
-    /// Takes the terminal over.
-    pub(super) fn enter() -> io::Result<Self> {
-        let terminal = Self { taken: Arc::new(AtomicBool::new(false)) };
-        terminal.take()?;
-        Ok(terminal)
+    /// Takes the terminal over, also when somebody else changed it in the meantime.
+    pub(super) fn take(&self) -> io::Result<()> {
+        // Raw mode that was on already is what this program thinks, not what the terminal has.
+        terminal::disable_raw_mode()?;
+        terminal::enable_raw_mode()?;
+        let mut out = io::stdout().lock();
+        self.taken.store(true, Ordering::SeqCst);
+        let entered = out.write_all(ENTER).and_then(|()| out.flush());
+        drop(out);
+        if entered.is_err() {
+            self.leave();
+        }
+        entered
     }
 
-    /// Takes the terminal over again after [`Terminal::leave`].
-    pub(super) fn take(&self) -> io::Result<()> {
-        terminal::enable_raw_mode()?;
-        self.taken.store(true, Ordering::SeqCst);
-        write(ENTER)
+    /// Tells whether the terminal is taken over.
+    pub(super) fn is_ours(&self) -> bool {
+        self.taken.load(Ordering::SeqCst)
+    }
+
+    /// Writes a frame; drops it when the terminal was given back before its turn came.
+    pub(super) fn write(&self, frame: &[u8]) -> io::Result<()> {
+        // Under the lock that giving back writes with, so that no frame comes after that.
+        let mut out = io::stdout().lock();
+        if !self.is_ours() {
+            return Ok(());
+        }
+        out.write_all(frame)?;
+        out.flush()
     }
 
     /// Gives the terminal back; does nothing when that was done. Callable from any thread, also while one panics.
@@ -42,16 +72,35 @@ impl Terminal {
         if self.taken.swap(false, Ordering::SeqCst) {
             // The modes first: they can be set even when nobody reads what is written.
             let _ = terminal::disable_raw_mode();
-            let _ = write(LEAVE);
+            let _written = unstall();
+            let mut out = io::stdout().lock();
+            let _ = out.write_all(LEAVE).and_then(|()| out.flush());
         }
     }
 }
 
+/// Makes room for the last bytes where nobody reads from the terminal, until the returned value is dropped.
+fn unstall() -> Option<Sender<()>> {
+    let (written, wait) = channel();
+    let discard = move || {
+        let mut patience = STALLED;
+        while wait.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+            let out = rustix::stdio::stdout();
+            let _ = tcflush(out, QueueSelector::OFlush);
+            // A writer that waits for room is not woken by the flush alone.
+            let _ = tcflow(out, Action::OOff);
+            let _ = tcflow(out, Action::OOn);
+            patience = AGAIN;
+        }
+    };
+    thread::Builder::new().name("terminal-flush".into()).spawn(discard).ok().map(|_| written)
+}
+
 /// Returns columns and rows, 80x24 where the terminal does not say.
 pub(super) fn size() -> (u16, u16) {
-    match terminal::size() {
-        Ok((0, _) | (_, 0)) | Err(_) => (80, 24),
-        Ok(size) => size,
+    match tcgetwinsize(rustix::stdio::stdout()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.min(LARGEST.0), size.ws_row.min(LARGEST.1)),
+        Ok(_) | Err(_) => (80, 24),
     }
 }
 
@@ -73,10 +122,4 @@ pub(super) fn check(term: Option<&str>) -> Result<(), String> {
         Some("dumb") => Err(format!("TERM is `dumb`, a terminal that cannot place text; {instead}")),
         Some(_) => Ok(()),
     }
-}
-
-fn write(bytes: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(bytes)?;
-    out.flush()
 }

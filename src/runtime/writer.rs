@@ -1,12 +1,14 @@
 //! The thread that carries frames to the terminal, so that a slow terminal holds nothing up but frames.
 
 use std::{
-    io::{self, Write},
+    io,
     sync::mpsc::{SyncSender, sync_channel},
     thread,
 };
 
 use tokio::sync::mpsc;
+
+use super::terminal::Terminal;
 
 /// Carries one frame at a time; while it is busy no frame is made, so that the link sets the pace.
 #[derive(Debug)]
@@ -18,14 +20,12 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread.
-    pub(super) fn start() -> io::Result<Self> {
+    pub(super) fn start(terminal: Terminal) -> io::Result<Self> {
         let (frames, queue) = sync_channel::<Vec<u8>>(1);
         let (report, done) = mpsc::channel(1);
         thread::Builder::new().name("terminal-writer".into()).spawn(move || {
             while let Ok(frame) = queue.recv() {
-                let mut out = io::stdout().lock();
-                let result = out.write_all(&frame).and_then(|()| out.flush());
-                drop(out);
+                let result = terminal.write(&frame);
                 let failed = result.is_err();
                 if report.blocking_send(result).is_err() || failed {
                     break;

@@ -85,7 +85,7 @@ impl Log {
 
     /// Adds a message; `back` is the distance to the previous one of its topic, 0 for none.
     pub(super) fn append(&mut self, node: u32, back: u64, received: &Received, with_topic: bool) {
-        let Received { at, message } = received;
+        let message = &received.message;
         let mut scratch = std::mem::take(&mut self.scratch);
         if let Some(properties) = &message.properties {
             properties::encode(properties, &mut scratch);
@@ -95,7 +95,7 @@ impl Log {
             self.begin(room, received);
         }
         if let Some(segment) = self.segments.back_mut() {
-            segment.push(node, back, *at, message, &scratch, with_topic);
+            segment.push(node, back, received, &scratch, with_topic);
             self.next += 1;
         }
         scratch.clear();

@@ -4,6 +4,7 @@
 //! message -> Tree  topic -> node, by one look into a table; counted there and at every branch above
 //!         -> Log   appended to the last segment, linked to the topic's previous message
 //! View   <-  Log   which messages are of a branch, kept as a set of bits
+//! packet  -> Exchange   beside the messages: what passed on the wire, joined to what it answers
 //! ```
 
 use std::ops::Range;
@@ -16,6 +17,7 @@ use self::tree::Home;
 use crate::base::clock::Stamp;
 use crate::mqtt::message::{Properties, Qos, Received};
 
+pub mod exchange;
 mod filter;
 mod hits;
 mod log;
@@ -87,6 +89,8 @@ pub struct Entry<'a> {
     pub retain: bool,
     /// The DUP flag.
     pub dup: bool,
+    /// Whether it comes from a resumed session.
+    pub resumed: bool,
     properties: &'a [u8],
 }
 
@@ -151,7 +155,7 @@ impl Store {
 
     /// Keeps a message, and counts it in the tree.
     pub fn insert(&mut self, received: &Received) -> Seq {
-        let Received { at, message } = received;
+        let Received { at, message, resumed: _ } = received;
         let seq = self.log.next();
         let bytes = message.payload.len() as u64;
         self.qos[usize::from(message.qos.level())] += 1;
@@ -229,10 +233,10 @@ impl Store {
     }
 
     fn entry<'a>(&'a self, seq: Seq, slot: Slot, record: Record<'a>) -> Entry<'a> {
-        let Record { back: _, at, qos, retain, dup, topic, properties, payload } = record;
+        let Record { back: _, at, qos, retain, dup, resumed, topic, properties, payload } = record;
         let node = NodeId(slot.node());
         let topic = topic.unwrap_or_else(|| self.tree.topic(node));
-        Entry { seq, at, node, topic, payload, qos, retain, dup, properties }
+        Entry { seq, at, node, topic, payload, qos, retain, dup, resumed, properties }
     }
 
     /// Returns the first kept message that arrived within `age` before a moment, or the number of the next one.

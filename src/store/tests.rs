@@ -8,7 +8,7 @@ use crate::mqtt::message::Message;
 
 fn received(topic: &str, payload: &[u8]) -> Received {
     let message = Message { topic: topic.into(), payload: Bytes::copy_from_slice(payload), ..Message::default() };
-    Received { at: Stamp::default(), message }
+    Received { message, ..Received::default() }
 }
 
 fn seconds(seconds: u64) -> Stamp {
@@ -42,6 +42,7 @@ fn message() -> impl Strategy<Value = Received> {
     ("[abc](/[abc]){0,2}", payload, properties, flags, any::<u32>(), any::<i32>()).prop_map(
         |(topic, payload, properties, (qos, retain, dup), mono, wall)| Received {
             at: Stamp { mono: mono.into(), wall: wall.into() },
+            resumed: retain,
             message: Message {
                 topic: topic.into(),
                 payload: payload.into(),
@@ -88,11 +89,12 @@ fn previous(store: &Store, model: &Model, topic: &str, end: u64) -> Option<Seq> 
 
 fn check_messages(store: &Store, model: &Model) -> Result<(), TestCaseError> {
     let range = store.range();
-    for (seq, Received { at, message }) in (0..).zip(&model.arrived) {
+    for (seq, Received { at, resumed, message }) in (0..).zip(&model.arrived) {
         let entry = store.message(Seq(seq));
         prop_assert_eq!(entry.is_some(), range.contains(&seq));
         let Some(entry) = entry else { continue };
         prop_assert_eq!((entry.seq, entry.at, entry.topic), (Seq(seq), *at, &*message.topic));
+        prop_assert_eq!(entry.resumed, *resumed);
         prop_assert_eq!((entry.payload, entry.size()), (&*message.payload, message.payload.len()));
         prop_assert_eq!((entry.qos, entry.retain, entry.dup), (message.qos, message.retain, message.dup));
         prop_assert_eq!(entry.properties(), message.properties.as_deref().cloned());

@@ -4,7 +4,7 @@ use crate::app::{
     App, Screen,
     geometry::{Area, Geometry},
     popup::Popup,
-    workspace::{Grant, Pane, Workspace},
+    workspace::{Grant, Pane, View, Workspace},
 };
 
 /// The smallest terminal, in columns and rows.
@@ -46,11 +46,30 @@ pub fn geometry(app: &App) -> Geometry {
         ..Geometry::default()
     };
     if let (Screen::Workspace(_), Some(workspace)) = (app.screen, app.workspace()) {
-        panes(&mut geometry, workspace);
-        tree(&mut geometry, workspace);
+        match workspace.view {
+            View::Panes => {
+                panes(&mut geometry, workspace);
+                tree(&mut geometry, workspace);
+            }
+            View::Protocol => protocol(&mut geometry),
+        }
     }
     geometry.popup = app.popups.last().map_or(Area::default(), |popup| popup_area(app, popup, screen));
     geometry
+}
+
+/// Divides the protocol view: a row of headings, the ladder, a rule, the selected packet.
+fn protocol(geometry: &mut Geometry) {
+    geometry.protocol = geometry.body;
+    let inner = geometry.body.inner();
+    let packet = match inner.height {
+        ..16 => 3,
+        16..28 => 5,
+        28..40 => 9,
+        40.. => 13,
+    };
+    geometry.packet = Area { y: inner.y + inner.height - packet, height: packet, ..inner };
+    geometry.ladder = Area { y: inner.y + 1, height: inner.height - packet - 2, ..inner };
 }
 
 fn panes(geometry: &mut Geometry, workspace: &Workspace) {

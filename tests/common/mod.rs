@@ -4,7 +4,11 @@
 
 pub(crate) mod listener;
 pub(crate) mod mosquitto;
+pub(crate) mod peer;
+pub(crate) mod process;
+pub(crate) mod pty;
 pub(crate) mod scripted;
+pub(crate) mod sshd;
 
 use std::{future::Future, time::Duration};
 

@@ -10,7 +10,7 @@ use mqtap::{
     base::clock::Stamp,
     keymap::Keymap,
     mqtt::{
-        event::{Event as Mqtt, Limits, Status, Welcome},
+        event::{ConnackProperties, Event as Mqtt, Limits, Status, Welcome},
         message::{Message, Properties, Qos, Received},
         options::{Protocol, Subscription},
     },
@@ -71,13 +71,18 @@ impl Player {
             at: self.now,
             protocol: Protocol::V5,
             downgraded: false,
+            endpoint: Url::parse("mqtt://broker.plant.example").expect("a URL").endpoint,
             peer: "192.0.2.7:1883".into(),
             tls: None,
+            chain: Vec::new(),
+            unverified: false,
             took: std::time::Duration::from_micros(12_300),
             session_present: false,
+            session_lost: false,
             client_id: "mqtap-ops".into(),
             keep_alive: std::time::Duration::from_secs(30),
             limits: Limits::default(),
+            properties: ConnackProperties::default(),
         };
         self.mqtt(Mqtt::Status(Status::Online(Box::new(welcome))));
     }
@@ -124,7 +129,7 @@ impl Player {
     pub(crate) fn receive_as(&mut self, message: Message) -> &mut Self {
         self.now = self.now.after(std::time::Duration::from_millis(10));
         let at = self.now;
-        self.mqtt(Mqtt::Messages(vec![Received { at, message }]))
+        self.mqtt(Mqtt::Messages(vec![Received { at, message, ..Received::default() }]))
     }
 
     /// Takes an event in.

@@ -15,7 +15,7 @@ use crate::mqtt::{
 #[command(next_help_heading = "Connection")]
 pub struct ConnectArgs {
     /// The version of MQTT to speak [default: 5, then 3.1.1 if the broker does not speak 5].
-    #[arg(short = 'V', long, value_parser = value::protocol(), hide_possible_values = true, value_name = "3.1.1|5")]
+    #[arg(short = 'V', long, value_parser = value::protocol(), hide_possible_values = true, value_name = "3.1|3.1.1|5")]
     pub protocol: Option<Protocol>,
 
     /// Client Identifier; '' lets the broker assign one [default: a random one].

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 
 use crate::{
     base::human,
@@ -27,12 +27,26 @@ pub(super) fn qos() -> impl TypedValueParser<Value = Qos> {
 
 /// Reads a protocol version.
 pub(super) fn protocol() -> impl TypedValueParser<Value = Protocol> {
-    PossibleValuesParser::new(["3.1.1", "5"]).map(|text| if text == "5" { Protocol::V5 } else { Protocol::V311 })
+    PossibleValuesParser::new(["3.1", "3.1.1", "5"]).map(|text| match text.as_str() {
+        "3.1" => Protocol::V31,
+        "3.1.1" => Protocol::V311,
+        _ => Protocol::V5,
+    })
 }
 
 /// Reads a Retain Handling.
 pub(super) fn retain_handling() -> impl TypedValueParser<Value = u8> {
     PossibleValuesParser::new(["0", "1", "2"]).map(|text| text.parse().expect("the values are numbers"))
+}
+
+/// Reads a Subscription Identifier.
+pub(super) fn subscription_identifier() -> impl TypedValueParser<Value = u32> {
+    RangedU64ValueParser::<u32>::new().range(1..=268_435_455)
+}
+
+/// Reads a Topic Alias.
+pub(super) fn topic_alias() -> impl TypedValueParser<Value = u16> {
+    RangedU64ValueParser::<u16>::new().range(1..)
 }
 
 /// Reads a Payload Format Indicator.

@@ -104,7 +104,10 @@ fn every_key_of_the_example_reaches_the_options() {
     assert_eq!(options.tls.ca_file.as_deref(), Some(Path::new("/home/anna/plant-ca.pem")));
     assert_eq!((options.tls.ca_only, options.tls.server_name.as_deref()), (false, Some("broker.internal")));
     let plain = Subscription::new("$SYS/broker/clients/#", Qos::AtMostOnce);
-    assert_eq!(options.subscriptions, [Subscription::new("plant/#", Qos::AtMostOnce), plain]);
+    let numbered = Subscription { identifier: Some(1), ..Subscription::new("plant/#", Qos::AtMostOnce) };
+    assert_eq!(options.subscriptions, [numbered, plain]);
+    assert_eq!((options.receive_maximum, options.topic_alias_maximum), (Some(1_000), 64));
+    assert!(options.request_response_information && options.request_problem_information);
     let plant = profiles.find("plant").and_then(|entry| entry.profile.as_ref()).expect("usable");
     assert_eq!((plant.read_only, plant.protect, plant.memory), (false, true, Some(256 << 20)));
     assert!(matches!(&plant.password, Some(PasswordSource::Env(name)) if name == "PLANT_PASSWORD"));
@@ -122,6 +125,26 @@ fn a_will_is_read_with_all_its_properties() {
     assert_eq!(properties.response_topic.as_deref(), Some("clients/mqtap/ask"));
     assert_eq!(properties.correlation_data.as_deref(), Some(&b"mqtap"[..]));
     assert_eq!(properties.user_properties, [("reason".into(), "connection lost".into())]);
+}
+
+#[test]
+fn authentication_is_read_with_the_place_of_its_data() {
+    let profiles = load(EXAMPLE);
+    let profile = |name| profiles.find(name).and_then(|entry| entry.profile.as_ref()).expect("usable");
+    let method = |name| options(&profiles, name).authentication.map(|authentication| authentication.method);
+    assert_eq!(method("scram").as_deref(), Some("SCRAM-SHA-256"));
+    assert!(profile("scram").authentication_data.is_none() && profile("scram").password.is_some());
+    assert_eq!(method("token").as_deref(), Some("Bearer"));
+    let source = profile("token").authentication_data.as_ref();
+    assert!(matches!(source, Some(PasswordSource::Env(name)) if name == "PLANT_TOKEN"), "{source:?}");
+    assert!(profile("token").password.is_none());
+}
+
+#[test]
+fn the_default_client_id_is_short_enough_for_3_1() {
+    let profiles = load_keys("protocol = \"3.1\"");
+    let options = options(&profiles, "p");
+    assert_eq!((options.protocol, options.client_id.as_str()), (Protocol::V31, "mqtap-r"));
 }
 
 #[test]
@@ -176,8 +199,7 @@ fn the_user_name_of_its_own_key_wins_wherever_it_stands() {
     "3:18: profile.p.session_expiry: `forever` is not a duration; write 10s, 1m30s, 500ms or a number of seconds"
 )]
 #[case("session_expiry = 4294967295", "3:18: profile.p.session_expiry: must be whole seconds below 4294967295, or \"never\"")]
-#[case("protocol = \"4\"", "3:12: profile.p.protocol: `4` is not a version of MQTT; write \"5\" or \"3.1.1\"")]
-#[case("protocol = \"3.1\"", "3:12: profile.p.protocol: MQTT 3.1 is not supported by this version yet; write \"5\" or \"3.1.1\"")]
+#[case("protocol = \"4\"", "3:12: profile.p.protocol: `4` is not a version of MQTT; write \"5\", \"3.1.1\" or \"3.1\"")]
 #[case(
     "client_id = \"{usr}\"",
     "3:13: profile.p.client_id: nothing is known by {usr}; write {user}, {host}, {random} or {pid}; did you mean {user}?"
@@ -214,6 +236,27 @@ fn the_user_name_of_its_own_key_wins_wherever_it_stands() {
 #[case("password = { command = [] }", "3:24: profile.p.password.command: names no program")]
 #[case("password = { prompt = false }", "3:23: profile.p.password.prompt: is true, or left out")]
 #[case("password = { env = \"A\", prompt = true }", "3:12: profile.p.password: give one of env, command, file or prompt")]
+#[case("connect.authentication = {}", "3:26: profile.p.connect.authentication: the key `method` is missing")]
+#[case("connect.authentication = { method = \"\" }", "3:37: profile.p.connect.authentication.method: is empty")]
+#[case(
+    "connect.authentication = { method = \"SCRAM-SHA-1\" }",
+    "3:37: profile.p.connect.authentication: SCRAM-SHA-1 needs a username"
+)]
+#[case(
+    "protocol = \"3.1.1\"\nconnect.authentication = { method = \"x\" }",
+    "4:37: profile.p.connect.authentication: needs protocol = \"5\""
+)]
+#[case(
+    "connect.authentication = { method = \"x\", data = {} }",
+    "3:49: profile.p.connect.authentication.data: give one of env, command or file"
+)]
+#[case("connect.receive_maximum = 0", "3:27: profile.p.connect.receive_maximum: is 1 to 65535")]
+#[case("connect.topic_alias_maximum = 65536", "3:31: profile.p.connect.topic_alias_maximum: is 0 to 65535")]
+#[case("subscription = [{ filter = \"a\", identifier = 0 }]", "3:46: profile.p.subscription[0].identifier: is 1 to 268435455")]
+#[case(
+    "protocol = \"3.1\"\nclient_id = \"123456789012345678901234\"",
+    "4:13: profile.p.client_id: has 1 to 23 characters in MQTT 3.1"
+)]
 #[case("password = {}", "3:12: profile.p.password: give one of env, command, file or prompt")]
 #[case(
     "password = 12345",
@@ -242,7 +285,6 @@ fn the_user_name_of_its_own_key_wins_wherever_it_stands() {
 #[case("[profile.p.websocket]\npath = \"/mqtt\"", "3:12: profile.p.websocket: not supported by this version yet")]
 #[case("[[profile.p.decode]]\nfilter = \"a\"", "3:13: profile.p.decode: not supported by this version yet")]
 #[case("tls.cert_file = \"me.pem\"", "3:5: profile.p.tls.cert_file: not supported by this version yet")]
-#[case("connect.authentication = { method = \"x\" }", "3:9: profile.p.connect.authentication: not supported by this version yet")]
 #[case("password = { keyring = \"x\" }", "3:14: profile.p.password.keyring: not supported by this version yet")]
 fn a_problem_says_where_what_and_what_instead(#[case] text: &str, #[case] expected: &str) {
     let profiles = load_keys(text);
@@ -502,7 +544,11 @@ fn a_target_is_a_name_or_a_url() {
         ("plnt", "there is no profile `plnt`; did you mean `plant`?"),
         ("10.0.0.1:1883", "there is no profile `10.0.0.1:1883`; a URL has a scheme: mqtt://10.0.0.1:1883"),
         ("mqtt://h:0", "`0` is not a port; a port is 1 to 65535"),
-        ("zebra", "there is no profile `zebra`; there is local, plant, from-a-program, from-a-file, asks-and-gives-up"),
+        (
+            "zebra",
+            "there is no profile `zebra`; there is local, plant, from-a-program, from-a-file, asks-and-gives-up, scram, token, \
+             token-of-a-program, token-in-a-file",
+        ),
     ];
     for (target, expected) in cases {
         assert_eq!(resolve::target(target, &profiles).expect_err(target), expected);

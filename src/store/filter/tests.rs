@@ -24,7 +24,7 @@ fn parse(text: &str) -> Filter {
 
 fn matches(text: &str, message: Message) -> bool {
     let mut store = Store::new(0);
-    store.insert(&Received { at: Stamp { mono: 300_000_000, wall: 0 }, message });
+    store.insert(&Received { at: Stamp { mono: 300_000_000, wall: 0 }, message, ..Received::default() });
     parse(text).matches(&store.message(Seq(0)).unwrap(), NOW)
 }
 
@@ -329,7 +329,7 @@ proptest! {
         match Filter::parse(&text, FORMATS) {
             Ok(filter) => {
                 let mut store = Store::new(0);
-                store.insert(&Received { at: NOW, message: Message { topic: "a".into(), payload: payload.into(), ..Message::default() } });
+                store.insert(&Received { at: NOW, resumed: false, message: Message { topic: "a".into(), payload: payload.into(), ..Message::default() } });
                 let _ = filter.matches(&store.message(Seq(0)).unwrap(), NOW);
                 let _ = filter.marks(&text, true);
             }

@@ -253,7 +253,7 @@ fn check_sorted(tree: &Tree, model: &Model, now: Stamp) -> Result<(), TestCaseEr
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
     fn a_filter_leaves_what_filtering_each_time_would(before in steps(), after in steps(), filter in filters()) {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use Version::{V5, V311};
+use Version::{V5, V31, V311};
 
 const LIMIT: u32 = 1 << 20;
 
@@ -74,6 +74,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 
 fn connack(version: Version) -> &'static [u8] {
     match version {
+        V31 => &[0x20, 2, 0x55, 0],
         V311 => &[0x20, 2, 0, 0],
         V5 => &[0x20, 3, 0, 0, 0],
     }
@@ -110,6 +111,9 @@ const GOOD: &[(Version, &str)] = &[
     (V311, "30 r 0005 'to' 01 7f 'p'"),
     (V311, "40 r 0001"),
     (V311, "62 r ffff"),
+    (V31, "62 r ffff"),
+    (V31, "6a r ffff"),
+    (V31, "3c r 0003 'a/b' 0001 'x'"),
     (V311, "90 r 0001 0280"),
     (V311, "b0 r 0001"),
     (V311, "d0 r"),
@@ -130,6 +134,7 @@ const GOOD: &[(Version, &str)] = &[
     (V5, "b0 r 0001 00 1187"),
     (V5, "e0 r"),
     (V5, "e0 r 8b 04 1f 0001 'x'"),
+    (V5, "e0 r 05 00"),
     (V5, "f0 r 18 04 15 0001 'x'"),
 ];
 
@@ -145,6 +150,11 @@ const BAD: &[(Version, &str, &str, &str, &str)] = &[
     (V5, "20 03 000000", "CONNACK", "type", "sent before on this connection"),
     (V5, "30 ffffffff 01", "PUBLISH", "remaining length", "four bytes"),
     (V5, "41 02 0001", "PUBACK", "flags", "0x1, they must be 0x0"),
+    (V31, "64 02 0001", "PUBREL", "flags", "0x4, they must be 0x2"),
+    (V311, "6a 02 0001", "PUBREL", "flags", "0xA, they must be 0x2"),
+    (V31, "f0 00", "AUTH", "type", "forbids"),
+    (V31, "e0 00", "DISCONNECT", "type", "only a client"),
+    (V31, "30 03 0000 'x'", "PUBLISH", "topic", "is empty"),
     (V5, "60 02 0001", "PUBREL", "flags", "0x0, they must be 0x2"),
     (V5, "d1 00", "PINGRESP", "flags", "0x1"),
     (V311, "d0 01 00", "PINGRESP", "remaining length", "exceeds the fields by 1"),
@@ -192,7 +202,6 @@ const BAD: &[(Version, &str, &str, &str, &str)] = &[
     (V311, "b0 00", "UNSUBACK", "packet identifier", "runs past the end"),
     (V311, "b0 03 0001 00", "UNSUBACK", "remaining length", "exceeds the fields by 1"),
     (V5, "b0 03 0001 00", "UNSUBACK", "reason codes", "missing"),
-    (V5, "e0 01 05", "DISCONNECT", "reason code", "0x05"),
     (V5, "e0 03 00 01 1c", "DISCONNECT", "Server Reference", "runs past the end"),
     (V5, "e0 07 00 05 11 00000000", "DISCONNECT", "Session Expiry Interval", "not allowed"),
     (V5, "f0 06 18 04 16 0001 'x'", "AUTH", "Authentication Method", "is missing"),

@@ -34,13 +34,7 @@ pub(super) fn load(options: &TlsOptions) -> Result<RootCertStore, WireError> {
 }
 
 fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
-    let pem = read(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
-        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
-        io::ErrorKind::FileTooLarge => "it is too large for a list of certificates".to_owned(),
-        _ => text::safe(&error.to_string()).to_string(),
-    })?;
+    let pem = read(path)?;
     let mut found = 0;
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         found += 1;
@@ -52,9 +46,19 @@ fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
     if found == 0 { Err("it holds no certificate".to_owned()) } else { Ok(()) }
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    if fs::metadata(path)?.len() > LARGEST_FILE {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    fs::read(path)
+/// Reads a PEM file, or says in plain words why it cannot.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let bytes = || {
+        if fs::metadata(path)?.len() > LARGEST_FILE {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        fs::read(path)
+    };
+    bytes().map_err(|error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        io::ErrorKind::FileTooLarge => "it is too large for a list of certificates".to_owned(),
+        _ => text::safe(&error.to_string()).to_string(),
+    })
 }

@@ -321,15 +321,8 @@ impl Shell {
         match back {
             Back::Outcome(outcome) => self.update(Event::Done(outcome)),
             Back::Ready(id, options) => {
-                let name =
-                    self.app.workspaces.iter().find(|workspace| workspace.id == id).map(|workspace| workspace.profile.title());
-                let failures = self.effects.back();
-                let failed = move |error: io::Error| {
-                    let outcome = Outcome::Failed(format!("the trace ends: {error}"), String::new());
-                    // The trace has a thread of its own, which may wait.
-                    let _ = failures.blocking_send(Back::Outcome(outcome));
-                };
-                if let Err(error) = self.sessions.start(id, &name.unwrap_or_default(), *options, self.clock, failed) {
+                let title = self.app.title(id);
+                if let Err(error) = self.sessions.start(id, &title, *options, self.clock, self.effects.trace_failed()) {
                     self.update(Event::Done(Outcome::NotStarted(id, format!("cannot trace: {error}"))));
                 }
             }

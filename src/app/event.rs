@@ -7,7 +7,7 @@ use crate::{
     keymap::key::Key,
     mqtt::{self, command::Command},
     profile::{Profile, Profiles, draft::Draft, need::Need},
-    store::exchange::Row,
+    record::pcapng::Item,
 };
 
 /// A live connection, for as long as the program runs; never used twice.
@@ -71,7 +71,7 @@ pub enum Effect {
     /// Puts text on the clipboard; the second is what it is, for the notice.
     Copy(String, &'static str),
     /// Writes what passed on the wire of the connection of this name to a pcapng file.
-    Export(String, Vec<Row>),
+    Export(String, Vec<Item>),
     /// Looks whether something answers on port 1883 of this machine.
     Probe,
     /// Starts the simulated plant.

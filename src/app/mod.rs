@@ -164,6 +164,12 @@ impl App {
         }
     }
 
+    /// Returns the name of a connection; empty when it is gone.
+    #[must_use]
+    pub fn title(&self, id: ConnId) -> String {
+        self.workspaces.iter().find(|workspace| workspace.id == id).map(|workspace| workspace.profile.title()).unwrap_or_default()
+    }
+
     fn workspace_mut(&mut self) -> Option<&mut Workspace> {
         match self.screen {
             Screen::Start => None,

@@ -4,7 +4,7 @@ mod packet;
 
 use std::collections::VecDeque;
 
-pub use self::packet::{copied, decoded, message_of};
+pub use self::packet::{captured, copied, decoded, message_of};
 use self::packet::{describe, packet_of};
 use super::detail::Line;
 use crate::{

@@ -63,7 +63,7 @@ impl Link {
         let (sender, mut events) = mpsc::channel(EVENTS);
         if let Some(trace) = trace {
             let failed = |error| note(&format!("the trace ends: {error}"));
-            let followed = trace.follow("", clock, events, EVENTS, failed);
+            let followed = trace.follow("", move || clock.now(), events, EVENTS, failed);
             events = followed.map_err(|error| Problem::new(Exit::Other, format!("cannot trace: {error}")))?;
         }
         let news = News { events, clock, broker, was_online: false, online: watch::Sender::new(false) };

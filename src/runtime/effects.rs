@@ -58,9 +58,13 @@ impl Effects {
         }
     }
 
-    /// Returns a way for other threads to tell the loop something.
-    pub(super) fn back(&self) -> mpsc::Sender<Back> {
-        self.sender.clone()
+    /// Returns what tells the user, from a thread that may wait, that a trace could not be written.
+    pub(super) fn trace_failed(&self) -> impl FnOnce(std::io::Error) + Send + 'static {
+        let sender = self.sender.clone();
+        move |error| {
+            let outcome = Outcome::Failed(format!("the trace ends: {error}"), String::new());
+            let _ = sender.blocking_send(Back::Outcome(outcome));
+        }
     }
 
     /// Waits for the next outcome.
@@ -111,10 +115,10 @@ impl Effects {
                     Some(Back::Outcome(Outcome::Said(said)))
                 });
             }
-            Effect::Export(connection, rows) => {
+            Effect::Export(connection, items) => {
                 let dir = self.paths.data_dir.clone();
                 self.task(async move {
-                    let work = move || record::export(&dir, &connection, &rows);
+                    let work = move || record::export(&dir, &connection, &items);
                     let outcome = match tokio::task::spawn_blocking(work).await.ok()? {
                         Ok(path) => Outcome::Said(format!("written to {}", path.display())),
                         Err(error) => Outcome::Failed(format!("not exported: {error}"), String::new()),

@@ -47,7 +47,7 @@ use crate::demo::DemoOptions;
 use crate::{
     app::{
         App, Facts,
-        event::{ConnId, Effect, Event, Outcome},
+        event::{Effect, Event, Outcome},
         notice::Level,
     },
     base::{
@@ -56,7 +56,6 @@ use crate::{
     },
     config::paths::Paths,
     keymap::Keymap,
-    mqtt::options::Options,
     profile::Profile,
     record::trace::Trace,
     theme::{self, Depth, Theme},
@@ -352,22 +351,13 @@ impl Shell {
     fn take_back(&mut self, back: Back) {
         match back {
             Back::Outcome(outcome) => self.update(Event::Done(outcome)),
-            Back::Ready(id, options) => self.start_session(id, *options),
+            Back::Ready(id, options) => {
+                let title = self.app.title(id);
+                if let Err(error) = self.sessions.start(id, &title, *options, self.clock, self.effects.trace_failed()) {
+                    self.update(Event::Done(Outcome::NotStarted(id, format!("cannot trace: {error}"))));
+                }
+            }
             Back::Terminal(bytes) => self.aside = Some(bytes),
-        }
-    }
-
-    /// Starts a session, traced where that was asked for.
-    fn start_session(&mut self, id: ConnId, options: Options) {
-        let name = self.app.workspaces.iter().find(|workspace| workspace.id == id).map(|workspace| workspace.profile.title());
-        let failures = self.effects.back();
-        let failed = move |error: io::Error| {
-            let outcome = Outcome::Failed(format!("the trace ends: {error}"), String::new());
-            // The trace has a thread of its own, which may wait.
-            let _ = failures.blocking_send(Back::Outcome(outcome));
-        };
-        if let Err(error) = self.sessions.start(id, &name.unwrap_or_default(), options, self.clock, failed) {
-            self.update(Event::Done(Outcome::NotStarted(id, format!("cannot trace: {error}"))));
         }
     }
 

@@ -63,7 +63,7 @@ impl Sessions {
         let options = Options { packets: true, ..options };
         let (sender, mut events) = mpsc::channel(AHEAD);
         if let Some(trace) = &self.trace {
-            events = trace.follow(name, clock, events, AHEAD, failed)?;
+            events = trace.follow(name, move || clock.now(), events, AHEAD, failed)?;
         }
         self.live.push(Live { id, session: Session::start(options, clock, sender), events });
         Ok(())

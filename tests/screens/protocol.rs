@@ -240,12 +240,12 @@ fn wireshark_reads_every_packet_of_an_export() {
     player.mqtt(noted(more));
     player.keys("W");
     let exported = player.effects.iter().find_map(|effect| match effect {
-        Effect::Export(name, rows) => Some((name.clone(), rows.clone())),
+        Effect::Export(name, items) => Some((name.clone(), items.clone())),
         _ => None,
     });
-    let (name, rows) = exported.expect("an export");
+    let (name, items) = exported.expect("an export");
     let dir = tempfile::tempdir().expect("a directory");
-    let capture = record::export(dir.path(), &name, &rows).expect("written");
+    let capture = record::export(dir.path(), &name, &items).expect("written");
     let fields = ["-Y", "mqtt", "-T", "fields", "-e", "mqtt.msgtype"];
     let types = tshark(&capture, &fields);
     let session = "1 2 8 9 8 9 3 4 3 5 6 7 8 9 12 13";

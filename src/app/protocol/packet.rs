@@ -6,6 +6,7 @@ use crate::{
     app::detail::Line,
     base::{clock::Stamp, human},
     payload::{Span, Tone},
+    record::pcapng::Item,
     store::{
         Seq, Store,
         exchange::{Exchange, Joined, Row, What},
@@ -53,6 +54,22 @@ pub fn copied(row: &Row) -> Option<String> {
         digits.push_str(&format!("{byte:02x}"));
     }
     Some(digits)
+}
+
+/// Returns what a capture of the exchange holds; the bytes of packets are shared.
+#[must_use]
+pub fn captured(exchange: &Exchange) -> Vec<Item> {
+    let item = |row: &Row| match &row.what {
+        What::Packet { packet, .. } => Item::Packet(packet.clone()),
+        What::Quiet { direction, quiet, .. } => {
+            let way = if *direction == Direction::Out { "sent" } else { "received" };
+            let (count, size) = (human::count(quiet.count), human::size(quiet.bytes));
+            Item::Remark(format!("{count} PUBLISH packets with QoS 0 ({size}) {way} around here are not in this file"))
+        }
+        What::Lost(count) => Item::Remark(format!("{} packets are missing around here", human::count(*count))),
+        What::Ended(why) => Item::Remark(format!("the connection ended: {why}")),
+    };
+    exchange.rows().map(|(_, row)| item(row)).collect()
 }
 
 /// Finds the message that a PUBLISH from the broker brought: the one of its topic and payload that is nearest in time.

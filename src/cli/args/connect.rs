@@ -121,7 +121,7 @@ pub struct WayArgs {
     #[arg(long, value_name = "NAME:VALUE", value_parser = value::header)]
     pub ws_header: Vec<(String, String)>,
 
-    /// Goes by a proxy, socks5://[USER@]HOST[:PORT] or http://[USER@]HOST[:PORT].
+    /// Goes by a proxy, `socks5://[USER@]HOST[:PORT]` or `http://[USER@]HOST[:PORT]`.
     #[arg(long, value_name = "URL", value_parser = value::proxy)]
     pub proxy: Option<Proxy>,
 }

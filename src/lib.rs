@@ -4,10 +4,11 @@
 //!
 //! ```text
 //! base      time, text made safe to show, secrets, human units
-//! wire      from a name to one clean byte stream: dial, TLS, tap, guard
+//! wire      from a name to one clean byte stream: dial, TLS, tap, guard, the shim for MQTT 3.1
 //! mqtt      one conversation with a broker
 //! payload   bytes to something to show
 //! store     all that was received, bounded in bytes
+//! record    what passed on the wire, as files: traces, captures for Wireshark
 //! profile   saved connections and their secrets
 //! keymap    the action table and its keys        theme     semantic roles to styles
 //! config    settings and paths
@@ -28,6 +29,7 @@ pub mod keymap;
 pub mod mqtt;
 pub mod payload;
 pub mod profile;
+pub mod record;
 pub mod runtime;
 pub mod store;
 pub mod theme;

@@ -21,6 +21,7 @@ use mqtap::{
         options::{Options, Overflow, Protocol, Reconnect, Subscription, Will},
         reason::Reason,
     },
+    wire::packet::Direction,
 };
 use rstest::rstest;
 use tokio::time::Instant;
@@ -428,7 +429,7 @@ async fn messages_right_before_a_disconnect_are_not_lost() {
 async fn messages_right_before_the_end_of_the_stream_are_not_lost(#[case] protocol: Protocol, #[case] connack: &[u8]) {
     let mut bytes = connack.to_vec();
     let packet: &[u8] = match protocol {
-        Protocol::V311 => &[0x30, 0x04, 0x00, 0x01, b't', b'x'],
+        Protocol::V31 | Protocol::V311 => &[0x30, 0x04, 0x00, 0x01, b't', b'x'],
         Protocol::V5 => &[0x30, 0x05, 0x00, 0x01, b't', 0x00, b'x'],
     };
     bytes.extend(packet.repeat(10));
@@ -472,7 +473,7 @@ async fn a_broker_that_keeps_breaking_the_protocol_is_given_up() {
     let broker = Scripted::start(vec![vec![Step::Read, Step::Send(bytes), Step::Ignore]]).await;
     let mut listener = Listener::start(Options { reconnect: Some(QUICK), ..v5(broker.port) });
     let cause = listener.failed().await;
-    assert!(matches!(*cause, Failure::Protocol(_)), "{cause:?}");
+    assert!(matches!(&*cause, Failure::Repeated { times: 3, cause } if matches!(&**cause, Failure::Violation(_))), "{cause:?}");
     assert_eq!(broker.accepted(), 3);
     listener.close().await;
 }
@@ -668,5 +669,54 @@ async fn a_missing_broker_is_waited_for_stage_by_stage() {
     }
     assert_eq!(stages.last().map(String::as_str), Some("CONNECT"));
     assert!(stages.contains(&"TCP".to_owned()), "{stages:?}");
+    listener.close().await;
+}
+
+#[rstest]
+#[case::v311(Protocol::V311)]
+#[case::v5(Protocol::V5)]
+#[tokio::test]
+async fn packets_are_told_both_ways_and_before_what_they_led_to(#[case] protocol: Protocol) {
+    let broker = Mosquitto::start();
+    let given = Options { packets: true, keep_alive: Duration::from_secs(1), ..options(broker.port, protocol, "tapped") };
+    let given = Options { password: Some(Secret::from("CANARY-91".to_owned())), username: Some("ops".into()), ..given };
+    let mut listener = Listener::start(given);
+    let mut seen = Vec::new();
+    let mut quiet = 0;
+    let mut asked = false;
+    let publishes = |seen: &[String]| seen.iter().filter(|line| line.starts_with("PUBLISH")).count() as u64;
+    while quiet + publishes(&seen) < 6 || !seen.contains(&"PINGRESP <".to_owned()) {
+        match listener.next("packets").await {
+            Event::Packets(noted) => {
+                assert_eq!(noted.lost, 0);
+                quiet += noted.quiet[0].count + noted.quiet[1].count;
+                for packet in noted.packets {
+                    assert!(!packet.head.windows(6).any(|bytes| bytes == b"CANARY"), "{packet:?}");
+                    seen.push(format!("{} {}", packet.kind(), if packet.direction == Direction::Out { '>' } else { '<' }));
+                }
+            }
+            Event::Status(Status::Online(_)) => {
+                assert_eq!(seen, ["CONNECT >", "CONNACK <"], "the packets come first");
+                listener.session.command(Command::Subscribe(Subscription::new("t", Qos::ExactlyOnce))).expect("room");
+            }
+            Event::Subscribed { outcome, .. } => {
+                outcome.expect("granted");
+                assert!(seen.ends_with(&["SUBACK <".to_owned()]), "{seen:?}");
+                listener.send(message("t", "counted", Qos::AtMostOnce)).await;
+                listener.send(message("t", "listed", Qos::ExactlyOnce)).await;
+            }
+            Event::Messages(_) if !asked => {
+                asked = true;
+                listener.session.command(Command::ListQuiet(true)).expect("room");
+                listener.send(message("t", "listed", Qos::AtMostOnce)).await;
+            }
+            _ => {}
+        }
+    }
+    let count = |name: &str| seen.iter().filter(|line| *line == name).count();
+    let handshake = ["PUBREC >", "PUBREC <", "PUBREL >", "PUBREL <", "PUBCOMP >", "PUBCOMP <"];
+    assert_eq!(handshake.map(count), [1; 6], "{seen:?}");
+    assert_eq!(quiet + publishes(&seen), 6, "{seen:?}");
+    assert!(quiet >= 2, "the first was only counted");
     listener.close().await;
 }

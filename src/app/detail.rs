@@ -171,6 +171,9 @@ fn describe(entry: &Entry<'_>, previous: Option<Stamp>, zone: &TimeZone) -> Vec<
     add("qos", entry.qos.to_string());
     add("retain", yes_no(entry.retain));
     add("dup", yes_no(entry.dup));
+    if entry.resumed {
+        add("resumed", "yes: the broker had kept it in the session".to_owned());
+    }
     add("size", format!("{} ({})", human::size(entry.payload.len() as u64), human::count(entry.payload.len() as u64)));
     let since = previous.map(|at| format!("   {} after the one before", human::span(entry.at.since(at))));
     add("received", format!("{}{}", human::time_of_day(entry.at, zone), since.unwrap_or_default()));
@@ -220,7 +223,7 @@ fn shown(value: &str) -> Line {
 }
 
 /// Breaks a line into rows of at most `columns` columns.
-fn wrap(line: Line, columns: usize) -> Vec<Line> {
+pub(super) fn wrap(line: Line, columns: usize) -> Vec<Line> {
     if columns == 0 || line.iter().map(|span| span.text.width()).sum::<usize>() <= columns {
         return vec![line];
     }

@@ -58,6 +58,12 @@ pub struct Geometry {
     pub messages: Area,
     /// The detail with its border.
     pub detail: Area,
+    /// The protocol view with its border.
+    pub protocol: Area,
+    /// The rows of the ladder, within it.
+    pub ladder: Area,
+    /// The selected packet, within it.
+    pub packet: Area,
     /// The row of keys and notices at the bottom.
     pub hints: Area,
     /// The popup on top, with its border.

@@ -106,6 +106,14 @@ impl Messages {
         self.selected = self.view.get(row);
     }
 
+    /// Stands still at a message of the log of all topics.
+    pub fn reveal(&mut self, seq: Seq) {
+        self.show(None);
+        self.set_follow(false);
+        self.selected = Some(seq);
+        self.top = None;
+    }
+
     /// Freezes with the window as it is, or follows again.
     pub fn toggle_follow(&mut self, rows: usize) {
         if self.follow {

@@ -11,6 +11,7 @@ use super::{
     geometry::Geometry,
     messages::Messages,
     notice::{Level, Notices},
+    protocol::{self, Protocol},
     topics::{Cursor, Topics},
 };
 use crate::{
@@ -23,7 +24,10 @@ use crate::{
         options::Subscription,
     },
     profile::Profile,
-    store::{Entry, Store},
+    store::{
+        Entry, Store,
+        exchange::{Exchange, Row},
+    },
     wire::dial::Stage,
 };
 
@@ -48,6 +52,16 @@ impl Pane {
         let at = Self::ALL.iter().position(|&pane| pane == self).unwrap_or(0);
         Self::ALL[(at + Self::ALL.len()).saturating_add_signed(step) % Self::ALL.len()]
     }
+}
+
+/// What the body of the screen shows of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum View {
+    /// Topics, messages and the selected message.
+    #[default]
+    Panes,
+    /// What passed on the wire.
+    Protocol,
 }
 
 /// What the broker said to a subscription.
@@ -96,8 +110,14 @@ pub struct Workspace {
     pub round_trip: Option<String>,
     /// All that was received.
     pub store: Store,
+    /// What passed on the wire.
+    pub exchange: Exchange,
     /// What is subscribed to.
     pub subscriptions: Vec<Subscribed>,
+    /// What the body shows.
+    pub view: View,
+    /// The protocol view.
+    pub protocol: Protocol,
     /// The topic pane.
     pub topics: Topics,
     /// The message pane.
@@ -131,6 +151,9 @@ impl Workspace {
             welcome: None,
             round_trip: None,
             store: Store::new(profile.memory()),
+            exchange: Exchange::default(),
+            view: View::default(),
+            protocol: Protocol::default(),
             subscriptions: profile.subscriptions().iter().map(awaited).collect(),
             topics: Topics::default(),
             messages: Messages::default(),
@@ -157,6 +180,7 @@ impl Workspace {
             }
             Event::Lost(count) => self.store.lost(count),
             Event::RoundTrip(time) => self.round_trip = Some(human::span(time)),
+            Event::Packets(noted) => self.exchange.insert(noted),
             Event::Status(status) => self.take_status(status, now, notices),
             Event::Subscribed { filter, outcome } => self.take_grant(&filter, outcome, now, notices),
             Event::Unsubscribed { filter, outcome } => match outcome {
@@ -173,11 +197,21 @@ impl Workspace {
                     );
                 }
             },
+            Event::Reauthenticated(Ok(())) => notices.say(now, Level::Success, "authenticated once more", ""),
+            Event::Reauthenticated(Err(failure)) => notices.say(now, Level::Error, &failure.to_string(), failure.hint()),
             Event::Settled { token, outcome } => self.take_receipt(token, outcome, now, notices),
         }
     }
 
     fn take_status(&mut self, status: Status, now: Stamp, notices: &mut Notices) {
+        match &status {
+            Status::Waiting { until, attempt, cause } => {
+                let wait = human::precise_span(until.since(now));
+                self.exchange.end(now, text::safe(&format!("{cause}; try {attempt} in {wait}")).to_string());
+            }
+            Status::Failed { cause } => self.exchange.end(now, text::safe(&cause.to_string()).to_string()),
+            Status::Connecting { .. } | Status::Online(_) | Status::Closed => {}
+        }
         let was_waiting = matches!(self.status, Status::Waiting { .. } | Status::Connecting { attempt: 2.., .. });
         match &status {
             Status::Online(welcome) => {
@@ -188,6 +222,12 @@ impl Workspace {
                 } else {
                     let said = format!("{again} to {} in {}", welcome.peer, human::span(welcome.took));
                     notices.say(now, Level::Success, &said, "");
+                }
+                if welcome.session_lost {
+                    let hint = "what was queued for this client is gone; subscriptions are made anew";
+                    notices.say(now, Level::Warning, "the broker has lost the session", hint);
+                } else if welcome.session_present && again == "connected" {
+                    notices.say(now, Level::Info, "the session of an earlier connection goes on", "");
                 }
                 self.welcome = Some(welcome.clone());
             }
@@ -273,6 +313,12 @@ impl Workspace {
     #[must_use]
     pub fn is_online(&self) -> bool {
         matches!(self.status, Status::Online(_))
+    }
+
+    /// Returns the selected row of the protocol view.
+    #[must_use]
+    pub fn selected_row(&self) -> Option<&Row> {
+        self.protocol.selected.and_then(|id| self.exchange.row(id))
     }
 
     /// Returns the selected message.
@@ -366,9 +412,25 @@ impl Workspace {
         self.follow_cursor();
     }
 
-    /// Goes back one step: the zoom, the pane, the branch.
+    /// Goes to a pane, also from another view.
+    pub fn go_to(&mut self, pane: Pane) {
+        self.view = View::Panes;
+        self.focus = pane;
+    }
+
+    /// Goes to the message of the selected PUBLISH.
+    pub fn reveal_message(&mut self) {
+        if let Some(seq) = self.selected_row().and_then(|row| protocol::message_of(row, &self.store)) {
+            self.messages.reveal(seq);
+            self.go_to(Pane::Messages);
+        }
+    }
+
+    /// Goes back one step: the view, the zoom, the pane, the branch.
     pub fn back(&mut self) {
-        if self.zoom {
+        if self.view == View::Protocol {
+            self.view = View::Panes;
+        } else if self.zoom {
             self.zoom = false;
         } else if self.focus != Pane::Topics {
             self.focus = self.focus.step(-1);
@@ -388,6 +450,11 @@ impl Workspace {
 
     /// Brings the panes up to date for a frame of this geometry.
     pub fn prepare(&mut self, geometry: &Geometry, zone: &TimeZone) {
+        if self.view == View::Protocol {
+            let (ladder, packet) = (geometry.ladder, geometry.packet);
+            self.protocol.prepare(&self.exchange, ladder.rows(), packet.columns(), packet.rows());
+            return;
+        }
         self.topics.prepare(&self.store, geometry.tree.rows());
         self.messages.prepare(&self.store, geometry.messages.inner().rows());
         let entry = self.messages.selected.and_then(|seq| self.store.message(seq));

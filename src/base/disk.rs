@@ -148,9 +148,26 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
+/// Creates a file with mode 0600 that was not there before; it follows no link.
+///
+/// # Errors
+///
+/// Returns [`io::ErrorKind::AlreadyExists`] when something has the name, else the error of the system.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Opens a file to write at its end, and makes it with mode 0600 where there is none.
+///
+/// # Errors
+///
+/// Returns the error of the system.
+pub fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // `create_new` is O_EXCL, which follows no link either.
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = create_new(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -217,6 +234,17 @@ mod tests {
         assert!(refusal.contains("0640") && refusal.contains("chmod 600"), "{refusal}");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("set");
         assert_eq!(check_private(&file, &fs::metadata(&file).expect("it exists")), Ok(()));
+    }
+
+    #[test]
+    fn a_file_to_append_to_is_private_and_keeps_what_it_has() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("trace");
+        for text in ["one ", "two"] {
+            append(&path).and_then(|mut file| file.write_all(text.as_bytes())).expect("written");
+        }
+        assert_eq!((fs::read(&path).expect("read"), mode(&path)), (b"one two".to_vec(), 0o600));
+        assert_eq!(create_new(&path).expect_err("it is there").kind(), io::ErrorKind::AlreadyExists);
     }
 
     #[test]

@@ -55,9 +55,13 @@ impl From<&Failure> for Exit {
             | Failure::Silent { .. }
             | Failure::Closed { .. }
             | Failure::Protocol(_)
+            | Failure::Violation(_)
             | Failure::Offline
             | Failure::Unconfirmed => Self::Unreachable,
-            Failure::Refused { .. } | Failure::Disconnected { .. } => Self::Refused,
+            Failure::Refused { .. } | Failure::Disconnected { .. } | Failure::Redirected { .. } | Failure::Authentication(_) => {
+                Self::Refused
+            }
+            Failure::Repeated { cause, .. } => Self::from(&**cause),
             Failure::Denied { .. } | Failure::Invalid(_) => Self::Denied,
         }
     }

@@ -56,8 +56,9 @@ pub(super) fn run(args: &PubArgs) -> Result<Exit, Problem> {
     }
     let source = Source::open(args)?;
     let message = message(args);
+    let trace = args.trace.open()?;
     until_signal(move |stop| async move {
-        let mut link = Link::open(options);
+        let mut link = Link::open(options, trace.as_ref())?;
         let ended = publish(&mut link, source, message, &stop).await;
         link.close().await;
         ended
@@ -85,6 +86,7 @@ impl PublishPropertyArgs {
             (self.correlation_data.is_some(), "--correlation-data"),
             (self.message_expiry.is_some(), "--message-expiry"),
             (self.payload_format.is_some(), "--payload-format"),
+            (self.topic_alias.is_some(), "--topic-alias"),
             (!self.user_properties.is_empty(), "--user-property"),
         ];
         given.into_iter().find(|(given, _)| *given).map(|(_, name)| name)
@@ -94,6 +96,7 @@ impl PublishPropertyArgs {
         Properties {
             payload_format: self.payload_format,
             message_expiry: self.message_expiry,
+            topic_alias: self.topic_alias,
             response_topic: self.response_topic.clone(),
             correlation_data: self.correlation_data.clone().map(Bytes::from),
             user_properties: self.user_properties.clone(),

@@ -37,13 +37,15 @@ pub(super) fn run(args: SubArgs) -> Result<Exit, Problem> {
     if !args.filters.is_empty() {
         options.subscriptions = args.filters.iter().map(|filter| args.subscription(filter)).collect();
     }
-    if options.subscriptions.is_empty() {
+    options.unsubscribe.clone_from(&args.unsubscribe);
+    if options.subscriptions.is_empty() && options.unsubscribe.is_empty() {
         return Err(Problem::usage("nothing to subscribe to").hint("name a filter, such as 'plant/#', after the target"));
     }
+    let trace = args.trace.open()?;
     until_signal(move |stop| async move {
         let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
         let mut tap = Tap::new(&args, &options);
-        let mut link = Link::open(options);
+        let mut link = Link::open(options, trace.as_ref())?;
         let ended = tap.run(&mut link.news, deadline, &stop).await;
         let written = tap.output.flush();
         link.close().await;
@@ -56,6 +58,8 @@ impl SubArgs {
     fn needs_v5(&self) -> Option<&'static str> {
         if self.no_local {
             Some("--no-local")
+        } else if self.subscription_identifier.is_some() {
+            Some("--subscription-identifier")
         } else if self.retained.retain_as_published {
             Some("--retain-as-published")
         } else {
@@ -67,6 +71,7 @@ impl SubArgs {
         let RetainedArgs { no_retained, retain_handling, retain_as_published, retained_only: _ } = self.retained;
         Subscription {
             no_local: self.no_local,
+            identifier: self.subscription_identifier,
             retain_as_published,
             // Not sent is better than sent and thrown away, where the broker can do that.
             retain_handling: if no_retained { 2 } else { retain_handling.unwrap_or(0) },
@@ -160,7 +165,16 @@ impl Tap {
                 }
             }
             Event::Subscribed { filter, outcome } => self.answered(&filter, outcome)?,
-            Event::Status(_) | Event::Lost(_) | Event::Unsubscribed { .. } | Event::Settled { .. } | Event::RoundTrip(_) => {}
+            Event::Unsubscribed { filter, outcome: Err(failure) } => {
+                note(&Problem::of(&format!("unsubscribe from {filter}"), &failure).text);
+            }
+            Event::Unsubscribed { outcome: Ok(()), .. }
+            | Event::Status(_)
+            | Event::Lost(_)
+            | Event::Settled { .. }
+            | Event::Reauthenticated(_)
+            | Event::RoundTrip(_)
+            | Event::Packets(_) => {}
         }
         Ok(false)
     }

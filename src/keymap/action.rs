@@ -17,6 +17,8 @@ pub enum Context {
     Messages,
     /// The detail pane.
     Detail,
+    /// What passed on the wire.
+    Protocol,
     /// A form with fields.
     Form,
     /// The list of subscriptions.
@@ -27,10 +29,11 @@ pub enum Context {
 
 impl Context {
     /// All contexts, in the order of the help.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Topics,
         Self::Messages,
         Self::Detail,
+        Self::Protocol,
         Self::Connections,
         Self::Subscriptions,
         Self::Form,
@@ -51,6 +54,7 @@ impl Context {
             Self::Topics => "topics",
             Self::Messages => "messages",
             Self::Detail => "detail",
+            Self::Protocol => "protocol",
             Self::Form => "form",
             Self::Subscriptions => "subscriptions",
             Self::Confirm => "confirm",
@@ -68,6 +72,7 @@ impl Context {
             Self::Topics => "Topics",
             Self::Messages => "Messages",
             Self::Detail => "Detail",
+            Self::Protocol => "Protocol",
             Self::Form => "Forms",
             Self::Subscriptions => "Subscriptions",
             Self::Confirm => "Questions",
@@ -132,6 +137,16 @@ actions! {
         DetailPreviousTab, "detail-previous-tab", "", "Shows the previous tab.";
         DetailWrap, "detail-wrap", "wrap", "Wraps long lines, or cuts them.";
     }
+    Protocol {
+        PacketOpen, "packet-open", "to message", "Goes to the message of the PUBLISH; on a lost connection, connects again at once.";
+        PacketFilter, "packet-filter", "filter", "Shows all packets, control packets, publishes or acknowledgements.";
+        PacketPings, "packet-pings", "pings", "Shows pings, or leaves them out.";
+        PacketTimes, "packet-times", "times", "Shows the time since the row above, to the microsecond, or since CONNECT.";
+        PacketHex, "packet-hex", "hex", "Shows the packet byte by byte, or field by field.";
+        PacketExport, "packet-export", "export", "Writes the packets to a pcapng file for Wireshark.";
+        PacketQuiet, "packet-quiet", "QoS 0", "Lists PUBLISH packets with QoS 0 one by one, or only counts them.";
+        PacketCopy, "packet-copy", "", "Copies the bytes of the packet as hexadecimal digits.";
+    }
     Connections {
         ConnectionOpen, "connection-open", "connect", "Connects, or goes to the connection when it is live.";
         ConnectionNew, "connection-new", "new", "Makes a new connection from a form or a pasted URL.";
@@ -141,7 +156,7 @@ actions! {
         ConnectionDelete, "connection-delete", "delete", "Deletes the saved connection, after a question.";
     }
     Workspace {
-        Freeze, "freeze", "freeze", "Freezes the messages, or follows the newest again.";
+        Freeze, "freeze", "freeze", "Freezes the messages or packets, or follows the newest again.";
         Publish, "publish", "publish", "Writes a message to the selected topic.";
         PublishCopy, "publish-copy", "", "Writes a copy of the selected message.";
         Subscribe, "subscribe", "subscribe", "Subscribes to a topic filter.";
@@ -157,6 +172,7 @@ actions! {
         PaneTopics, "pane-topics", "", "Goes to the topics.";
         PaneMessages, "pane-messages", "", "Goes to the messages.";
         PaneDetail, "pane-detail", "", "Goes to the detail.";
+        ViewProtocol, "view-protocol", "", "Shows what passed on the wire.";
         PaneNext, "pane-next", "next pane", "Goes to the next pane.";
         PanePrevious, "pane-previous", "", "Goes to the previous pane.";
         NextConnection, "next-connection", "", "Goes to the next live connection.";

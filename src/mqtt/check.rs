@@ -7,12 +7,16 @@ use super::{
     event::Limits,
     message::{Message, Properties},
     options::{Options, Protocol, Subscription},
+    scram::Hash,
     topic,
 };
 use crate::base::human;
 
 /// The longest string or binary data in a packet, in bytes (MQTT 5.0, 1.5.4).
 const MAX_STRING: usize = 65_535;
+
+/// The largest Subscription Identifier (MQTT 5.0, 3.8.2.1.2).
+const MAX_IDENTIFIER: u32 = 268_435_455;
 
 /// The largest Remaining Length (MQTT 5.0, 1.5.5).
 const MAX_REMAINING: usize = 268_435_455;
@@ -26,6 +30,13 @@ pub(super) fn publish(message: &Message, limits: &Limits, protocol: Protocol) ->
     if message.retain && !limits.retain_available {
         return invalid("the broker keeps no retained messages".into());
     }
+    let alias = message.properties.as_deref().and_then(|properties| properties.topic_alias);
+    if let Some(alias) = alias.filter(|alias| *alias == 0 || *alias > limits.topic_alias_maximum) {
+        return invalid(match limits.topic_alias_maximum {
+            0 => "the broker takes no topic aliases".into(),
+            most => format!("the broker takes topic aliases from 1 to {most}, the message has {alias}"),
+        });
+    }
     fits(publish_size(message, protocol), limits)
 }
 
@@ -37,6 +48,17 @@ pub(super) fn subscribe(subscription: &Subscription, limits: &Limits, protocol: 
     if subscription.retain_handling > 2 {
         return invalid("Retain Handling is 0, 1 or 2".into());
     }
+    if let Some(identifier) = subscription.identifier {
+        if protocol != Protocol::V5 {
+            return invalid(format!("a subscription identifier needs MQTT 5, and this connection speaks {protocol}"));
+        }
+        if !(1..=MAX_IDENTIFIER).contains(&identifier) {
+            return invalid(format!("a subscription identifier is 1 to {MAX_IDENTIFIER}"));
+        }
+        if !limits.identifiers_available {
+            return invalid("the broker has no subscription identifiers".into());
+        }
+    }
     if shared && subscription.no_local && protocol == Protocol::V5 {
         return invalid("a shared subscription cannot have No Local".into());
     }
@@ -46,7 +68,8 @@ pub(super) fn subscribe(subscription: &Subscription, limits: &Limits, protocol: 
     if filter.contains(['+', '#']) && !limits.wildcard_available {
         return invalid("the broker has no subscriptions with wildcards".into());
     }
-    let properties = usize::from(protocol == Protocol::V5);
+    let identifier = subscription.identifier.map_or(0, |value| 1 + variable_length(usize::try_from(value).unwrap_or(usize::MAX)));
+    let properties = if protocol == Protocol::V5 { 1 + identifier } else { 0 };
     fits(packet_size(2 + properties + 2 + filter.len() + 1), limits)
 }
 
@@ -58,14 +81,26 @@ pub(super) fn unsubscribe(filter: &str, limits: &Limits, protocol: Protocol) -> 
 }
 
 /// Checks what goes into CONNECT.
-pub(super) fn connect(options: &Options) -> Result<(), Failure> {
+pub(super) fn connect(options: &Options, protocol: Protocol) -> Result<(), Failure> {
     string("the client identifier", &options.client_id)?;
+    let characters = options.client_id.chars().count();
+    if protocol == Protocol::V31 && !(1..=23).contains(&characters) {
+        return invalid(format!("MQTT 3.1 wants a client identifier of 1 to 23 characters, this one has {characters}"));
+    }
+    if options.receive_maximum == Some(0) {
+        return invalid("Receive Maximum is at least 1".into());
+    }
+    authentication(options, protocol)?;
     string("the user name", options.username.as_deref().unwrap_or_default())?;
     if options.password.as_ref().is_some_and(|password| password.len() > MAX_STRING) {
         return invalid(format!("the password has more than {MAX_STRING} bytes"));
     }
     pairs(&options.user_properties)?;
     if let Some(will) = &options.will {
+        if will.message.properties.as_deref().is_some_and(|given| given.topic_alias.is_some() || !given.subscription_ids.is_empty())
+        {
+            return invalid("the will message: MQTT has no alias or identifier there".into());
+        }
         application_message(&will.message, Protocol::V5)
             .map_err(|failure| Failure::Invalid(format!("the will message: {failure}")))?;
         if will.message.payload.len() > MAX_STRING {
@@ -75,11 +110,33 @@ pub(super) fn connect(options: &Options) -> Result<(), Failure> {
     options.subscriptions.iter().try_for_each(|subscription| topic::check_filter(&subscription.filter).map_err(Failure::Invalid))
 }
 
+fn authentication(options: &Options, protocol: Protocol) -> Result<(), Failure> {
+    let Some(wanted) = &options.authentication else { return Ok(()) };
+    string("the authentication method", &wanted.method)?;
+    if protocol != Protocol::V5 {
+        return invalid(format!("authentication with {} needs MQTT 5, and this connection speaks {protocol}", wanted.method));
+    }
+    if wanted.data.as_ref().is_some_and(|data| data.len() > MAX_STRING) {
+        return invalid(format!("the authentication data has more than {MAX_STRING} bytes"));
+    }
+    if Hash::of_method(&wanted.method).is_some() {
+        return match (&options.username, &options.password, &wanted.data) {
+            (Some(_), Some(_), None) => Ok(()),
+            (_, _, Some(_)) => invalid(format!("{} takes a user name and a password, no data", wanted.method)),
+            (_, _, None) => invalid(format!("{} needs a user name and a password", wanted.method)),
+        };
+    }
+    if wanted.method.starts_with("SCRAM-") {
+        return invalid(format!("{} is not supported; SCRAM-SHA-1, SCRAM-SHA-256 and SCRAM-SHA-512 are", wanted.method));
+    }
+    Ok(())
+}
+
 fn application_message(message: &Message, protocol: Protocol) -> Result<(), Failure> {
     topic::check_name(&message.topic).map_err(Failure::Invalid)?;
     let Some(properties) = message.properties.as_deref().filter(|properties| !properties.is_empty()) else { return Ok(()) };
-    if protocol == Protocol::V311 {
-        return invalid("properties need MQTT 5, and this connection speaks 3.1.1".into());
+    if protocol != Protocol::V5 {
+        return invalid(format!("properties need MQTT 5, and this connection speaks {protocol}"));
     }
     if properties.payload_format.is_some_and(|format| format > 1) {
         return invalid("Payload Format Indicator is 0 or 1".into());
@@ -123,7 +180,7 @@ fn fits(size: usize, limits: &Limits) -> Result<(), Failure> {
 fn publish_size(message: &Message, protocol: Protocol) -> usize {
     let packet_id = if message.qos.level() > 0 { 2 } else { 0 };
     let properties = match protocol {
-        Protocol::V311 => 0,
+        Protocol::V31 | Protocol::V311 => 0,
         Protocol::V5 => {
             let length = message.properties.as_deref().map_or(0, properties_length);
             variable_length(length) + length
@@ -132,12 +189,13 @@ fn publish_size(message: &Message, protocol: Protocol) -> usize {
     packet_size(2 + message.topic.len() + packet_id + properties + message.payload.len())
 }
 
-/// The length of what we send of the properties (MQTT 5.0, 2.2.2): never aliases and Subscription Identifiers.
+/// The length of what we send of the properties (MQTT 5.0, 2.2.2): never Subscription Identifiers.
 fn properties_length(properties: &Properties) -> usize {
     let text = |text: &Option<String>| text.as_ref().map_or(0, |text| 3 + text.len());
     let pairs = properties.user_properties.iter().map(|(name, value)| 5 + name.len() + value.len()).sum::<usize>();
     properties.payload_format.map_or(0, |_| 2)
         + properties.message_expiry.map_or(0, |_| 5)
+        + properties.topic_alias.map_or(0, |_| 3)
         + properties.correlation_data.as_ref().map_or(0, |data| 3 + data.len())
         + text(&properties.response_topic)
         + text(&properties.content_type)
@@ -192,6 +250,7 @@ mod tests {
         let properties = Properties {
             payload_format: Some(1),
             message_expiry: Some(60),
+            topic_alias: Some(7),
             response_topic: Some("r".into()),
             correlation_data: Some(Bytes::from_static(b"12")),
             user_properties: vec![("name".into(), "value".into()), (String::new(), String::new())],
@@ -201,7 +260,7 @@ mod tests {
         let theirs = rumqttc_v5::PublishProperties {
             payload_format_indicator: properties.payload_format,
             message_expiry_interval: properties.message_expiry,
-            topic_alias: None,
+            topic_alias: properties.topic_alias,
             response_topic: properties.response_topic.clone(),
             correlation_data: properties.correlation_data.clone(),
             user_properties: properties.user_properties.clone(),

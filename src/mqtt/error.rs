@@ -1,9 +1,12 @@
 //! Why something did not work: what, where, and what to do about it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::reason::Reason;
-use crate::wire::error::WireError;
+use crate::{
+    base::text,
+    wire::{endpoint::Endpoint, error::WireError, packet::Kind, violation::Violation},
+};
 
 /// Why a connection, a subscription or a publish failed.
 ///
@@ -23,13 +26,26 @@ pub enum Failure {
         text: String,
     },
     /// The server sent DISCONNECT.
-    #[error("the broker ended the connection: {reason}{}", said(.text))]
+    #[error("the broker ended the connection: {}{}", .reason.shown_in(Kind::Disconnect), said(.text))]
     Disconnected {
         /// The reason.
         reason: Reason,
         /// The Reason String, made safe; empty where there is none.
         text: String,
     },
+    /// The broker wants another server to be used; it is not followed by itself.
+    #[error("the broker says: {reason}: connect to {}{}", list(.servers), said(.text))]
+    Redirected {
+        /// Use another server, or Server moved.
+        reason: Reason,
+        /// The Reason String, made safe; empty where there is none.
+        text: String,
+        /// The servers that it names, in its order; at least one.
+        servers: Vec<Endpoint>,
+    },
+    /// The broker or we could not be authenticated.
+    #[error("authentication failed: {0}")]
+    Authentication(String),
     /// A subscription, its end, or a publish was refused.
     #[error("{reason}{}", said(.text))]
     Denied {
@@ -64,6 +80,17 @@ pub enum Failure {
     /// The broker broke the protocol.
     #[error("protocol error: {0}")]
     Protocol(String),
+    /// The broker sent a packet that MQTT forbids.
+    #[error("protocol error: {0}")]
+    Violation(#[from] Violation),
+    /// The same thing has ended several connections one after the other.
+    #[error("given up after {times} connections that ended alike: {cause}")]
+    Repeated {
+        /// How many connections.
+        times: usize,
+        /// What ended each of them.
+        cause: Arc<Failure>,
+    },
 }
 
 impl Failure {
@@ -73,11 +100,24 @@ impl Failure {
         match self {
             Self::Wire(error) => error.hint(),
             Self::Refused { reason, .. } | Self::Disconnected { reason, .. } | Self::Denied { reason, .. } => reason.hint(),
+            Self::Redirected { .. } => {
+                "connect to it yourself if you trust it; no password goes to a server that you did not choose"
+            }
+            Self::Authentication(_) => "check the authentication method, the user name and the password or token",
             Self::Silent { awaited: "CONNACK", .. } => "is this an MQTT port, and not TLS or WebSocket?",
             Self::Silent { .. } => "the broker or the network is stuck",
+            Self::Closed { during: Some("CONNECT") } => {
+                "is this an MQTT port, and not TLS or WebSocket? the broker's log may tell why"
+            }
             Self::Closed { .. } => "the broker's log tells why",
             Self::Invalid(_) | Self::Unconfirmed | Self::Offline => "",
-            Self::Protocol(_) => "the broker or something in between sends what MQTT forbids",
+            Self::Protocol(_) | Self::Violation(_) => "the broker or something in between sends what MQTT forbids",
+            Self::Repeated { cause, .. } => match &**cause {
+                Self::Violation(_) | Self::Protocol(_) => {
+                    "a retained or queued message may be the cause: leave its topic out of the filters, or have it removed"
+                }
+                other => other.hint(),
+            },
         }
     }
 
@@ -87,15 +127,41 @@ impl Failure {
         match self {
             Self::Wire(error) => error.is_final(),
             Self::Refused { reason, .. } | Self::Disconnected { reason, .. } => reason.forbids_retry(),
-            Self::Invalid(_) => true,
+            Self::Invalid(_) | Self::Redirected { .. } | Self::Authentication(_) | Self::Repeated { .. } => true,
             Self::Denied { .. }
             | Self::Silent { .. }
             | Self::Closed { .. }
             | Self::Unconfirmed
             | Self::Offline
-            | Self::Protocol(_) => false,
+            | Self::Protocol(_)
+            | Self::Violation(_) => false,
         }
     }
+
+    /// Tells whether the broker asks for patience: it is busy, going down, or counts what it is asked.
+    #[must_use]
+    pub fn asks_for_patience(&self) -> bool {
+        match self {
+            Self::Refused { reason, .. } | Self::Disconnected { reason, .. } => reason.asks_for_patience(),
+            Self::Wire(_)
+            | Self::Redirected { .. }
+            | Self::Authentication(_)
+            | Self::Denied { .. }
+            | Self::Silent { .. }
+            | Self::Closed { .. }
+            | Self::Invalid(_)
+            | Self::Unconfirmed
+            | Self::Offline
+            | Self::Protocol(_)
+            | Self::Violation(_)
+            | Self::Repeated { .. } => false,
+        }
+    }
+}
+
+fn list(servers: &[Endpoint]) -> String {
+    let shown: Vec<String> = servers.iter().map(|server| text::safe(&server.to_string()).to_string()).collect();
+    shown.join(" or ")
 }
 
 fn said(text: &str) -> String {

@@ -6,10 +6,13 @@ use super::{
     command::Token,
     error::Failure,
     message::{Qos, Received},
-    options::Protocol,
+    options::{Protocol, SessionExpiry},
     reason::Reason,
 };
-use crate::{base::clock::Stamp, wire::dial::Stage};
+use crate::{
+    base::clock::Stamp,
+    wire::{dial::Stage, endpoint::Endpoint, tap::Noted, tls::certificate::Certificate},
+};
 
 /// Something that happened, in the order in which it happened.
 #[derive(Debug, Clone)]
@@ -41,8 +44,12 @@ pub enum Event {
         /// The acknowledgement, or why the message was not taken.
         outcome: Result<Receipt, Failure>,
     },
+    /// The broker answered to `Command::Reauthenticate`: nothing, or why not.
+    Reauthenticated(Result<(), Failure>),
     /// A PINGRESP arrived this long after its PINGREQ.
     RoundTrip(Duration),
+    /// Packets passed on the wire, where [`super::options::Options::packets`] asks for them; precedes what they led to.
+    Packets(Noted),
 }
 
 /// The good end of a publish.
@@ -86,6 +93,7 @@ pub enum Status {
 
 /// What the broker granted in CONNACK, and what it took to get there.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that the broker or the handshake settled")]
 pub struct Welcome {
     /// When CONNACK arrived.
     pub at: Stamp,
@@ -93,24 +101,57 @@ pub struct Welcome {
     pub protocol: Protocol,
     /// Whether it was stepped down from 5, because the broker does not speak it.
     pub downgraded: bool,
-    /// The address that answered, as `127.0.0.1:1883`.
+    /// Which of the endpoints it is, as there may be fallbacks.
+    pub endpoint: Endpoint,
+    /// The address that answered, as `127.0.0.1:1883`; behind a proxy the proxy's, and of a socket its path.
     pub peer: String,
     /// The TLS version and cipher suite, where there is TLS.
     pub tls: Option<String>,
+    /// The certificates that the broker showed, its own first, at most ten.
+    pub chain: Vec<Certificate>,
+    /// Whether nobody looked at them, so that anybody may be at the other end.
+    pub unverified: bool,
     /// From the start of the attempt to CONNACK.
     pub took: Duration,
+    /// How long each stage of that took, in their order.
+    pub times: Vec<(Stage, Duration)>,
     /// Session Present: the broker resumed an earlier session.
     pub session_present: bool,
+    /// Whether the broker should have kept the session of the connection before, and did not: subscriptions, queued messages
+    /// and unconfirmed publishes are gone.
+    pub session_lost: bool,
     /// The Client Identifier in use: ours or the assigned one.
     pub client_id: String,
     /// Keep Alive in force, ours or the broker's; zero is off.
     pub keep_alive: Duration,
     /// The broker's limits.
     pub limits: Limits,
+    /// What CONNACK says besides.
+    pub properties: ConnackProperties,
+}
+
+/// What CONNACK says besides the limits (MQTT 5.0, 3.2.2.3); texts are as they were sent, and made safe where they are shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConnackProperties {
+    /// Session Expiry Interval, where the broker uses another than it was asked for.
+    pub session_expiry: Option<SessionExpiry>,
+    /// Assigned Client Identifier.
+    pub assigned_client_id: Option<String>,
+    /// Server Keep Alive, where the broker uses another than ours.
+    pub server_keep_alive: Option<Duration>,
+    /// Response Information, the basis of response topics.
+    pub response_information: Option<String>,
+    /// Server Reference: another server that may be used.
+    pub server_reference: Option<String>,
+    /// Reason String.
+    pub reason_string: Option<String>,
+    /// User Properties.
+    pub user_properties: Vec<(String, String)>,
 }
 
 /// What the broker allows (MQTT 5.0, 3.2.2.3); the defaults are what holds where CONNACK is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own in the standard")]
 pub struct Limits {
     /// Maximum QoS.
     pub maximum_qos: Qos,
@@ -120,6 +161,10 @@ pub struct Limits {
     pub wildcard_available: bool,
     /// Shared Subscription Available.
     pub shared_available: bool,
+    /// Subscription Identifiers Available.
+    pub identifiers_available: bool,
+    /// Topic Alias Maximum: how many topics we may abbreviate.
+    pub topic_alias_maximum: u16,
     /// Maximum Packet Size in bytes, where the broker has one.
     pub maximum_packet_size: Option<u32>,
     /// Receive Maximum.
@@ -133,6 +178,8 @@ impl Default for Limits {
             retain_available: true,
             wildcard_available: true,
             shared_available: true,
+            identifiers_available: true,
+            topic_alias_maximum: 0,
             maximum_packet_size: None,
             receive_maximum: u16::MAX,
         }

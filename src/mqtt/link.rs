@@ -7,7 +7,7 @@ use bytestring::ByteString;
 
 use super::{
     error::Failure,
-    event::Limits,
+    event::{ConnackProperties, Limits},
     message::{Message, Qos},
     options::{Options, Protocol, Subscription},
     reason::Reason,
@@ -36,6 +36,8 @@ pub(super) enum Arrival {
     Ping,
     /// PINGRESP arrived.
     Pong,
+    /// SUBACK arrived.
+    Suback,
     /// Nothing that the session needs to know.
     Other,
 }
@@ -47,6 +49,8 @@ pub(super) struct Connack {
     pub(super) session_present: bool,
     /// The broker's limits.
     pub(super) limits: Limits,
+    /// What it says besides.
+    pub(super) properties: ConnackProperties,
 }
 
 /// How a connection ended.
@@ -67,22 +71,24 @@ pub(super) type Answer<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Se
 
 /// The end of the library that takes requests.
 pub(super) enum Client {
-    V311(rumqttc_v4::AsyncClient),
+    /// MQTT 3.1.1, and 3.1 with a shim below.
+    V3(rumqttc_v4::AsyncClient),
     V5(rumqttc_v5::AsyncClient),
 }
 
 /// The end of the library that owns the connection; whoever holds it does nothing but poll.
 pub(super) enum Loop {
-    V311(Box<rumqttc_v4::EventLoop>),
+    /// MQTT 3.1.1, and 3.1 with a shim below.
+    V3(Box<rumqttc_v4::EventLoop>),
     V5(Box<rumqttc_v5::EventLoop>),
 }
 
 /// Makes the two ends for a version.
 pub(super) fn build(options: &Options, protocol: Protocol) -> Result<(Client, Loop), Failure> {
     Ok(match protocol {
-        Protocol::V311 => {
+        Protocol::V31 | Protocol::V311 => {
             let (client, event_loop) = super::v4::build(options)?;
-            (Client::V311(client), Loop::V311(Box::new(event_loop)))
+            (Client::V3(client), Loop::V3(Box::new(event_loop)))
         }
         Protocol::V5 => {
             let (client, event_loop) = super::v5::build(options)?;
@@ -95,7 +101,7 @@ impl Client {
     /// Queues a publish.
     pub(super) fn publish(&self, message: Message) -> Result<Answer<Option<Reason>>, Failure> {
         Ok(match self {
-            Self::V311(client) => Box::pin(super::v4::publish(client, message)?),
+            Self::V3(client) => Box::pin(super::v4::publish(client, message)?),
             Self::V5(client) => Box::pin(super::v5::publish(client, message)?),
         })
     }
@@ -103,7 +109,7 @@ impl Client {
     /// Queues a SUBSCRIBE.
     pub(super) fn subscribe(&self, subscription: &Subscription) -> Result<Answer<Qos>, Failure> {
         Ok(match self {
-            Self::V311(client) => Box::pin(super::v4::subscribe(client, subscription)?),
+            Self::V3(client) => Box::pin(super::v4::subscribe(client, subscription)?),
             Self::V5(client) => Box::pin(super::v5::subscribe(client, subscription)?),
         })
     }
@@ -111,9 +117,17 @@ impl Client {
     /// Queues an UNSUBSCRIBE.
     pub(super) fn unsubscribe(&self, filter: String) -> Result<Answer<()>, Failure> {
         Ok(match self {
-            Self::V311(client) => Box::pin(super::v4::unsubscribe(client, filter)?),
+            Self::V3(client) => Box::pin(super::v4::unsubscribe(client, filter)?),
             Self::V5(client) => Box::pin(super::v5::unsubscribe(client, filter)?),
         })
+    }
+
+    /// Queues a re-authentication.
+    pub(super) fn reauthenticate(&self) -> Result<Answer<()>, Failure> {
+        match self {
+            Self::V3(_) => Err(Failure::Invalid("authenticating once more needs MQTT 5".into())),
+            Self::V5(client) => Ok(Box::pin(super::v5::reauthenticate(client)?)),
+        }
     }
 
     /// Has DISCONNECT sent before anything else that is queued.
@@ -122,7 +136,7 @@ impl Client {
     pub(super) fn disconnect(&self) {
         // The queue is unbounded; an error means that the loop has ended, and there is nothing to disconnect.
         match self {
-            Self::V311(client) => drop(client.try_disconnect_now()),
+            Self::V3(client) => drop(client.try_disconnect_now()),
             Self::V5(client) => drop(client.try_disconnect_now()),
         }
     }
@@ -136,7 +150,7 @@ impl Loop {
         Fut: Future<Output = io::Result<Intake>> + Send + 'static,
     {
         match self {
-            Self::V311(event_loop) => drop(event_loop.mqtt_options.set_socket_connector(move |_, _| connect())),
+            Self::V3(event_loop) => drop(event_loop.mqtt_options.set_socket_connector(move |_, _| connect())),
             Self::V5(event_loop) => drop(event_loop.options.set_socket_connector(move |_, _| connect())),
         }
     }
@@ -144,15 +158,15 @@ impl Loop {
     /// Connects where there is no connection, and waits for the next thing to happen; not to be cancelled.
     pub(super) async fn poll(&mut self) -> Result<Arrival, Broken> {
         match self {
-            Self::V311(event_loop) => event_loop.poll().await.map(super::v4::arrival).map_err(super::v4::broken),
-            Self::V5(event_loop) => event_loop.poll().await.map(super::v5::arrival).map_err(super::v5::broken),
+            Self::V3(event_loop) => event_loop.poll().await.map(super::v4::arrival).map_err(super::v4::broken),
+            Self::V5(event_loop) => super::v5::poll(event_loop).await,
         }
     }
 
     /// Tells whether the next poll has something at hand without reading the connection.
     pub(super) fn has_more(&self) -> bool {
         match self {
-            Self::V311(event_loop) => !event_loop.state.events.is_empty(),
+            Self::V3(event_loop) => !event_loop.state.events.is_empty(),
             Self::V5(event_loop) => !event_loop.state.events.is_empty(),
         }
     }
@@ -160,7 +174,7 @@ impl Loop {
     /// Returns the Client Identifier in use: ours or, after CONNACK, the one that the broker assigned.
     pub(super) fn client_id(&self) -> String {
         match self {
-            Self::V311(event_loop) => event_loop.mqtt_options.client_id(),
+            Self::V3(event_loop) => event_loop.mqtt_options.client_id(),
             Self::V5(event_loop) => event_loop.options.client_id(),
         }
     }
@@ -168,7 +182,7 @@ impl Loop {
     /// Returns Keep Alive in force: ours or, after CONNACK, the broker's.
     pub(super) fn keep_alive(&self) -> Duration {
         match self {
-            Self::V311(event_loop) => event_loop.mqtt_options.keep_alive(),
+            Self::V3(event_loop) => event_loop.mqtt_options.keep_alive(),
             Self::V5(event_loop) => event_loop.options.keep_alive(),
         }
     }
@@ -176,7 +190,7 @@ impl Loop {
     /// Drops the blank checkpoint once it has served, or the library would write one after each read.
     pub(super) fn forget_store(&mut self) {
         match self {
-            Self::V311(event_loop) => drop(event_loop.mqtt_options.clear_session_store()),
+            Self::V3(event_loop) => drop(event_loop.mqtt_options.clear_session_store()),
             Self::V5(event_loop) => drop(event_loop.options.clear_session_store()),
         }
     }
@@ -185,7 +199,7 @@ impl Loop {
     pub(super) fn assume_pong(&mut self) {
         // PINGRESP cannot fail: it changes one flag.
         match self {
-            Self::V311(event_loop) => drop(event_loop.state.handle_incoming_packet(rumqttc_v4::Packet::PingResp)),
+            Self::V3(event_loop) => drop(event_loop.state.handle_incoming_packet(rumqttc_v4::Packet::PingResp)),
             Self::V5(event_loop) => drop(event_loop.state.handle_incoming_packet(rumqttc_v5::Packet::PingResp)),
         }
     }
@@ -206,7 +220,10 @@ pub(super) fn topic(bytes: Bytes) -> ByteString {
 /// Digs the reason out of an error of the stream: what we or the wire put into it, or the system's words.
 pub(super) fn failure_in(error: &io::Error) -> Failure {
     if let Some(violation) = Violation::of(error) {
-        return Failure::Protocol(violation.to_string());
+        if violation.is_other_protocol() {
+            return Failure::Wire(WireError::OtherProtocol { detail: violation.detail.to_string() });
+        }
+        return Failure::Violation(violation.clone());
     }
     if let Some(inner) = error.get_ref() {
         if let Some(failure) = inner.downcast_ref::<Failure>() {

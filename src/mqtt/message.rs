@@ -64,6 +64,8 @@ pub struct Message {
 pub struct Received {
     /// When its last byte was read from the connection.
     pub at: Stamp,
+    /// Whether it comes from a resumed session: the broker had queued it, or had it under way, when this connection began.
+    pub resumed: bool,
     /// The message.
     pub message: Message,
 }

@@ -1,5 +1,6 @@
 //! One conversation with a broker: what is asked of it, what it answers, and how it is kept up.
 
+mod authentication;
 pub mod backoff;
 mod check;
 pub mod command;
@@ -8,8 +9,12 @@ pub mod event;
 mod link;
 pub mod message;
 pub mod options;
-pub mod reason;
+mod redirect;
+mod scram;
 pub mod session;
 pub mod topic;
 mod v4;
 mod v5;
+pub mod will_test;
+
+pub use crate::wire::reason;

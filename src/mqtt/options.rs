@@ -5,15 +5,23 @@ use std::{fmt, time::Duration};
 use super::message::{Message, Qos};
 use crate::{
     base::secret::Secret,
-    wire::{endpoint::Endpoint, tls::TlsOptions},
+    wire::{dial::Means, endpoint::Endpoint, proxy::Proxy, tls::TlsOptions, websocket::WebSocketOptions},
 };
 
 /// The largest packet that is accepted unless the user says otherwise, in bytes.
 pub const DEFAULT_MAX_PACKET_SIZE: u32 = 16 << 20;
 
+/// How many topics the broker may abbreviate unless the user says otherwise.
+pub const DEFAULT_TOPIC_ALIASES: u16 = 32;
+
+/// The most characters of a Client Identifier in MQTT 3.1.
+const MAX_CLIENT_ID_V31: usize = 23;
+
 /// The version of MQTT to speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Protocol {
+    /// MQTT 3.1.
+    V31,
     /// MQTT 3.1.1.
     V311,
     /// MQTT 5.0.
@@ -24,6 +32,7 @@ pub enum Protocol {
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::V31 => "3.1",
             Self::V311 => "3.1.1",
             Self::V5 => "5",
         })
@@ -52,9 +61,20 @@ impl SessionExpiry {
             Self::Never => u32::MAX,
         }
     }
+
+    /// Returns what a Session Expiry Interval in seconds means.
+    #[must_use]
+    pub fn of_interval(seconds: u32) -> Self {
+        match seconds {
+            0 => Self::AtDisconnect,
+            u32::MAX => Self::Never,
+            seconds => Self::After(seconds),
+        }
+    }
 }
 
-/// When to try again after a connection was lost: full jitter between zero and a bound that doubles.
+/// When to try again after a connection was lost: random waits below a bound that doubles, and never more than ten tries in
+/// half a minute and sixty in an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reconnect {
     /// The bound of the first wait.
@@ -91,13 +111,15 @@ pub struct Subscription {
     pub retain_as_published: bool,
     /// Retain Handling (MQTT 5): 0 send at subscribe, 1 only if new, 2 never.
     pub retain_handling: u8,
+    /// Subscription Identifier (MQTT 5), 1 to 268,435,455: comes back with every message that matched.
+    pub identifier: Option<u32>,
 }
 
 impl Subscription {
     /// Makes a subscription with the defaults of MQTT: retained messages are sent, own messages too.
     #[must_use]
     pub fn new(filter: impl Into<String>, qos: Qos) -> Self {
-        Self { filter: filter.into(), qos, no_local: false, retain_as_published: true, retain_handling: 0 }
+        Self { filter: filter.into(), qos, no_local: false, retain_as_published: true, retain_handling: 0, identifier: None }
     }
 }
 
@@ -111,15 +133,34 @@ pub enum Overflow {
     Wait,
 }
 
+/// Enhanced authentication (MQTT 5.0, 4.12).
+///
+/// With the method `SCRAM-SHA-1`, `SCRAM-SHA-256` or `SCRAM-SHA-512`, User Name and Password are the credentials, and the
+/// password itself is not sent. With any other method the data is sent as it is.
+#[derive(Debug, Clone)]
+pub struct Authentication {
+    /// Authentication Method.
+    pub method: String,
+    /// Authentication Data, such as a token; none with SCRAM.
+    pub data: Option<Secret>,
+}
+
 /// What to connect to, and how.
 ///
 /// `Debug` shows no secret: [`Secret`] prints stars.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own in the standard")]
 pub struct Options {
     /// Where the broker is.
     pub endpoint: Endpoint,
-    /// How the broker is verified, where the endpoint uses TLS.
+    /// Where else it is, tried in this order when what is before fails.
+    pub fallbacks: Vec<Endpoint>,
+    /// How the broker is verified and who we are to it, where the endpoint uses TLS.
     pub tls: TlsOptions,
+    /// What the handshake of a WebSocket says, where the endpoint is one.
+    pub websocket: WebSocketOptions,
+    /// The proxy between here and the broker.
+    pub proxy: Option<Proxy>,
     /// The version to speak.
     pub protocol: Protocol,
     /// Whether to step down to 3.1.1, once and visibly, when the broker does not speak 5.
@@ -142,14 +183,29 @@ pub struct Options {
     pub will: Option<Will>,
     /// When to try again; nothing means never.
     pub reconnect: Option<Reconnect>,
+    /// Filters of a kept session that are unsubscribed from after the first CONNACK, before anything is subscribed to.
+    pub unsubscribe: Vec<String>,
     /// What to subscribe to after each CONNACK; more can be added by command.
     pub subscriptions: Vec<Subscription>,
     /// The largest incoming packet that is accepted, in bytes.
     pub max_packet_size: u32,
+    /// Receive Maximum (MQTT 5): how many messages of QoS 1 and 2 the broker may send ahead of our acknowledgements, at least
+    /// 1; nothing is 65,535.
+    pub receive_maximum: Option<u16>,
+    /// Topic Alias Maximum (MQTT 5): how many topics the broker may abbreviate; each is kept in memory.
+    pub topic_alias_maximum: u16,
+    /// Request Response Information (MQTT 5).
+    pub request_response_information: bool,
+    /// Request Problem Information (MQTT 5): false has the broker leave out reasons in words.
+    pub request_problem_information: bool,
     /// User Properties of CONNECT (MQTT 5).
     pub user_properties: Vec<(String, String)>,
+    /// Enhanced authentication (MQTT 5).
+    pub authentication: Option<Authentication>,
     /// What happens when the consumer is slow.
     pub overflow: Overflow,
+    /// Whether every packet on the wire is told by `Event::Packets`.
+    pub packets: bool,
 }
 
 impl Options {
@@ -158,7 +214,10 @@ impl Options {
     pub fn new(endpoint: Endpoint, client_id: impl Into<String>) -> Self {
         Self {
             endpoint,
+            fallbacks: Vec::new(),
             tls: TlsOptions::default(),
+            websocket: WebSocketOptions::default(),
+            proxy: None,
             protocol: Protocol::V5,
             may_downgrade: true,
             client_id: client_id.into(),
@@ -170,10 +229,55 @@ impl Options {
             session_expiry: SessionExpiry::AtDisconnect,
             will: None,
             reconnect: Some(Reconnect::default()),
+            unsubscribe: Vec::new(),
             subscriptions: Vec::new(),
             max_packet_size: DEFAULT_MAX_PACKET_SIZE,
+            receive_maximum: None,
+            topic_alias_maximum: DEFAULT_TOPIC_ALIASES,
+            request_response_information: false,
+            request_problem_information: true,
             user_properties: Vec::new(),
+            authentication: None,
             overflow: Overflow::Count,
+            packets: false,
         }
+    }
+
+    /// Returns what another client of the same user needs, that is called alike, keeps no session and tries once.
+    ///
+    /// A Client Identifier that the broker assigns stays empty, and one of MQTT 3.1 is cut to its 23 characters.
+    #[must_use]
+    pub fn sibling(&self, suffix: &str) -> Self {
+        let own = self.client_id.as_str();
+        let client_id = match self.protocol {
+            _ if own.is_empty() || suffix.is_empty() => own.to_owned(),
+            Protocol::V31 => {
+                let kept: String = own.chars().take(MAX_CLIENT_ID_V31.saturating_sub(suffix.len() + 1)).collect();
+                format!("{kept}-{suffix}")
+            }
+            Protocol::V311 | Protocol::V5 => format!("{own}-{suffix}"),
+        };
+        Self {
+            client_id,
+            clean_start: true,
+            session_expiry: SessionExpiry::AtDisconnect,
+            reconnect: None,
+            unsubscribe: Vec::new(),
+            subscriptions: Vec::new(),
+            overflow: Overflow::Count,
+            packets: false,
+            ..self.clone()
+        }
+    }
+
+    /// Returns where the broker may be, the first choice first.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        std::iter::once(&self.endpoint).chain(&self.fallbacks)
+    }
+
+    /// Returns what dialling needs to know beside the endpoint.
+    #[must_use]
+    pub fn means(&self) -> Means<'_> {
+        Means { tls: &self.tls, websocket: &self.websocket, proxy: self.proxy.as_ref(), max_packet_size: self.max_packet_size }
     }
 }

@@ -18,8 +18,9 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::Instrument;
 
 use self::{
-    driver::{Attempt, drive},
+    driver::{Attempt, Granted, drive},
     gate::Gate,
+    gather::{Gatherer, PACKETS},
     outlet::Outlet,
     poison::Poison,
     requests::{Broker, Requests},
@@ -33,17 +34,24 @@ use super::{
     link::{self, Client, Loop},
     options::{Options, Protocol, Subscription},
     reason::Reason,
-    topic,
 };
-use crate::base::clock::Clock;
+use crate::{
+    base::clock::Clock,
+    wire::tap::{self, Sink},
+};
 
+mod aliases;
+mod answer;
 mod driver;
 mod frames;
 mod gate;
+mod gather;
 pub(super) mod intake;
+mod opening;
 mod outlet;
 mod poison;
 mod requests;
+mod watchdog;
 
 /// The commands that may wait; a command on top of them is refused by `command` and waits for room in `send`.
 const COMMANDS: usize = 1024;
@@ -122,6 +130,17 @@ impl Session {
             None => Ok(()),
         }
     }
+
+    /// Ends the session as a crash would: the connection is closed without DISCONNECT, so that the broker publishes the will.
+    ///
+    /// What was still on its way is lost, and no further event comes.
+    pub async fn cut(mut self) {
+        if let Some(tasks) = self.tasks.take() {
+            tasks.abort();
+            // Only now may the rest of the session go: it would ask for a polite end.
+            drop(tasks.await);
+        }
+    }
 }
 
 impl Drop for Session {
@@ -138,16 +157,22 @@ async fn converse(
     events: mpsc::Sender<Event>,
 ) {
     let gate = Arc::<Gate>::default();
-    let (outlet, delivery) = Outlet::start(events, options.overflow, Arc::clone(&gate));
+    let (sink, trace) = options.packets.then(|| tap::trace(PACKETS)).unzip();
+    let (outlet, delivery) = Outlet::start(events, options.overflow, Arc::clone(&gate), Gatherer::new(trace, clock));
     let conversation = Conversation {
         clock,
         commands,
         ending,
         outlet,
         gate,
+        sink,
+        to_unsubscribe: options.unsubscribe.clone(),
         subscriptions: options.subscriptions.clone(),
         protocol: options.protocol,
         downgraded: false,
+        turn: 0,
+        may_heal: false,
+        expects_session: false,
         kept: None,
         requests: Requests::new(clock),
         attempts: 0,
@@ -172,9 +197,19 @@ struct Conversation {
     ending: CancellationToken,
     outlet: Outlet,
     gate: Arc<Gate>,
+    /// Where the taps note packets, if they are wanted.
+    sink: Option<Sink>,
+    /// What is unsubscribed from after the first CONNACK.
+    to_unsubscribe: Vec<String>,
     subscriptions: Vec<Subscription>,
     protocol: Protocol,
     downgraded: bool,
+    /// Which of the endpoints the next attempt is about.
+    turn: usize,
+    /// Whether trying again may help at an endpoint before that one.
+    may_heal: bool,
+    /// Whether the broker should have kept the session of the last connection.
+    expects_session: bool,
     /// The library's state of a session that outlives connections, between two of them.
     kept: Option<(Client, Loop)>,
     requests: Requests,
@@ -215,6 +250,8 @@ impl Conversation {
         loop {
             match self.connect_and_stay().await {
                 Outcome::Asked => break,
+                Outcome::Broke { failure, .. } if self.steps_down(&failure) => {}
+                Outcome::Broke { failure, held: None } if self.falls_back(&failure) => {}
                 Outcome::Broke { failure, held } => {
                     if self.recover(failure, held).await == Next::End {
                         break;
@@ -237,7 +274,7 @@ impl Conversation {
         self.attempts = self.attempts.saturating_add(1);
         let ends = match self.kept.take() {
             Some(ends) => Ok(ends),
-            None => check::connect(&self.options).and_then(|()| link::build(&self.options, self.protocol)),
+            None => check::connect(&self.options, self.protocol).and_then(|()| link::build(&self.options, self.protocol)),
         };
         let (client, event_loop) = match ends {
             Ok(ends) => ends,
@@ -246,11 +283,14 @@ impl Conversation {
         tracing::debug!(attempt = self.attempts, protocol = %self.protocol, "connecting");
         let attempt = Attempt {
             options: Arc::clone(&self.options),
+            endpoint: self.options.endpoints().nth(self.turn).unwrap_or(&self.options.endpoint).clone(),
             clock: self.clock,
             outlet: self.outlet.clone(),
             gate: Arc::clone(&self.gate),
+            sink: self.sink.clone(),
             protocol: self.protocol,
             downgraded: self.downgraded,
+            expects_session: self.expects_session,
             number: self.attempts,
             began: self.clock.now(),
             deadline: Instant::now() + self.options.connect_timeout,
@@ -260,26 +300,28 @@ impl Conversation {
         self.stay(client, driving, granted).await
     }
 
-    async fn stay(&mut self, client: Client, mut driving: Driving, mut granted: oneshot::Receiver<Limits>) -> Outcome {
+    async fn stay(&mut self, client: Client, mut driving: Driving, mut granted: oneshot::Receiver<Granted>) -> Outcome {
         let mut connecting = true;
         let mut online: Option<(Limits, Instant)> = None;
         let mut to_subscribe = VecDeque::new();
         let mut drained_at = None;
+        self.requests.begin_connection();
         loop {
             if let Some((limits, _)) = &online {
-                self.subscribe_some(&client, limits, &mut to_subscribe);
+                self.send_some(&client, limits, &mut to_subscribe);
             }
             tokio::select! {
                 biased;
                 ended = &mut driving => {
                     return self.ended(ended, client, online.map(|(_, since)| since.elapsed())).await;
                 }
-                limits = &mut granted, if connecting => {
+                granted = &mut granted, if connecting => {
                     connecting = false;
-                    if let Ok(limits) = limits {
+                    if let Ok(Granted { limits, keeps_session }) = granted {
                         tracing::info!(protocol = %self.protocol, "connected");
                         online = Some((limits, Instant::now()));
                         self.attempts = 0;
+                        self.expects_session = keeps_session;
                         to_subscribe = self.subscriptions.iter().cloned().collect();
                     }
                 }
@@ -307,12 +349,16 @@ impl Conversation {
         Outcome::Asked
     }
 
-    /// Subscribes to what is still to be subscribed, as far as there is room for requests.
-    fn subscribe_some(&self, client: &Client, limits: &Limits, to_subscribe: &mut VecDeque<Subscription>) {
+    /// Unsubscribes and subscribes what is still to be, as far as there is room for requests.
+    fn send_some(&mut self, client: &Client, limits: &Limits, to_subscribe: &mut VecDeque<Subscription>) {
+        let broker = Broker { client, limits, protocol: self.protocol };
+        while self.requests.has_room() && !self.to_unsubscribe.is_empty() {
+            self.requests.unsubscribe(&broker, self.to_unsubscribe.remove(0));
+        }
         while self.requests.has_room()
             && let Some(subscription) = to_subscribe.pop_front()
         {
-            self.requests.subscribe(&Broker { client, limits, protocol: self.protocol }, &subscription);
+            self.requests.subscribe(&broker, &subscription);
         }
     }
 
@@ -355,25 +401,56 @@ impl Conversation {
         }
     }
 
-    /// Decides what follows a failure, and waits for it.
-    async fn recover(&mut self, failure: Failure, held: Option<Duration>) -> Next {
-        tracing::info!(cause = %failure, "connection failed or lost");
+    /// Takes 3.1.1 for the next attempt where the broker does not speak 5.
+    fn steps_down(&mut self, failure: &Failure) -> bool {
         let unsupported = matches!(failure, Failure::Refused { reason: Reason(0x84), .. });
-        if unsupported && self.options.may_downgrade && self.protocol == Protocol::V5 {
+        // Without MQTT 5 there would be no such authentication, and perhaps the password in its place.
+        let may_downgrade = self.options.may_downgrade && self.options.authentication.is_none();
+        let may = unsupported && may_downgrade && self.protocol == Protocol::V5;
+        if may {
             tracing::info!("the broker does not speak MQTT 5, trying 3.1.1");
             self.protocol = Protocol::V311;
             self.downgraded = true;
             self.kept = None;
-            return Next::Retry;
         }
-        if held.is_some_and(|held| held >= STABLE)
-            && let Some(backoff) = &mut self.backoff
-        {
-            backoff.reset();
+        may
+    }
+
+    /// Takes the next endpoint for the next attempt, where there is one.
+    fn falls_back(&mut self, failure: &Failure) -> bool {
+        let may = self.turn < self.options.fallbacks.len() && !matches!(failure, Failure::Invalid(_));
+        if may {
+            tracing::info!(cause = %failure, "connecting failed, trying the next address");
+            self.may_heal |= !failure.is_final();
+            self.turn_to(self.turn + 1);
         }
-        let gives_up = failure.is_final() || self.poison.strikes_out(&failure, self.clock.now());
-        let random = self.random.f64();
-        let wait = self.backoff.as_mut().filter(|_| !gives_up).map(|backoff| backoff.after_failure(random));
+        may
+    }
+
+    /// Goes to another endpoint, where nothing is known of the versions that its broker speaks.
+    fn turn_to(&mut self, turn: usize) {
+        if turn != self.turn && self.downgraded {
+            self.protocol = self.options.protocol;
+            self.downgraded = false;
+            self.kept = None;
+        }
+        self.turn = turn;
+    }
+
+    /// Decides what follows a failure, and waits for it.
+    async fn recover(&mut self, failure: Failure, held: Option<Duration>) -> Next {
+        tracing::info!(cause = %failure, "connection failed or lost");
+        self.turn_to(0);
+        let may_heal = std::mem::take(&mut self.may_heal) && held.is_none();
+        if held.is_some_and(|held| held >= STABLE) {
+            self.start_anew();
+        }
+        let is_final = failure.is_final() && !may_heal;
+        let failure = self.poison.judge(failure);
+        let gives_up = is_final || matches!(failure, Failure::Repeated { .. });
+        let (now, random, patience) = (self.clock.now(), self.random.f64(), failure.asks_for_patience());
+        let backoff = self.backoff.as_mut().filter(|_| !gives_up);
+        let wait = backoff.map(|backoff| backoff.after_failure(now, random, patience));
         let cause = Arc::new(failure);
         let Some(wait) = wait else {
             self.outlet.status(Status::Failed { cause }).await;
@@ -398,10 +475,7 @@ impl Conversation {
                     Wish::Leave => return Next::End,
                     Wish::Reconnect => {
                         self.attempts = 0;
-                        self.poison = Poison::default();
-                        if let Some(backoff) = &mut self.backoff {
-                            backoff.reset();
-                        }
+                        self.start_anew();
                         return Next::Retry;
                     }
                 },
@@ -409,64 +483,11 @@ impl Conversation {
         }
     }
 
-    fn answer_online(&mut self, command: Option<Command>, client: &Client, limits: &Limits) -> Wish {
-        let broker = Broker { client, limits, protocol: self.protocol };
-        match command {
-            None | Some(Command::Disconnect) => return Wish::Leave,
-            Some(Command::Reconnect) => {}
-            Some(Command::Publish { token, message }) => self.requests.publish(&broker, token, message),
-            Some(Command::Subscribe(subscription)) => {
-                self.requests.subscribe(&broker, &subscription);
-                self.remember(subscription);
-            }
-            Some(Command::Unsubscribe(filter)) => {
-                self.subscriptions.retain(|subscription| subscription.filter != filter);
-                self.requests.unsubscribe(&broker, filter);
-            }
-        }
-        Wish::Stay
-    }
-
-    async fn answer_offline_or_leave(&mut self, command: Option<Command>) -> Wish {
-        match command {
-            None | Some(Command::Disconnect) => Wish::Leave,
-            Some(Command::Reconnect) => Wish::Reconnect,
-            Some(command) => {
-                self.answer_offline(command).await;
-                Wish::Stay
-            }
-        }
-    }
-
-    /// Answers while there is no connection: a publish fails, a subscription waits for the next one.
-    async fn answer_offline(&mut self, command: Command) {
-        match command {
-            Command::Publish { token, .. } => {
-                self.outlet.send(Event::Settled { token, outcome: Err(Failure::Offline) }).await;
-            }
-            Command::Subscribe(subscription) => match topic::check_filter(&subscription.filter) {
-                Ok(()) => self.remember(subscription),
-                Err(sentence) => {
-                    let outcome = Err(Failure::Invalid(sentence));
-                    self.outlet.send(Event::Subscribed { filter: subscription.filter, outcome }).await;
-                }
-            },
-            Command::Unsubscribe(filter) => {
-                self.subscriptions.retain(|subscription| subscription.filter != filter);
-                self.outlet.send(Event::Unsubscribed { filter, outcome: Ok(()) }).await;
-            }
-            Command::Reconnect | Command::Disconnect => {}
-        }
-    }
-
-    /// Keeps a subscription for the next connection, in place of one with the same filter.
-    fn remember(&mut self, subscription: Subscription) {
-        if topic::check_filter(&subscription.filter).is_err() {
-            return;
-        }
-        match self.subscriptions.iter_mut().find(|known| known.filter == subscription.filter) {
-            Some(known) => *known = subscription,
-            None => self.subscriptions.push(subscription),
+    /// Forgets what went wrong before.
+    fn start_anew(&mut self) {
+        self.poison.forget();
+        if let Some(backoff) = &mut self.backoff {
+            backoff.reset();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! MQTT 3.1.1: the library's types to ours and back, and nothing else.
+//! MQTT 3.1.1, and 3.1 above its shim: the library's types to ours and back, and nothing else.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -10,7 +10,6 @@ use rumqttc_v4::{
 
 use super::{
     error::Failure,
-    event::Limits,
     link::{self, Arrival, Broken, CONNECT_GRACE, Connack, REQUESTS},
     message::{Message, Qos},
     options::{Options, Subscription},
@@ -46,12 +45,12 @@ fn library_options(options: &Options) -> Result<MqttOptions, Failure> {
     library
         .try_set_inflight(IN_FLIGHT)
         .and_then(|library| library.try_set_clean_session(options.clean_start))
-        .map_err(|_| Failure::Invalid("a session that the broker keeps needs a client identifier on MQTT 3.1.1".into()))?;
+        .map_err(|_| Failure::Invalid("a session that the broker keeps needs a client identifier on MQTT 3".into()))?;
     let password = options.password.as_ref().map(|password| bytes::Bytes::copy_from_slice(password.expose()));
     library.set_auth(match (options.username.clone(), password) {
         (None, None) => ConnectAuth::None,
         (Some(username), None) => ConnectAuth::Username { username },
-        (None, Some(_)) => return Err(Failure::Invalid("MQTT 3.1.1 takes no password without a user name".into())),
+        (None, Some(_)) => return Err(Failure::Invalid("MQTT 3 takes no password without a user name".into())),
         (Some(username), Some(password)) => ConnectAuth::UsernamePassword { username, password },
     });
     if let Some(will) = &options.will {
@@ -111,8 +110,9 @@ pub(super) fn arrival(event: LibraryEvent) -> Arrival {
             properties: None,
         }),
         LibraryEvent::Incoming(Packet::ConnAck(connack)) => {
-            Arrival::Connack(Connack { session_present: connack.session_present, limits: Limits::default() })
+            Arrival::Connack(Connack { session_present: connack.session_present, ..Connack::default() })
         }
+        LibraryEvent::Incoming(Packet::SubAck(_)) => Arrival::Suback,
         LibraryEvent::Incoming(Packet::PingResp) => Arrival::Pong,
         LibraryEvent::Outgoing(Outgoing::PingReq) => Arrival::Ping,
         LibraryEvent::Incoming(_) | LibraryEvent::Outgoing(_) => Arrival::Other,

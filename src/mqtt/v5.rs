@@ -1,26 +1,35 @@
 //! MQTT 5: the library's types to ours and back, and nothing else.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use rumqttc_v5::{
-    AsyncClient, BrokerSessionResumePolicy, ClientError, ConnAck, ConnectAuth, ConnectionError, Event as LibraryEvent, EventLoop,
-    IncomingPacketSizeLimit, LastWill, LastWillProperties, MqttOptions, Outgoing, Packet, PersistedAckMode, PersistedSession,
-    PublishNoticeError, PublishOptions, PublishProperties, PublishResult, QoS, RetainForwardRule, SessionStore, SessionStoreError,
-    SessionStoreKey, StateError, SubscribeFilter, SubscribeNoticeError, SubscribeReasonCode, UnsubscribeNoticeError, mqttbytes,
+    AsyncClient, AuthContext, AuthExchangeKind, AuthNoticeError, BrokerSessionResumePolicy, ClientError, ConnAck, ConnectAuth,
+    ConnectionError, Event as LibraryEvent, EventLoop, IncomingPacketSizeLimit, LastWill, LastWillProperties, MqttOptions,
+    Outgoing, Packet, PersistedAckMode, PersistedSession, PublishNoticeError, PublishOptions, PublishProperties, PublishResult,
+    QoS, RetainForwardRule, SessionStore, SessionStoreError, SessionStoreKey, StateError, SubscribeFilter, SubscribeNoticeError,
+    SubscribeReasonCode, UnsubscribeNoticeError,
+    mqttbytes::{
+        self,
+        v5::{AuthProperties, SubscribeProperties},
+    },
 };
 
 use super::{
+    authentication::Exchange,
     error::Failure,
-    event::Limits,
+    event::{ConnackProperties, Limits},
     link::{self, Arrival, Broken, CONNECT_GRACE, Connack, IN_FLIGHT, REQUESTS},
     message::{Message, Properties, Qos},
     options::{Options, SessionExpiry, Subscription, Will},
     reason::Reason,
+    scram::Hash,
 };
 use crate::base::text;
-
-/// The topic aliases that the broker may use towards us; each keeps a topic in memory.
-const TOPIC_ALIASES: u16 = 32;
 
 /// Builds the two ends of the library; the socket connector is set later, once per attempt.
 pub(super) fn build(options: &Options) -> Result<(AsyncClient, EventLoop), Failure> {
@@ -41,20 +50,21 @@ fn library_options(options: &Options) -> MqttOptions {
         .set_max_request_batch(64)
         .set_broker_session_resume_policy(BrokerSessionResumePolicy::AllowBrokerOnly)
         .set_incoming_packet_size_limit(IncomingPacketSizeLimit::Bytes(options.max_packet_size.max(1)))
-        .set_topic_alias_max(Some(TOPIC_ALIASES));
+        .set_receive_maximum(options.receive_maximum)
+        .set_topic_alias_max((options.topic_alias_maximum > 0).then_some(options.topic_alias_maximum))
+        .set_request_response_info(options.request_response_information.then_some(1))
+        .set_request_problem_info((!options.request_problem_information).then_some(0));
     if options.session_expiry != SessionExpiry::AtDisconnect {
         library.set_session_expiry_interval(Some(options.session_expiry.interval()));
     }
     if !options.user_properties.is_empty() {
         library.set_user_properties(options.user_properties.clone());
     }
-    let password = options.password.as_ref().map(|password| bytes::Bytes::copy_from_slice(password.expose()));
-    library.set_auth(match (options.username.clone(), password) {
-        (None, None) => ConnectAuth::None,
-        (Some(username), None) => ConnectAuth::Username { username },
-        (None, Some(password)) => ConnectAuth::Password { password },
-        (Some(username), Some(password)) => ConnectAuth::UsernamePassword { username, password },
-    });
+    if let Some(exchange) = Exchange::new(options) {
+        library.set_authentication_method(Some(exchange.method().to_owned()));
+        library.set_authenticator(Arc::new(Mutex::new(exchange)));
+    }
+    library.set_auth(credentials(options));
     if let Some(will) = &options.will {
         library.set_last_will(last_will(will));
     }
@@ -62,6 +72,20 @@ fn library_options(options: &Options) -> MqttOptions {
         library.set_session_store_arc(Arc::new(Blank));
     }
     library
+}
+
+/// Returns User Name and Password as CONNECT carries them: neither where SCRAM proves them.
+fn credentials(options: &Options) -> ConnectAuth {
+    if options.authentication.as_ref().is_some_and(|wanted| Hash::of_method(&wanted.method).is_some()) {
+        return ConnectAuth::None;
+    }
+    let password = options.password.as_ref().map(|password| bytes::Bytes::copy_from_slice(password.expose()));
+    match (options.username.clone(), password) {
+        (None, None) => ConnectAuth::None,
+        (Some(username), None) => ConnectAuth::Username { username },
+        (None, Some(password)) => ConnectAuth::Password { password },
+        (Some(username), Some(password)) => ConnectAuth::UsernamePassword { username, password },
+    }
 }
 
 fn last_will(will: &Will) -> LastWill {
@@ -120,8 +144,38 @@ impl SessionStore for Blank {
     }
 }
 
+/// Waits for the next thing to happen; a broker that has not proved itself is left before anything is sent to it.
+pub(super) async fn poll(event_loop: &mut EventLoop) -> Result<Arrival, Broken> {
+    let event = event_loop.poll().await.map_err(broken)?;
+    if let LibraryEvent::Incoming(Packet::ConnAck(connack)) = &event
+        && let Err(failure) = confirm(event_loop, connack)
+    {
+        event_loop.clean();
+        return Err(Broken::Failed(failure));
+    }
+    Ok(arrival(event))
+}
+
+/// Hands the last word of the broker to the exchange; the library looks at its method only.
+fn confirm(event_loop: &EventLoop, connack: &ConnAck) -> Result<(), Failure> {
+    let (Some(exchange), Some(method)) = (event_loop.options.authenticator(), event_loop.options.authentication_method()) else {
+        return Ok(());
+    };
+    let data = connack.properties.as_ref().and_then(|properties| properties.authentication_data.clone());
+    let properties = data.map(|data| AuthProperties { method: None, data: Some(data), reason: None, user_properties: Vec::new() });
+    let context = AuthContext { kind: AuthExchangeKind::InitialConnect, method: &method };
+    let mut exchange = exchange.lock().map_err(|_| Failure::Authentication("the exchange broke off".into()))?;
+    exchange.success(context, properties).map_err(|error| unauthenticated(&error.to_string()))
+}
+
+/// Says why authentication failed, without the library's preface.
+fn unauthenticated(why: &str) -> Failure {
+    let why = why.strip_prefix("authentication failed: ").unwrap_or(why);
+    Failure::Authentication(text::safe(why).to_string())
+}
+
 /// Translates what the library reports.
-pub(super) fn arrival(event: LibraryEvent) -> Arrival {
+fn arrival(event: LibraryEvent) -> Arrival {
     match event {
         LibraryEvent::Incoming(Packet::Publish(publish)) => Arrival::Message(Message {
             topic: link::topic(publish.topic),
@@ -132,6 +186,7 @@ pub(super) fn arrival(event: LibraryEvent) -> Arrival {
             properties: publish.properties.map(properties).filter(|properties| !properties.is_empty()).map(Box::new),
         }),
         LibraryEvent::Incoming(Packet::ConnAck(connack)) => Arrival::Connack(self::connack(connack)),
+        LibraryEvent::Incoming(Packet::SubAck(_)) => Arrival::Suback,
         LibraryEvent::Incoming(Packet::PingResp) => Arrival::Pong,
         LibraryEvent::Outgoing(Outgoing::PingReq) => Arrival::Ping,
         LibraryEvent::Incoming(_) | LibraryEvent::Outgoing(_) | LibraryEvent::Auth(_) => Arrival::Other,
@@ -140,15 +195,29 @@ pub(super) fn arrival(event: LibraryEvent) -> Arrival {
 
 fn connack(connack: ConnAck) -> Connack {
     let available = |flag: Option<u8>| flag.is_none_or(|flag| flag != 0);
-    let limits = connack.properties.map_or_else(Limits::default, |given| Limits {
+    let Some(given) = connack.properties else {
+        return Connack { session_present: connack.session_present, ..Connack::default() };
+    };
+    let limits = Limits {
         maximum_qos: given.max_qos.and_then(Qos::from_level).unwrap_or(Qos::ExactlyOnce),
         retain_available: available(given.retain_available),
         wildcard_available: available(given.wildcard_subscription_available),
         shared_available: available(given.shared_subscription_available),
+        identifiers_available: available(given.subscription_identifiers_available),
+        topic_alias_maximum: given.topic_alias_max.unwrap_or(0),
         maximum_packet_size: given.max_packet_size,
         receive_maximum: given.receive_max.unwrap_or(u16::MAX),
-    });
-    Connack { session_present: connack.session_present, limits }
+    };
+    let properties = ConnackProperties {
+        session_expiry: given.session_expiry_interval.map(SessionExpiry::of_interval),
+        assigned_client_id: given.assigned_client_identifier,
+        server_keep_alive: given.server_keep_alive.map(|seconds| Duration::from_secs(u64::from(seconds))),
+        response_information: given.response_information,
+        server_reference: given.server_reference,
+        reason_string: given.reason_string,
+        user_properties: given.user_properties,
+    };
+    Connack { session_present: connack.session_present, limits, properties }
 }
 
 fn properties(given: PublishProperties) -> Properties {
@@ -165,7 +234,7 @@ fn properties(given: PublishProperties) -> Properties {
 }
 
 /// Says why the connection ended.
-pub(super) fn broken(error: ConnectionError) -> Broken {
+fn broken(error: ConnectionError) -> Broken {
     match error {
         ConnectionError::Io(error) | ConnectionError::MqttState(StateError::Io(error)) => Broken::Failed(link::failure_in(&error)),
         ConnectionError::MqttState(error) => state_error(error),
@@ -188,6 +257,7 @@ fn state_error(error: StateError) -> Broken {
             reason: Reason(reason_code as u8),
             text: text::safe(reason_string.as_deref().unwrap_or_default()).to_string(),
         },
+        StateError::AuthError(why) => unauthenticated(&why),
         StateError::AwaitPingResp => return Broken::NoPong,
         StateError::ConnectionAborted => Failure::Closed { during: None },
         StateError::Deserialization(mqttbytes::Error::Io(error)) => link::failure_in(&error),
@@ -206,7 +276,7 @@ pub(super) fn publish(
         options = options.properties(PublishProperties {
             payload_format_indicator: given.payload_format,
             message_expiry_interval: given.message_expiry,
-            topic_alias: None,
+            topic_alias: given.topic_alias,
             response_topic: given.response_topic,
             correlation_data: given.correlation_data,
             user_properties: given.user_properties,
@@ -244,7 +314,12 @@ pub(super) fn subscribe(
             _ => RetainForwardRule::Never,
         },
     };
-    let notice = client.try_subscribe_many_tracked([filter]).map_err(|error| not_queued(&error))?;
+    let identifier = subscription.identifier.and_then(|identifier| usize::try_from(identifier).ok());
+    let queued = match identifier {
+        None => client.try_subscribe_many_tracked([filter]),
+        id => client.try_subscribe_many_with_properties_tracked([filter], SubscribeProperties { id, user_properties: Vec::new() }),
+    };
+    let notice = queued.map_err(|error| not_queued(&error))?;
     Ok(async move {
         let (codes, said) = match notice.wait_async().await {
             Ok(suback) => (suback.return_codes, suback.properties.and_then(|p| p.reason_string)),
@@ -273,6 +348,22 @@ pub(super) fn unsubscribe(
         };
         let reason = reasons.into_iter().next().map_or(0, |reason| reason as u8);
         verdict(reason, said).map(|_| ())
+    })
+}
+
+/// Queues a re-authentication; the future ends with its outcome.
+pub(super) fn reauthenticate(client: &AsyncClient) -> Result<impl Future<Output = Result<(), Failure>> + Send + use<>, Failure> {
+    let notice = client.try_reauth_tracked(None).map_err(|error| not_queued(&error))?;
+    Ok(async move {
+        match notice.wait_async().await {
+            Ok(_) => Ok(()),
+            Err(AuthNoticeError::AuthenticationFailed(why)) => Err(unauthenticated(&why)),
+            Err(AuthNoticeError::OverlappingReauth) => Err(Failure::Invalid("an authentication is under way".into())),
+            Err(AuthNoticeError::MissingAuthenticationMethod) => {
+                Err(Failure::Invalid("the connection was made without an authentication method".into()))
+            }
+            Err(_) => Err(Failure::Unconfirmed),
+        }
     })
 }
 

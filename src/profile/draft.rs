@@ -171,12 +171,12 @@ impl Place<'_> {
             }
             return Ok(());
         };
-        let outer = keys::find(first).ok_or_else(unknown)?;
+        let outer = path.strip_suffix(inner).and_then(|outer| keys::find(outer.trim_end_matches('.'))).ok_or_else(unknown)?;
         if text.is_empty() && !self.table.get(first).is_some_and(Item::is_table_like) {
             return Ok(());
         }
         let shape = match outer.kind {
-            Kind::Password(_) => {
+            Kind::Password(..) => {
                 // One way to the password shuts the others out.
                 if !text.is_empty() {
                     self.empty(first);
@@ -201,8 +201,10 @@ impl Place<'_> {
             | Kind::File(_)
             | Kind::Words(_)
             | Kind::Pairs(_)
-            | Kind::Planned
-            | Kind::Needed(_) => return Err(unknown()),
+            | Kind::Vital(..)
+            | Kind::Secret(_)
+            | Kind::Headers(_)
+            | Kind::Planned => return Err(unknown()),
         };
         let mut child = self.child(first, shape)?;
         child.set(path, inner, text)?;
@@ -264,6 +266,7 @@ impl Place<'_> {
 /// Writes what is not a default, and what was written before.
 fn write_subscription(place: &mut Place<'_>, wanted: &Subscription) {
     let default = Subscription::new("", crate::mqtt::message::Qos::AtMostOnce);
+    let identifier = wanted.identifier.map(|identifier| ("identifier", i64::from(identifier).into(), true));
     let values: [(&str, Value, bool); 5] = [
         ("filter", wanted.filter.as_str().into(), true),
         ("qos", i64::from(wanted.qos.level()).into(), true),
@@ -271,7 +274,10 @@ fn write_subscription(place: &mut Place<'_>, wanted: &Subscription) {
         ("retain_as_published", wanted.retain_as_published.into(), wanted.retain_as_published != default.retain_as_published),
         ("retain_handling", i64::from(wanted.retain_handling).into(), wanted.retain_handling != default.retain_handling),
     ];
-    for (name, value, is_said) in values {
+    if identifier.is_none() {
+        place.table.remove("identifier");
+    }
+    for (name, value, is_said) in values.into_iter().chain(identifier) {
         if is_said || place.table.get(name).is_some() {
             place.replace(name, value);
         }
@@ -285,17 +291,18 @@ fn value_of(kind: &Kind, text: &str) -> Value {
         Kind::Flag(_) | Kind::Guard(_) | Kind::Switch(..) => text.trim().parse::<bool>().map_or_else(|_| written(), Value::from),
         Kind::Number(_) => text.trim().parse::<i64>().map_or_else(|_| written(), Value::from),
         Kind::Words(_) => list(text).unwrap_or_else(|| Value::Array(text.split_whitespace().collect())),
-        Kind::Pairs(_) => list(text).unwrap_or_else(written),
+        Kind::Pairs(_) | Kind::Headers(_) => list(text).unwrap_or_else(written),
         Kind::Text(_)
         | Kind::Duration(_)
         | Kind::Expiry(_)
         | Kind::Size(_)
         | Kind::File(_)
-        | Kind::Password(_)
+        | Kind::Password(..)
+        | Kind::Vital(..)
+        | Kind::Secret(_)
         | Kind::Section(_)
         | Kind::List(..)
-        | Kind::Planned
-        | Kind::Needed(_) => written(),
+        | Kind::Planned => written(),
     }
 }
 

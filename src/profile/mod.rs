@@ -4,6 +4,7 @@ pub mod client_id;
 pub mod draft;
 pub mod file;
 pub mod keys;
+pub mod need;
 pub mod problem;
 mod read;
 pub mod resolve;
@@ -12,7 +13,7 @@ pub mod secret;
 mod set;
 mod values;
 
-use self::{client_id::Identity, secret::PasswordSource};
+use self::{client_id::Identity, need::Sources, secret::PasswordSource};
 pub use self::{file::Profiles, problem::Problem};
 use crate::{
     mqtt::options::{Options, Protocol, Subscription},
@@ -21,6 +22,9 @@ use crate::{
 
 /// The client identifier of a connection that does not say another.
 pub const DEFAULT_CLIENT_ID: &str = "mqtap-{user}-{host}-{random}";
+
+/// The same for MQTT 3.1, which allows 23 characters.
+const SHORT_CLIENT_ID: &str = "mqtap-{random}";
 
 /// How many bytes of messages are kept unless the profile says otherwise.
 pub const DEFAULT_MEMORY: u64 = 256 << 20;
@@ -44,7 +48,9 @@ pub struct Profile {
     pub protect: bool,
     /// How many bytes of messages are kept, where the profile says so.
     pub memory: Option<u64>,
-    /// The options, with the client identifier still a template and without the password.
+    /// Where the other secrets come from.
+    sources: Sources,
+    /// The options, with the client identifier still a template and without secrets.
     template: Options,
 }
 
@@ -54,7 +60,7 @@ impl Profile {
     pub fn ad_hoc(url: Url) -> Self {
         let mut template = Options::new(url.endpoint, DEFAULT_CLIENT_ID);
         template.username = url.username;
-        Self { name: None, password: None, read_only: false, protect: false, memory: None, template }
+        Self { name: None, password: None, read_only: false, protect: false, memory: None, sources: Sources::default(), template }
     }
 
     /// Gives it a name, under which it is shown.
@@ -75,11 +81,13 @@ impl Profile {
         usize::try_from(self.memory.unwrap_or(DEFAULT_MEMORY)).unwrap_or(usize::MAX)
     }
 
-    /// Returns what a session needs, with the client identifier filled in; the password is the caller's to resolve.
+    /// Returns what a session needs, with the client identifier filled in; the secrets are for [`Profile::wanted`] and [`Profile::fetch`].
     #[must_use]
     pub fn options(&self, identity: &Identity) -> Options {
         let mut options = self.template.clone();
-        options.client_id = client_id::expand(&self.template.client_id, identity);
+        let is_short = options.protocol == Protocol::V31 && options.client_id == DEFAULT_CLIENT_ID;
+        let template = if is_short { SHORT_CLIENT_ID } else { &self.template.client_id };
+        options.client_id = client_id::expand(template, identity);
         options
     }
 

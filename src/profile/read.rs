@@ -1,9 +1,12 @@
 //! From the tables of a document to profiles, collecting all that is wrong on the way.
 
+mod across;
+
 use std::path::Path;
 
 use toml_edit::{Item, Table, TableLike};
 
+use self::across::Note;
 use super::{
     Profile, check_name,
     file::{Entry, Setting},
@@ -115,7 +118,7 @@ impl<'a> Reader<'a> {
             return entry(None, Vec::new());
         };
         // Stands in while the rest is checked; without a URL of its own the profile is dropped at the end.
-        let nowhere = Endpoint { transport: Transport::Tcp, host: String::new(), port: 0 };
+        let nowhere = Endpoint::new(Transport::Tcp, "", 0);
         let mut profile = Profile::ad_hoc(Url { endpoint: nowhere, username: None });
         profile.name = Some(name.to_owned());
         let mut draft = Draft { path, profile, settings: Vec::new(), v5: Vec::new(), is_blocked: false, has_url: false };
@@ -144,15 +147,15 @@ impl<'a> Reader<'a> {
     fn key(&mut self, path: &str, key: &Key, item: &Item, at: (Option<Position>, Option<Position>), draft: &mut Draft) {
         let (key_at, at) = at;
         match key.kind {
-            Kind::Planned => self.not_supported(key_at, path, "", draft),
-            Kind::Needed(why) => {
-                draft.is_blocked = true;
-                self.not_supported(key_at, path, &format!("; the profile is not used, because {why}"), draft);
+            Kind::Planned => self.not_supported(key_at, path, draft),
+            Kind::Section(keys) => {
+                if let Some(table) = item.as_table_like() {
+                    self.section(path, keys, table, at, draft);
+                } else {
+                    draft.is_blocked |= path == "proxy";
+                    self.fault(path, key, item, &Fault::Type, at, draft);
+                }
             }
-            Kind::Section(keys) => match item.as_table_like() {
-                Some(table) => self.section(path, keys, table, at, draft),
-                None => self.fault(path, key, item, &Fault::Type, at, draft),
-            },
             Kind::Switch(keys, set) => match (item.as_bool(), item.as_table_like()) {
                 (Some(on), _) => {
                     draft.note(path, item, at);
@@ -164,7 +167,26 @@ impl<'a> Reader<'a> {
                 (None, None) => self.fault(path, key, item, &Fault::Type, at, draft),
             },
             Kind::List(keys, begin) => self.list(path, key, keys, begin, item, at, draft),
-            Kind::Password(keys) => self.password(path, key, keys, item, at, draft),
+            Kind::Password(_, set) => {
+                let source = self.secret(path, key, item, at, draft);
+                set(&mut draft.profile, source);
+            }
+            Kind::Secret(set) => {
+                let kept = draft.settings.len();
+                let source = self.secret(path, key, item, at, draft);
+                draft.settings.truncate(kept);
+                draft.settings.push(Setting { path: path.to_owned(), text: source.to_string(), at });
+                set(&mut draft.profile, source);
+            }
+            Kind::Headers(add) => self.headers(path, key, add, item, at, draft),
+            Kind::Vital(_, why) => {
+                draft.note(path, item, at);
+                if let Err(fault) = values::apply(&key.kind, item, &self.surroundings, &mut draft.profile) {
+                    draft.is_blocked = true;
+                    let fault = Fault::Value(format!("{}; the profile is not used, because {why}", fault.reason(key, item)));
+                    self.fault(path, key, item, &fault, at, draft);
+                }
+            }
             Kind::Text(_)
             | Kind::Flag(_)
             | Kind::Guard(_)
@@ -187,17 +209,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn not_supported(&mut self, at: Option<Position>, path: &str, consequence: &str, draft: &Draft) {
+    fn not_supported(&mut self, at: Option<Position>, path: &str, draft: &Draft) {
         let path = format!("{}.{path}", draft.path);
-        self.report(at, &path, &format!("{path}: not supported by this version yet{consequence}"), None);
+        self.report(at, &path, &format!("{path}: not supported by this version yet"), None);
     }
 
     fn fault(&mut self, path: &str, key: &Key, item: &Item, fault: &Fault, at: Option<Position>, draft: &Draft) {
         let path = format!("{}.{path}", draft.path);
-        let message = match fault {
-            Fault::Type => format!("{path}: expected {}, found {}", key.expects(), values::found(item)),
-            Fault::Value(reason) => format!("{path}: {reason}"),
-        };
+        let message = format!("{path}: {}", fault.reason(key, item));
         let is_single_table = matches!((&key.kind, fault), (Kind::List(..), Fault::Type)) && item.is_table();
         self.report(at, &path, &message, is_single_table.then(|| format!("write [[{path}]]")));
     }
@@ -205,12 +224,22 @@ impl<'a> Reader<'a> {
     fn section(&mut self, path: &str, keys: &'static [Key], table: &dyn TableLike, at: Option<Position>, draft: &mut Draft) {
         self.table(&format!("{path}."), keys, table, draft);
         let profile = &mut draft.profile.template;
+        if path == "connect.authentication" && profile.authentication.is_none() && table.get("method").is_none() {
+            self.missing(path, "method", at, draft);
+            return;
+        }
         let lacks_topic = path == "will" && profile.will.as_ref().is_none_or(|will| will.message.topic.is_empty());
         if lacks_topic {
             profile.will = None;
             // A topic that is there and bad was reported.
             if table.get("topic").is_none() {
                 self.missing(path, "topic", at, draft);
+            }
+        }
+        if path == "proxy" && draft.profile.template.proxy.is_none() {
+            draft.is_blocked = true;
+            if table.get("url").is_none() {
+                self.missing(path, "url", at, draft);
             }
         }
     }
@@ -276,7 +305,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn password(&mut self, path: &str, key: &Key, keys: &'static [Key], item: &Item, at: Option<Position>, draft: &mut Draft) {
+    /// Reads a secret in a text, or a table with one way to it.
+    fn secret(&mut self, path: &str, key: &Key, item: &Item, at: Option<Position>, draft: &mut Draft) -> PasswordSource {
         let full = format!("{}.{path}", draft.path);
         let source = if let Some(inline) = item.as_str() {
             draft.settings.push(Setting { path: path.to_owned(), text: "***".into(), at });
@@ -287,24 +317,55 @@ impl<'a> Reader<'a> {
                 .map_err(|reason| format!("{full}: not used, because {} {reason}", self.surroundings.file))
         } else if let Some(table) = item.as_table_like() {
             let before = self.problems.len() + self.omitted;
-            self.table(&format!("{path}."), keys, table, draft);
+            // The ways to a secret put what they read in the place of the password, which is set back afterwards.
+            let password = draft.profile.password.take();
+            self.table(&format!("{path}."), keys::PASSWORD, table, draft);
+            let source = std::mem::replace(&mut draft.profile.password, password);
             if self.problems.len() + self.omitted > before {
-                // What is wrong was said; it is repeated where the password is asked for.
-                draft.profile.password =
-                    Some(PasswordSource::Unusable(format!("{full} has a problem; see `mqtap profiles check`")));
-                return;
+                // What is wrong was said; it is repeated where the secret is asked for.
+                return PasswordSource::Unusable(format!("{full} has a problem; see `mqtap profiles check`"));
             }
-            match (draft.profile.password.take(), table.len()) {
+            match (source, table.len()) {
                 (Some(source), 1) => Ok(source),
-                _ => Err(format!("{full}: give one of env, command, file or prompt")),
+                _ => Err(format!("{full}: give one of {}", names(keys::PASSWORD))),
             }
         } else {
-            Err(format!("{full}: expected {}, found {}", key.expects(), values::found(item)))
+            Err(format!("{full}: {}", Fault::Type.reason(key, item)))
         };
-        draft.profile.password = Some(source.unwrap_or_else(|reason| {
+        source.unwrap_or_else(|reason| {
             self.report(at, &full, &reason, None);
             PasswordSource::Unusable(text::safe(&reason).to_string())
-        }));
+        })
+    }
+
+    /// Reads pairs of a name and a secret.
+    fn headers(
+        &mut self,
+        path: &str,
+        key: &Key,
+        add: fn(&mut Profile, String, PasswordSource) -> Result<(), String>,
+        item: &Item,
+        at: Option<Position>,
+        draft: &mut Draft,
+    ) {
+        let Some(pairs) = item.as_array() else { return self.fault(path, key, item, &Fault::Type, at, draft) };
+        for (index, pair) in pairs.iter().enumerate() {
+            let (path, at) = (format!("{path}[{index}]"), self.lines.of_span(pair.span()).or(at));
+            let parts = pair.as_array().filter(|pair| pair.len() == 2);
+            let parts = parts.and_then(|pair| Some((pair.get(0)?.as_str()?, pair.get(1)?)));
+            let Some((name, value)) = parts else {
+                self.fault(&path, key, &Item::Value(pair.clone()), &Fault::Type, at, draft);
+                continue;
+            };
+            let kept = draft.settings.len();
+            let source = self.secret(&path, key, &Item::Value(value.clone()), at, draft);
+            // The name says more than the number of the pair.
+            draft.settings.truncate(kept);
+            draft.settings.push(Setting { path: path.clone(), text: format!("{name}: {source}"), at });
+            if let Err(reason) = add(&mut draft.profile, name.to_owned(), source) {
+                self.fault(&path, key, item, &Fault::Value(reason), at, draft);
+            }
+        }
     }
 
     /// Checks what no key can see alone.
@@ -312,42 +373,54 @@ impl<'a> Reader<'a> {
         if !draft.has_url && draft.find("url").is_none() {
             self.missing("", "url", at, draft);
         }
-        let mut notes: Vec<(String, Option<Position>, &str)> = Vec::new();
+        let mut notes: Vec<Note> = Vec::new();
         let template = &mut draft.profile.template;
-        if template.protocol == Protocol::V311 {
+        if template.protocol != Protocol::V5 {
             let v5 = std::mem::take(&mut draft.v5);
-            notes.extend(v5.into_iter().map(|(path, at)| (path, at, "has no effect, because protocol is \"3.1.1\"")));
+            let said = format!("has no effect, because protocol is \"{}\"", template.protocol);
+            notes.extend(v5.into_iter().map(|(path, at)| (path, at, said.clone())));
+        }
+        let place = |path: &str| draft.settings.iter().find(|setting| setting.path == path).and_then(|setting| setting.at);
+        if let Some(authentication) = &template.authentication {
+            let at = place("connect.authentication.method");
+            if template.protocol != Protocol::V5 {
+                notes.push(("connect.authentication".into(), at, "needs protocol = \"5\"".into()));
+            } else if authentication.method.starts_with("SCRAM-") && template.username.is_none() {
+                notes.push(("connect.authentication".into(), at, format!("{} needs a username", authentication.method)));
+            }
+        }
+        let is_fixed = !template.client_id.contains('{');
+        if template.protocol == Protocol::V31 && is_fixed && !(1..=23).contains(&template.client_id.chars().count()) {
+            notes.push(("client_id".into(), place("client_id"), "has 1 to 23 characters in MQTT 3.1".into()));
         }
         if template.reconnect.is_some_and(|reconnect| reconnect.max < reconnect.initial) {
             let at = draft.settings.iter().find(|setting| setting.path == "reconnect.max" || setting.path == "reconnect.initial");
             notes.push((
                 "reconnect".into(),
                 at.and_then(|setting| setting.at),
-                "max is shorter than initial; the defaults are used",
+                "max is shorter than initial; the defaults are used".into(),
             ));
             template.reconnect = Some(crate::mqtt::options::Reconnect::default());
         }
         if template.client_id.is_empty() && !template.clean_start {
             template.clean_start = true;
             let at = draft.settings.iter().find(|setting| setting.path == "clean_start").and_then(|setting| setting.at);
-            notes.push(("clean_start".into(), at, "has no effect, because a session is kept under a client_id, which is empty"));
+            notes.push((
+                "clean_start".into(),
+                at,
+                "has no effect, because a session is kept under a client_id, which is empty".into(),
+            ));
         }
         if let Some(ca_only) = draft.find("tls.ca_only")
             && draft.profile.template.tls.ca_only
             && draft.find("tls.ca_file").is_none()
         {
-            notes.push(("tls.ca_only".into(), ca_only.at, "no broker is trusted, because there is no ca_file"));
+            notes.push(("tls.ca_only".into(), ca_only.at, "no broker is trusted, because there is no ca_file".into()));
         }
-        if let Some(first) = draft.settings.iter().find(|setting| setting.path.starts_with("tls."))
-            && draft.has_url
-            && !draft.profile.template.endpoint.is_encrypted()
-        {
-            notes.push((
-                "tls".into(),
-                first.at,
-                "has no effect, because the url is not mqtts://: nothing is encrypted or verified",
-            ));
+        if draft.has_url {
+            draft.check_transports(&mut notes);
         }
+        draft.check_tls(&mut notes);
         for (path, at, message) in notes {
             let path = format!("{}.{path}", draft.path);
             self.report(at, &path, &format!("{path}: {message}"), None);
@@ -376,6 +449,15 @@ impl Draft {
     fn note(&mut self, path: &str, item: &Item, at: Option<Position>) {
         let text = item.as_str().map_or_else(|| item.to_string().trim().to_owned(), str::to_owned);
         self.settings.push(Setting { path: path.to_owned(), text, at });
+    }
+}
+
+/// Lists the keys that are supported, as in `env, command or file`.
+fn names(keys: &[Key]) -> String {
+    let names: Vec<&str> = keys.iter().filter(|key| key.is_supported()).map(|key| key.name).collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        Some(_) | None => names.concat(),
     }
 }
 

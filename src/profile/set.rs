@@ -8,10 +8,15 @@ use super::{Profile, client_id, secret::PasswordSource};
 use crate::{
     mqtt::{
         message::{Message, Properties, Qos},
-        options::{Protocol, Reconnect, Subscription, Will},
+        options::{Authentication, Protocol, Reconnect, Subscription, Will},
         topic,
     },
-    wire::endpoint::Url,
+    wire::{
+        endpoint::{self, Url},
+        proxy::Proxy,
+        tls::{TlsVersion, Verify},
+        websocket,
+    },
 };
 
 /// The longest text that MQTT carries, in bytes (MQTT 5.0, 1.5.4).
@@ -19,6 +24,9 @@ const MAX_TEXT: usize = 65_535;
 
 /// The largest packet of MQTT: four bytes of Remaining Length, and the header before it (MQTT 5.0, 2.1.4).
 const MAX_PACKET: u64 = 268_435_455 + 5;
+
+/// The largest Subscription Identifier (MQTT 5.0, 3.8.2.1.2).
+const MAX_IDENTIFIER: u32 = 268_435_455;
 
 /// The least memory for messages that a store works with.
 const MIN_MEMORY: u64 = 1 << 20;
@@ -51,12 +59,32 @@ pub(super) fn set_url(profile: &mut Profile, text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Takes the good ones, and says what is wrong with the first bad one.
+pub(super) fn set_fallback_urls(profile: &mut Profile, texts: Vec<String>) -> Result<(), String> {
+    let mut wrong = None;
+    for (index, text) in texts.into_iter().enumerate() {
+        let parsed = match Url::parse(&text) {
+            Ok(Url { username: Some(_), .. }) => Err("a user name belongs to the key username".into()),
+            Ok(url) => Ok(url.endpoint),
+            Err(reason) => Err(reason),
+        };
+        match parsed {
+            Ok(endpoint) => profile.template.fallbacks.push(endpoint),
+            Err(reason) => drop(wrong.get_or_insert(format!("number {}: {reason}", index + 1))),
+        }
+    }
+    wrong.map_or(Ok(()), Err)
+}
+
 pub(super) fn set_protocol(profile: &mut Profile, text: &str) -> Result<(), String> {
     profile.template.protocol = match text {
         "5" | "5.0" => Protocol::V5,
         "3.1.1" => Protocol::V311,
-        "3.1" => return Err("MQTT 3.1 is not supported by this version yet; write \"5\" or \"3.1.1\"".into()),
-        _ => return Err(format!("`{}` is not a version of MQTT; write \"5\" or \"3.1.1\"", super::problem::shown(text))),
+        "3.1" => Protocol::V31,
+        _ => {
+            let shown = super::problem::shown(text);
+            return Err(format!("`{shown}` is not a version of MQTT; write \"5\", \"3.1.1\" or \"3.1\""));
+        }
     };
     profile.template.may_downgrade = false;
     Ok(())
@@ -114,18 +142,35 @@ pub(super) fn set_max_packet_size(profile: &mut Profile, bytes: u64) -> Result<(
     }
 }
 
-pub(super) fn set_password_env(profile: &mut Profile, name: &str) -> Result<(), String> {
+pub(super) fn set_receive_maximum(profile: &mut Profile, most: i64) -> Result<(), String> {
+    let most = u16::try_from(most).ok().filter(|most| *most > 0).ok_or("is 1 to 65535")?;
+    put(&mut profile.template.receive_maximum, Some(most))
+}
+
+pub(super) fn set_topic_alias_maximum(profile: &mut Profile, most: i64) -> Result<(), String> {
+    put(&mut profile.template.topic_alias_maximum, u16::try_from(most).map_err(|_| "is 0 to 65535")?)
+}
+
+pub(super) fn set_method(profile: &mut Profile, method: &str) -> Result<(), String> {
+    check_text(method)?;
+    if method.is_empty() {
+        return Err("is empty".into());
+    }
+    put(&mut profile.template.authentication, Some(Authentication { method: method.to_owned(), data: None }))
+}
+
+pub(super) fn set_env(place: &mut Option<PasswordSource>, name: &str) -> Result<(), String> {
     if name.is_empty() || name.contains(['=', '\0']) {
         return Err("is the name of an environment variable, without $ and =".into());
     }
-    put(&mut profile.password, Some(PasswordSource::Env(name.to_owned())))
+    put(place, Some(PasswordSource::Env(name.to_owned())))
 }
 
-pub(super) fn set_password_command(profile: &mut Profile, argv: Vec<String>) -> Result<(), String> {
+pub(super) fn set_command(place: &mut Option<PasswordSource>, argv: Vec<String>) -> Result<(), String> {
     if argv.first().is_none_or(String::is_empty) {
         return Err("names no program".into());
     }
-    put(&mut profile.password, Some(PasswordSource::Command(argv)))
+    put(place, Some(PasswordSource::Command(argv)))
 }
 
 pub(super) fn set_password_prompt(profile: &mut Profile, on: bool) -> Result<(), String> {
@@ -142,6 +187,70 @@ pub(super) fn set_server_name(profile: &mut Profile, name: &str) -> Result<(), S
         return Err("is a host's name, without scheme and port".into());
     }
     put(&mut profile.template.tls.server_name, Some(name.to_owned()))
+}
+
+pub(super) fn set_alpn(profile: &mut Profile, protocols: Vec<String>) -> Result<(), String> {
+    if protocols.iter().any(|protocol| protocol.is_empty() || protocol.len() > 255) {
+        return Err("the name of a protocol has 1 to 255 bytes".into());
+    }
+    put(&mut profile.template.tls.alpn, protocols)
+}
+
+pub(super) fn set_verify(profile: &mut Profile, text: &str) -> Result<(), String> {
+    let verify = match text {
+        "full" => Verify::Full,
+        "none" => Verify::None,
+        _ => match text.strip_prefix("fingerprint:") {
+            Some(digest) => Verify::Fingerprint(fingerprint(digest)?),
+            None => return Err("is \"full\", \"fingerprint:SHA256...\" or \"none\"".into()),
+        },
+    };
+    put(&mut profile.template.tls.verify, verify)
+}
+
+/// Reads a SHA-256 digest: 64 hexadecimal digits, with or without colons, and perhaps a `SHA256:` in front.
+fn fingerprint(text: &str) -> Result<[u8; 32], String> {
+    let wrong = || "a fingerprint is the SHA-256 of the certificate: 64 hexadecimal digits, with or without colons".to_owned();
+    let text = text.trim();
+    let digits = text.strip_prefix("SHA256:").or_else(|| text.strip_prefix("sha256:")).unwrap_or(text);
+    let digits: Vec<u8> = digits.bytes().filter(|byte| !matches!(byte, b':' | b' ')).collect();
+    let mut digest = [0; 32];
+    if digits.len() != 2 * digest.len() {
+        return Err(wrong());
+    }
+    for (byte, pair) in digest.iter_mut().zip(digits.chunks_exact(2)) {
+        let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+        let (Some(high), Some(low)) = (hex(pair[0]), hex(pair[1])) else { return Err(wrong()) };
+        *byte = high << 4 | low;
+    }
+    Ok(digest)
+}
+
+pub(super) fn set_min_version(profile: &mut Profile, text: &str) -> Result<(), String> {
+    let version = match text {
+        "1.2" => TlsVersion::V12,
+        "1.3" => TlsVersion::V13,
+        _ => return Err("is \"1.2\" or \"1.3\"".into()),
+    };
+    put(&mut profile.template.tls.min_version, version)
+}
+
+pub(super) fn set_websocket_path(profile: &mut Profile, path: &str) -> Result<(), String> {
+    put(&mut profile.template.websocket.path, Some(endpoint::websocket_path(path)?))
+}
+
+pub(super) fn add_header(profile: &mut Profile, name: String, source: PasswordSource) -> Result<(), String> {
+    websocket::check_header(&name)?;
+    let headers = &mut profile.sources.headers;
+    if headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+        return Err(format!("the header {name} is there twice"));
+    }
+    headers.push((name, source));
+    Ok(())
+}
+
+pub(super) fn set_proxy_url(profile: &mut Profile, url: &str) -> Result<(), String> {
+    put(&mut profile.template.proxy, Some(Proxy::parse(url)?))
 }
 
 pub(super) fn will(profile: &mut Profile) -> &mut Will {
@@ -208,4 +317,9 @@ pub(super) fn set_filter(profile: &mut Profile, filter: &str) -> Result<(), Stri
 pub(super) fn set_retain_handling(profile: &mut Profile, handling: i64) -> Result<(), String> {
     let handling = u8::try_from(handling).ok().filter(|&handling| handling <= 2);
     put(&mut subscription(profile).retain_handling, handling.ok_or("is 0, 1 or 2")?)
+}
+
+pub(super) fn set_identifier(profile: &mut Profile, identifier: i64) -> Result<(), String> {
+    let identifier = u32::try_from(identifier).ok().filter(|identifier| (1..=MAX_IDENTIFIER).contains(identifier));
+    put(&mut subscription(profile).identifier, Some(identifier.ok_or_else(|| format!("is 1 to {MAX_IDENTIFIER}"))?))
 }

@@ -27,6 +27,7 @@ const RETAIN: u8 = 0b0000_0100;
 const DUP: u8 = 0b0000_1000;
 const PROPERTIES: u8 = 0b0001_0000;
 const TOPIC: u8 = 0b0010_0000;
+const RESUMED: u8 = 0b0100_0000;
 
 /// A record, taken apart; all but the payload's copy in the segment is rebuilt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,7 @@ pub(super) struct Record<'a> {
     pub(super) qos: Qos,
     pub(super) retain: bool,
     pub(super) dup: bool,
+    pub(super) resumed: bool,
     pub(super) topic: Option<&'a str>,
     /// Encoded; empty when there are none.
     pub(super) properties: &'a [u8],
@@ -49,6 +51,8 @@ pub(super) struct Context<'a> {
     pub(super) at: Stamp,
     /// The moment the segment was begun.
     pub(super) base: Stamp,
+    /// Whether it comes from a resumed session.
+    pub(super) resumed: bool,
     /// Whether the topic is written out.
     pub(super) with_topic: bool,
     /// Encoded; empty when there are none.
@@ -63,6 +67,7 @@ pub(super) fn write(out: &mut Vec<u8>, message: &Message, context: &Context<'_>)
         message.qos.level()
             | flag(message.retain, RETAIN)
             | flag(message.dup, DUP)
+            | flag(context.resumed, RESUMED)
             | flag(!context.properties.is_empty(), PROPERTIES)
             | flag(context.with_topic, TOPIC),
     );
@@ -101,6 +106,7 @@ pub(super) fn read(bytes: &[u8], base: Stamp) -> Record<'_> {
         qos: Qos::from_level(flags & QOS).unwrap_or_default(),
         retain: flags & RETAIN != 0,
         dup: flags & DUP != 0,
+        resumed: flags & RESUMED != 0,
         topic,
         properties,
         payload: reader.bytes(),
@@ -209,7 +215,8 @@ mod tests {
     fn the_longest_numbers_have_room() {
         let message = Message { payload: vec![0; 200].into(), ..Message::default() };
         let base = Stamp { mono: 1 << 63, wall: 0 };
-        let context = Context { back: u64::MAX, at: Stamp { mono: 0, wall: 0 }, base, with_topic: false, properties: &[] };
+        let context =
+            Context { back: u64::MAX, at: Stamp { mono: 0, wall: 0 }, base, resumed: false, with_topic: false, properties: &[] };
         let mut out = Vec::new();
         write(&mut out, &message, &context);
         assert_eq!(read(&out, base).payload.len(), 200);
@@ -219,7 +226,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read_again(
-            back: u64, mono: u64, wall: i64, base_mono: u64, base_wall: i64, flags in 0_u8..12, with_topic: bool,
+            back: u64, mono: u64, wall: i64, base_mono: u64, base_wall: i64, flags in 0_u8..12, resumed: bool, with_topic: bool,
             topic in "\\PC{0,9}", payload: Vec<u8>, properties: Vec<u8>,
         ) {
             let message = Message {
@@ -232,7 +239,7 @@ mod tests {
             };
             let base = Stamp { mono: base_mono, wall: base_wall };
             let mut out = Vec::new();
-            let context = Context { back, at: Stamp { mono, wall }, base, with_topic, properties: &properties };
+            let context = Context { back, at: Stamp { mono, wall }, base, resumed, with_topic, properties: &properties };
             write(&mut out, &message, &context);
             prop_assert!(out.len() <= MAX_OVERHEAD + topic.len() + properties.len() + payload.len());
             prop_assert_eq!(read_back(&out), back);
@@ -243,6 +250,7 @@ mod tests {
                 qos: message.qos,
                 retain: message.retain,
                 dup: message.dup,
+                resumed,
                 topic: with_topic.then_some(topic.as_str()),
                 properties: &properties,
                 payload: &payload,

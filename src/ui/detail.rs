@@ -44,6 +44,9 @@ pub(super) fn render(app: &App, workspace: &Workspace, geometry: &Geometry, them
     if entry.dup {
         pen.put("  dup", Role::Warning);
     }
+    if entry.resumed {
+        pen.put("  resumed", Role::Warning);
+    }
     pen.put("  ", Role::Dim).put(&human::size(entry.payload.len() as u64), Role::Text);
     if let Some((format, reason)) = detail.format() {
         pen.put("  ", Role::Dim).put(format.name(), Role::Kind).put(": ", Role::Dim).put(reason, Role::Dim);

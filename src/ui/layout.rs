@@ -4,7 +4,7 @@ use crate::app::{
     App, Screen,
     geometry::{Area, Geometry},
     popup::Popup,
-    workspace::{Grant, Pane, Workspace},
+    workspace::{Grant, Pane, View, Workspace},
 };
 
 /// The smallest terminal, in columns and rows.
@@ -46,11 +46,30 @@ pub fn geometry(app: &App) -> Geometry {
         ..Geometry::default()
     };
     if let (Screen::Workspace(_), Some(workspace)) = (app.screen, app.workspace()) {
-        panes(&mut geometry, workspace);
-        tree(&mut geometry, workspace);
+        match workspace.view {
+            View::Panes => {
+                panes(&mut geometry, workspace);
+                tree(&mut geometry, workspace);
+            }
+            View::Protocol => protocol(&mut geometry),
+        }
     }
     geometry.popup = app.popups.last().map_or(Area::default(), |popup| popup_area(app, popup, screen));
     geometry
+}
+
+/// Divides the protocol view: a row of headings, the ladder, a rule, the selected packet.
+fn protocol(geometry: &mut Geometry) {
+    geometry.protocol = geometry.body;
+    let inner = geometry.body.inner();
+    let packet = match inner.height {
+        ..16 => 3,
+        16..28 => 5,
+        28..40 => 9,
+        40.. => 13,
+    };
+    geometry.packet = Area { y: inner.y + inner.height - packet, height: packet, ..inner };
+    geometry.ladder = Area { y: inner.y + 1, height: inner.height - packet - 2, ..inner };
 }
 
 fn panes(geometry: &mut Geometry, workspace: &Workspace) {
@@ -99,7 +118,7 @@ fn popup_area(app: &App, popup: &Popup, screen: Area) -> Area {
         Popup::Themes { .. } => (36, u16::try_from(app.facts.themes.len()).unwrap_or(u16::MAX).saturating_add(2)),
         Popup::Subscriptions { .. } => (90, 16),
         Popup::Publish(_) => (76, 20),
-        Popup::Subscribe(form) | Popup::Connect(form) | Popup::Password(_, form) => {
+        Popup::Subscribe(form) | Popup::Connect(form) | Popup::Secret(.., form) => {
             (66, u16::try_from(form.rows.len()).unwrap_or(u16::MAX).saturating_add(5))
         }
         Popup::Confirm { .. } => (66, 6),

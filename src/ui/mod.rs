@@ -15,6 +15,7 @@ mod hints;
 pub mod layout;
 mod messages;
 mod popup;
+mod protocol;
 mod start;
 mod top;
 mod topics;
@@ -41,6 +42,7 @@ pub fn render(app: &App, geometry: &Geometry, theme: &Theme, buffer: &mut Buffer
             topics::render(app, workspace, geometry, theme, buffer);
             messages::render(app, workspace, geometry, theme, buffer);
             detail::render(app, workspace, geometry, theme, buffer);
+            protocol::render(app, workspace, geometry, theme, buffer);
         }
         (Screen::Start, _) | (Screen::Workspace(_), None) => start::render(app, geometry, theme, buffer),
     }

@@ -99,6 +99,9 @@ fn facts(app: &App, workspace: &Workspace) -> Vec<(&'static str, String, Role)> 
         facts.push(("", "READ-ONLY".to_owned(), Role::Warning));
     }
     if let Some(welcome) = workspace.welcome.as_ref().filter(|_| workspace.is_online()) {
+        if welcome.unverified {
+            facts.insert(0, ("", "UNVERIFIED".to_owned(), Role::Error));
+        }
         let tls = if welcome.tls.is_some() { " TLS" } else { "" };
         facts.push(("", format!("MQTT {}{tls}", welcome.protocol), Role::Text));
     }

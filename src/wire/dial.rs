@@ -1,14 +1,20 @@
 //! Opens the byte stream to a broker, stage by stage.
 
-use std::{fmt, time::Duration};
+use std::{fmt, net::SocketAddr, time::Duration};
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 
 use super::{
     endpoint::{Endpoint, Transport},
     error::WireError,
-    tcp,
-    tls::{self, TlsOptions},
+    proxy::{Proxy, ProxyCause},
+    quic, tcp,
+    tls::{self, Agreed, TlsOptions, certificate::Certificate},
+    unix,
+    websocket::{self, WebSocketOptions},
 };
 use crate::base::clock::Clock;
 
@@ -19,8 +25,16 @@ pub enum Stage {
     Name,
     /// Opening the TCP connection.
     Tcp,
+    /// Asking the proxy for a connection to the broker.
+    Proxy,
     /// The TLS handshake.
     Tls,
+    /// The WebSocket handshake.
+    WebSocket,
+    /// The QUIC handshake, TLS included.
+    Quic,
+    /// Opening a socket of this machine.
+    Socket,
     /// CONNECT was sent, CONNACK is awaited.
     Connect,
 }
@@ -30,7 +44,11 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Self::Name => "looking up the name",
             Self::Tcp => "TCP",
+            Self::Proxy => "proxy",
             Self::Tls => "TLS handshake",
+            Self::WebSocket => "WebSocket handshake",
+            Self::Quic => "QUIC handshake",
+            Self::Socket => "socket",
             Self::Connect => "CONNECT",
         })
     }
@@ -41,16 +59,56 @@ pub trait Io: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Io for T {}
 
+/// What the transports need to know beside the address.
+#[derive(Debug, Clone, Copy)]
+pub struct Means<'a> {
+    /// For `mqtts://`, `wss://` and `quic://`.
+    pub tls: &'a TlsOptions,
+    /// For `ws://` and `wss://`.
+    pub websocket: &'a WebSocketOptions,
+    /// The way out, for all that runs over TCP.
+    pub proxy: Option<&'a Proxy>,
+    /// The largest packet that is accepted, in bytes, from which the limit of a WebSocket's frames follows.
+    pub max_packet_size: u32,
+}
+
+impl Means<'_> {
+    /// Makes the error of a stage that took longer than the whole attempt may take.
+    #[must_use]
+    pub fn timed_out(&self, endpoint: &Endpoint, stage: Stage, after: Duration) -> WireError {
+        let at = match (self.proxy, stage) {
+            (Some(proxy), Stage::Name | Stage::Tcp | Stage::Proxy) => format!("proxy {}", proxy.at()),
+            (Some(_) | None, _) => tcp::at(endpoint),
+        };
+        WireError::TimedOut { at, stage, after }
+    }
+}
+
 /// An open byte stream, and how it was reached.
 pub struct Dialed {
     /// The stream.
     pub stream: Box<dyn Io>,
-    /// The address that answered, as `127.0.0.1:1883`.
+    /// The address that answered, as `127.0.0.1:1883`; behind a proxy the proxy's, and of a socket its path.
     pub peer: String,
     /// The TLS version and cipher suite, where there is TLS.
     pub tls: Option<String>,
+    /// The certificates that the server showed, its own first, at most ten.
+    pub chain: Vec<Certificate>,
+    /// Whether nobody looked at them, because the options say so.
+    pub unverified: bool,
     /// How long each stage took, in their order.
     pub times: Vec<(Stage, Duration)>,
+}
+
+/// A moment on the way to a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// A stage begins.
+    Begins(Stage),
+    /// The name has these addresses, in the order in which they are tried.
+    Resolved(&'a [SocketAddr]),
+    /// A stage has succeeded, and took so long.
+    Done(Stage, Duration),
 }
 
 /// Opens a stream to `endpoint`; `report` is called when a stage begins.
@@ -60,21 +118,35 @@ pub struct Dialed {
 /// # Errors
 ///
 /// Returns which stage failed, where and why.
-pub async fn dial(endpoint: &Endpoint, tls: &TlsOptions, report: impl Fn(Stage)) -> Result<Dialed, WireError> {
-    let mut stages = Stages { clock: Clock::start(), report, times: Vec::new() };
-    let addresses = stages.run(Stage::Name, tcp::resolve(endpoint)).await?;
-    let stream = stages.run(Stage::Tcp, tcp::connect(endpoint, addresses)).await?;
-    let peer = stream.peer_addr().map_or_else(|_| tcp::at(endpoint), |peer| peer.to_string());
-    let (stream, tls): (Box<dyn Io>, _) = match endpoint.transport {
-        Transport::Tcp => (Box::new(stream), None),
-        Transport::Tls => {
-            let stream = stages.run(Stage::Tls, tls::connect(endpoint, tls, stream)).await?;
-            let description = tls::describe(&stream);
-            (Box::new(stream), Some(description))
-        }
+pub async fn dial(endpoint: &Endpoint, means: &Means<'_>, report: impl Fn(Stage)) -> Result<Dialed, WireError> {
+    let begins = |step: Step<'_>| match step {
+        Step::Begins(stage) => report(stage),
+        Step::Resolved(_) | Step::Done(..) => {}
     };
-    Ok(Dialed { stream, peer, tls, times: stages.times })
+    walk(endpoint, means, begins).await
 }
+
+/// Opens a stream as [`dial`] does; `report` is told of every step, so that it knows what went well where the end is an error.
+///
+/// # Errors
+///
+/// Returns which stage failed, where and why.
+pub async fn walk(endpoint: &Endpoint, means: &Means<'_>, report: impl Fn(Step<'_>)) -> Result<Dialed, WireError> {
+    let mut stages = Stages { clock: Clock::start(), report, times: Vec::new() };
+    let (stream, peer, agreed) = match endpoint.transport {
+        Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => stages.over_tcp(endpoint, means).await?,
+        Transport::Quic => stages.quic(endpoint, means).await?,
+        Transport::Unix => stages.unix(endpoint, means).await?,
+    };
+    let (tls, chain, unverified) = match agreed {
+        Some(Agreed { description, chain, unverified }) => (Some(description), chain, unverified),
+        None => (None, Vec::new(), false),
+    };
+    Ok(Dialed { stream, peer, tls, chain, unverified, times: stages.times })
+}
+
+/// A stream, the address that answered, and what TLS came to.
+type Opened = (Box<dyn Io>, String, Option<Agreed>);
 
 /// Announces the stages and takes their times.
 struct Stages<R> {
@@ -83,40 +155,135 @@ struct Stages<R> {
     times: Vec<(Stage, Duration)>,
 }
 
-impl<R: Fn(Stage)> Stages<R> {
+impl<R: Fn(Step<'_>)> Stages<R> {
     async fn run<T>(&mut self, stage: Stage, work: impl Future<Output = Result<T, WireError>>) -> Result<T, WireError> {
-        (self.report)(stage);
+        (self.report)(Step::Begins(stage));
         let start = self.clock.now();
         let done = work.await?;
-        self.times.push((stage, self.clock.now().since(start)));
+        let took = self.clock.now().since(start);
+        self.times.push((stage, took));
+        (self.report)(Step::Done(stage, took));
         Ok(done)
+    }
+
+    async fn over_tcp(&mut self, endpoint: &Endpoint, means: &Means<'_>) -> Result<Opened, WireError> {
+        let (stream, peer) = match means.proxy {
+            None => self.tcp(&endpoint.host, endpoint.port, tcp::at(endpoint)).await?,
+            Some(proxy) => {
+                let connected = self.tcp(&proxy.host, proxy.port, proxy.at()).await;
+                let (stream, peer) = connected.map_err(|error| proxy.unreachable(error))?;
+                (self.run(Stage::Proxy, proxy.pass(endpoint, stream)).await?, format!("{peer} (proxy)"))
+            }
+        };
+        if !endpoint.is_encrypted() {
+            return Ok((self.framed(endpoint, means, Box::new(stream)).await?, peer, None));
+        }
+        let (stream, agreed) = self.run(Stage::Tls, tls::connect(endpoint, means.tls, stream)).await?;
+        Ok((self.framed(endpoint, means, Box::new(stream)).await?, peer, Some(agreed)))
+    }
+
+    async fn resolve(&mut self, host: &str, port: u16) -> Result<Vec<SocketAddr>, WireError> {
+        let addresses = self.run(Stage::Name, tcp::resolve(host, port)).await?;
+        (self.report)(Step::Resolved(&addresses));
+        Ok(addresses)
+    }
+
+    async fn tcp(&mut self, host: &str, port: u16, at: String) -> Result<(TcpStream, String), WireError> {
+        let addresses = self.resolve(host, port).await?;
+        let stream = self.run(Stage::Tcp, tcp::connect(at.clone(), addresses)).await?;
+        let peer = stream.peer_addr().map_or(at, |peer| peer.to_string());
+        Ok((stream, peer))
+    }
+
+    /// Puts the frames of a WebSocket around the bytes, where the transport is one.
+    async fn framed(&mut self, endpoint: &Endpoint, means: &Means<'_>, stream: Box<dyn Io>) -> Result<Box<dyn Io>, WireError> {
+        if !endpoint.transport.is_websocket() {
+            return Ok(stream);
+        }
+        let opening = websocket::connect(endpoint, means.websocket, means.max_packet_size, stream);
+        Ok(Box::new(self.run(Stage::WebSocket, opening).await?))
+    }
+
+    async fn quic(&mut self, endpoint: &Endpoint, means: &Means<'_>) -> Result<Opened, WireError> {
+        refuse_proxy(means, "QUIC")?;
+        let addresses = self.resolve(&endpoint.host, endpoint.port).await?;
+        let (stream, peer, agreed) = self.run(Stage::Quic, quic::connect(endpoint, means.tls, addresses)).await?;
+        Ok((Box::new(stream), peer, Some(agreed)))
+    }
+
+    async fn unix(&mut self, endpoint: &Endpoint, means: &Means<'_>) -> Result<Opened, WireError> {
+        refuse_proxy(means, "a socket of this machine")?;
+        let stream = self.run(Stage::Socket, unix::connect(endpoint)).await?;
+        Ok((Box::new(stream), tcp::at(endpoint), None))
+    }
+}
+
+/// Fails where a proxy is set that the bytes would go past.
+fn refuse_proxy(means: &Means<'_>, what: &'static str) -> Result<(), WireError> {
+    match means.proxy {
+        Some(proxy) => Err(WireError::Proxy { at: proxy.at(), cause: ProxyCause::Past(what) }),
+        None => Ok(()),
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::cell::RefCell;
 
     use tokio::net::TcpListener;
 
     use super::*;
 
+    /// Dials with nothing but TLS to know.
+    pub(in crate::wire) async fn dial_tls(
+        endpoint: &Endpoint,
+        tls: &TlsOptions,
+        report: impl Fn(Stage),
+    ) -> Result<Dialed, WireError> {
+        let means = Means { tls, websocket: &WebSocketOptions::default(), proxy: None, max_packet_size: 1 << 20 };
+        dial(endpoint, &means, report).await
+    }
+
     #[tokio::test]
     async fn a_plain_connection_has_two_stages() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let endpoint = Endpoint { transport: Transport::Tcp, host: "127.0.0.1".into(), port: address.port() };
+        let endpoint = Endpoint::new(Transport::Tcp, "127.0.0.1", address.port());
         let reported = RefCell::new(Vec::new());
-        let dialed = dial(&endpoint, &TlsOptions::default(), |stage| reported.borrow_mut().push(stage)).await.expect("a listener");
+        let dialed = dial_tls(&endpoint, &TlsOptions::default(), |stage| reported.borrow_mut().push(stage)).await;
+        let dialed = dialed.expect("a listener");
         assert_eq!(*reported.borrow(), [Stage::Name, Stage::Tcp]);
         assert_eq!(dialed.times.len(), 2);
         assert_eq!((dialed.peer, dialed.tls), (address.to_string(), None));
     }
 
+    #[tokio::test]
+    async fn what_a_proxy_cannot_carry_does_not_go_past_it() {
+        let proxy = Proxy::parse("socks5://bastion").expect("valid");
+        let (tls, websocket) = (TlsOptions::default(), WebSocketOptions::default());
+        let means = Means { tls: &tls, websocket: &websocket, proxy: Some(&proxy), max_packet_size: 1 << 20 };
+        let socket = Endpoint { path: "/nowhere".into(), ..Endpoint::new(Transport::Unix, "localhost", 0) };
+        for endpoint in [Endpoint::new(Transport::Quic, "127.0.0.1", 1), socket] {
+            let error = dial(&endpoint, &means, |_| ()).await.err().expect("refused");
+            assert!(error.is_final() && error.to_string().starts_with("proxy bastion:1080: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_time_out_names_who_did_not_answer() {
+        let proxy = Proxy::parse("socks5://bastion").expect("valid");
+        let (tls, websocket) = (TlsOptions::default(), WebSocketOptions::default());
+        let means = Means { tls: &tls, websocket: &websocket, proxy: Some(&proxy), max_packet_size: 1 << 20 };
+        let endpoint = Endpoint::new(Transport::Tls, "broker", 8883);
+        let said = |stage| means.timed_out(&endpoint, stage, Duration::from_secs(10)).to_string();
+        assert_eq!(said(Stage::Proxy), "proxy bastion:1080: proxy: no answer within 10.0 s");
+        assert_eq!(said(Stage::Tls), "broker:8883: TLS handshake: no answer within 10.0 s");
+    }
+
     #[test]
     fn a_session_may_dial_on_any_thread() {
         fn sent(_: impl Send) {}
-        let endpoint = Endpoint { transport: Transport::Tls, host: "localhost".into(), port: 8883 };
-        sent(dial(&endpoint, &TlsOptions::default(), |_| ()));
+        let endpoint = Endpoint::new(Transport::Wss, "localhost", 8883);
+        sent(dial_tls(&endpoint, &TlsOptions::default(), |_| ()));
     }
 }

@@ -1,6 +1,8 @@
-//! Where a broker is: transport, host and port, read from a URL.
+//! Where a broker is: transport, host, port and path, read from a URL.
 
 use std::fmt;
+
+use crate::base::text;
 
 /// How the bytes travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -9,24 +11,60 @@ pub enum Transport {
     Tcp,
     /// TLS over TCP, `mqtts://`.
     Tls,
+    /// WebSocket over TCP, `ws://`.
+    Ws,
+    /// WebSocket over TLS, `wss://`.
+    Wss,
+    /// QUIC, which has TLS in it, `quic://`.
+    Quic,
+    /// A socket of this machine, `unix://`.
+    Unix,
+}
+
+impl Transport {
+    /// Tells whether the bytes are encrypted on the way.
+    #[must_use]
+    pub fn is_encrypted(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss | Self::Quic)
+    }
+
+    /// Tells whether the bytes travel in frames of a WebSocket.
+    #[must_use]
+    pub fn is_websocket(self) -> bool {
+        matches!(self, Self::Ws | Self::Wss)
+    }
+
+    /// Tells whether the bytes travel over TCP, which is what a proxy carries.
+    #[must_use]
+    pub fn is_tcp(self) -> bool {
+        matches!(self, Self::Tcp | Self::Tls | Self::Ws | Self::Wss)
+    }
 }
 
 /// Scheme, its aliases, transport, default port.
-const SCHEMES: &[(&str, &[&str], Transport, u16)] =
-    &[("mqtt", &["tcp"], Transport::Tcp, 1883), ("mqtts", &["ssl", "tls"], Transport::Tls, 8883)];
+const SCHEMES: &[(&str, &[&str], Transport, u16)] = &[
+    ("mqtt", &["tcp"], Transport::Tcp, 1883),
+    ("mqtts", &["ssl", "tls"], Transport::Tls, 8883),
+    ("ws", &[], Transport::Ws, 80),
+    ("wss", &[], Transport::Wss, 443),
+    ("quic", &[], Transport::Quic, 14567),
+    ("unix", &[], Transport::Unix, 0),
+];
 
-/// The schemes of CLI.md whose transport does not exist yet.
-const PLANNED: &[&str] = &["ws", "wss", "quic", "unix"];
+/// The longest path of a socket in bytes, which every Unix takes.
+const MAX_SOCKET_PATH: usize = 103;
 
 /// The address of a broker.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// How the bytes travel.
     pub transport: Transport,
-    /// A name, an IPv4 address, or an IPv6 address without brackets.
+    /// A name, an IPv4 address, or an IPv6 address without brackets; `localhost` for a socket.
     pub host: String,
-    /// The port.
+    /// The port; 0 for a socket.
     pub port: u16,
+    /// The path of a socket, or that of a WebSocket with its query where the URL has one; empty elsewhere.
+    pub path: String,
 }
 
 /// What a URL says: the endpoint and, perhaps, the user name.
@@ -39,29 +77,46 @@ pub struct Url {
 }
 
 impl Endpoint {
-    /// Tells whether the host is this machine: a loopback address or `localhost`.
+    /// Makes an endpoint without a path.
+    #[must_use]
+    pub fn new(transport: Transport, host: impl Into<String>, port: u16) -> Self {
+        Self { transport, host: host.into(), port, path: String::new() }
+    }
+
+    /// Tells whether the host is this machine: a socket, a loopback address or `localhost`.
     #[must_use]
     pub fn is_local(&self) -> bool {
-        self.host.eq_ignore_ascii_case("localhost") || self.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        self.transport == Transport::Unix
+            || self.host.eq_ignore_ascii_case("localhost")
+            || self.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
     /// Tells whether the bytes are encrypted on the way.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
-        self.transport == Transport::Tls
+        self.transport.is_encrypted()
     }
 
-    /// Returns `host:port`, with brackets around an IPv6 address.
+    /// Returns `host:port`, with brackets around an IPv6 address, or the path of a socket.
     #[must_use]
     pub fn authority(&self) -> String {
-        if self.host.contains(':') { format!("[{}]:{}", self.host, self.port) } else { format!("{}:{}", self.host, self.port) }
+        if self.transport == Transport::Unix { self.path.clone() } else { authority_of(&self.host, self.port) }
+    }
+
+    /// Tells whether the port is that of the scheme.
+    pub(super) fn has_default_port(&self) -> bool {
+        SCHEMES.iter().any(|scheme| scheme.2 == self.transport && scheme.3 == self.port)
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = SCHEMES.iter().find(|scheme| scheme.2 == self.transport);
-        write!(f, "{}://{}", scheme.map_or("mqtt", |scheme| scheme.0), self.authority())
+        let scheme = SCHEMES.iter().find(|scheme| scheme.2 == self.transport).map_or("mqtt", |scheme| scheme.0);
+        match self.transport {
+            Transport::Unix => write!(f, "{scheme}://{}", percent_encode(&self.path)),
+            Transport::Ws | Transport::Wss => write!(f, "{scheme}://{}{}", self.authority(), self.path),
+            Transport::Tcp | Transport::Tls | Transport::Quic => write!(f, "{scheme}://{}", self.authority()),
+        }
     }
 }
 
@@ -72,31 +127,55 @@ impl Url {
         text.contains("://") || text.starts_with("unix:")
     }
 
-    /// Reads `mqtt://[user@]host[:port]`.
+    /// Reads `mqtt://[user@]host[:port]` and its like; a WebSocket may have a path, and a socket is nothing but one.
     ///
     /// # Errors
     ///
     /// Returns a sentence that says what is wrong; it never repeats a password.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (scheme, rest) = text.split_once("://").ok_or("a broker's URL starts with mqtt:// or mqtts://")?;
+        let (scheme, rest) = match text.split_once("://") {
+            Some(parts) => parts,
+            None => text
+                .split_once(':')
+                .filter(|(scheme, _)| *scheme == "unix")
+                .ok_or("a broker's URL starts with mqtt:// or mqtts://")?,
+        };
         let scheme = scheme.to_ascii_lowercase();
         let Some(&(_, _, transport, default_port)) =
             SCHEMES.iter().find(|(name, aliases, ..)| *name == scheme || aliases.contains(&scheme.as_str()))
         else {
-            let known = "use mqtt:// or mqtts://";
-            return Err(if PLANNED.contains(&scheme.as_str()) {
-                format!("{scheme}:// is not supported by this version of mqtap; {known}")
-            } else {
-                format!("`{}` is not a scheme of a broker's URL; {known}", crate::base::text::line(&scheme, 20))
-            });
+            let known: Vec<String> = SCHEMES.iter().map(|scheme| format!("{}://", scheme.0)).collect();
+            let shown = text::line(&scheme, 20);
+            return Err(format!("`{shown}` is not a scheme of a broker's URL; use one of {}", known.join(" ")));
         };
-        let (username, authority) = match rest.rsplit_once('@') {
-            None => (None, rest),
-            Some((user, _)) if user.contains(':') => {
-                return Err("a password in a URL would show in the list of processes; leave it out, and use --password-env, \
-                            --password-file or a profile"
-                    .into());
-            }
+        if transport == Transport::Unix {
+            let endpoint = Endpoint { path: socket_path(rest)?, ..Endpoint::new(transport, "localhost", 0) };
+            return Ok(Self { endpoint, username: None });
+        }
+        let end = if transport.is_websocket() { rest.find(['/', '?', '#']).unwrap_or(rest.len()) } else { rest.len() };
+        let (authority, path) = rest.split_at(end);
+        let Authority { username, host, port } = Authority::read(authority, rest, &scheme, PASSWORD_ADVICE)?;
+        let path = websocket_path(path)?;
+        Ok(Self { endpoint: Endpoint { transport, host, port: port.unwrap_or(default_port), path }, username })
+    }
+}
+
+const PASSWORD_ADVICE: &str = "use --password-env, --password-file or a profile";
+
+/// The part of a URL between the scheme and the path.
+pub(super) struct Authority {
+    pub(super) username: Option<String>,
+    pub(super) host: String,
+    pub(super) port: Option<u16>,
+}
+
+impl Authority {
+    /// Reads `[user@]host[:port]`, which stands in `rest`; `advice` says where a password belongs.
+    pub(super) fn read(authority: &str, rest: &str, scheme: &str, advice: &str) -> Result<Self, String> {
+        let password = || format!("a password in a URL would show in the list of processes; leave it out, and {advice}");
+        let (username, authority) = match authority.rsplit_once('@') {
+            None => (None, authority),
+            Some((user, _)) if user.contains(':') => return Err(password()),
             Some((user, authority)) => (Some(percent_decode(user)?), authority),
         };
         let authority = authority.strip_suffix('/').unwrap_or(authority);
@@ -105,29 +184,62 @@ impl Url {
         }
         let (host, port) = split_port(authority)?;
         if host.is_empty() {
-            return Err("the URL names no host; write mqtt://localhost".into());
+            return Err(format!("the URL names no host; write {scheme}://localhost"));
         }
         if host.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err("the host of the URL holds a space or a control character".into());
         }
-        let port = match port {
-            None => default_port,
-            Some(port) => match port.parse() {
-                Ok(0) | Err(_) => {
-                    return Err(format!("`{}` is not a port; a port is 1 to 65535", crate::base::text::line(port, 20)));
-                }
-                Ok(port) => port,
-            },
+        let port = match port.map(str::parse) {
+            None => None,
+            Some(Ok(port)) if port > 0 => Some(port),
+            // What looks like a port may be the beginning of a password with a slash in it.
+            Some(_) if rest.contains('@') => return Err(password()),
+            Some(_) => {
+                let shown = text::line(port.unwrap_or_default(), 20);
+                return Err(format!("`{shown}` is not a port; a port is 1 to 65535"));
+            }
         };
-        Ok(Self { endpoint: Endpoint { transport, host: host.to_owned(), port }, username })
+        Ok(Self { username, host: host.to_owned(), port })
     }
+}
+
+/// Returns `host:port`, with brackets around an IPv6 address.
+pub(super) fn authority_of(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// Checks the path of a WebSocket with its query, as it is sent.
+///
+/// # Errors
+///
+/// Returns a sentence that says what is wrong.
+pub fn websocket_path(path: &str) -> Result<String, String> {
+    if path.contains('#') {
+        return Err("a `#` begins what is never sent; write %23 if it belongs to the path".into());
+    }
+    if !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("the path of a URL holds visible ASCII only; write the rest as %20 and so on".into());
+    }
+    Ok(if path.is_empty() || path.starts_with('/') { path.to_owned() } else { format!("/{path}") })
+}
+
+/// Reads the path of a socket, in which `%20` and its like stand for bytes.
+fn socket_path(text: &str) -> Result<String, String> {
+    let path = percent_decode(text)?;
+    if !path.starts_with('/') || path.ends_with('/') {
+        return Err("the path of a socket is absolute: unix:///run/mosquitto.sock".into());
+    }
+    if path.contains('\0') || path.len() > MAX_SOCKET_PATH {
+        return Err(format!("the path of a socket has at most {MAX_SOCKET_PATH} bytes, none of them zero"));
+    }
+    Ok(path)
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<&str>), String> {
     if let Some(rest) = authority.strip_prefix('[') {
         let (host, after) = rest.split_once(']').ok_or("the IPv6 address lacks its closing bracket")?;
         if host.parse::<std::net::Ipv6Addr>().is_err() && !host.contains('%') {
-            return Err(format!("`{}` is not an IPv6 address", crate::base::text::line(host, 40)));
+            return Err(format!("`{}` is not an IPv6 address", text::line(host, 40)));
         }
         return match after.strip_prefix(':') {
             Some(port) => Ok((host, Some(port))),
@@ -154,7 +266,20 @@ fn percent_decode(text: &str) -> Result<String, String> {
             out.push(byte);
         }
     }
-    String::from_utf8(out).map_err(|_| "the user name in the URL is not UTF-8".into())
+    String::from_utf8(out).map_err(|_| "the URL is not UTF-8 once its % are read".into())
+}
+
+/// Writes what would mean something in a URL, and what cannot be seen, as `%20` and its like.
+pub(super) fn percent_encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'%' | b'?' | b'#' | b'@' | b':' => out.push_str(&format!("%{byte:02X}")),
+            byte if byte.is_ascii_graphic() => out.push(char::from(byte)),
+            byte => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -172,20 +297,45 @@ mod tests {
         assert_eq!(endpoint("SSL://broker.example/"), (Transport::Tls, "broker.example".into(), 8883));
         assert_eq!(endpoint("tcp://10.0.0.1:2000"), (Transport::Tcp, "10.0.0.1".into(), 2000));
         assert_eq!(endpoint("mqtt://[::1]:2000"), (Transport::Tcp, "::1".into(), 2000));
+        assert_eq!(endpoint("ws://h/mqtt"), (Transport::Ws, "h".into(), 80));
+        assert_eq!(endpoint("WSS://h"), (Transport::Wss, "h".into(), 443));
+        assert_eq!(endpoint("quic://h"), (Transport::Quic, "h".into(), 14567));
     }
 
     #[test]
     fn a_url_is_printed_as_it_is_read() {
-        for text in ["mqtt://localhost:1883", "mqtts://[::1]:8883"] {
+        for text in [
+            "mqtt://localhost:1883",
+            "mqtts://[::1]:8883",
+            "ws://h:80",
+            "ws://h:8080/",
+            "wss://[::1]:443/mqtt?a=b@c:d&e=%20",
+            "quic://h:14567",
+            "unix:///run/a%20b%25%C3%BC.sock",
+        ] {
             assert_eq!(Url::parse(text).expect(text).endpoint.to_string(), text);
         }
     }
 
     #[test]
+    fn a_path_is_that_of_a_websocket_or_a_socket() {
+        let path = |text: &str| Url::parse(text).expect(text).endpoint.path;
+        assert_eq!(path("ws://ops@h:80/a/b?c=d"), "/a/b?c=d");
+        assert_eq!(path("ws://h?c=d"), "/?c=d");
+        assert_eq!(path("unix:///run/a%20b"), "/run/a b");
+        assert_eq!(path("unix:/run/a"), "/run/a");
+        assert!(Url::parse("unix:///run/a").expect("valid").endpoint.is_local());
+    }
+
+    #[test]
     fn a_user_is_taken_and_a_password_refused_unseen() {
         assert_eq!(Url::parse("mqtt://o%40ps@h").expect("valid").username.as_deref(), Some("o@ps"));
-        let refusal = Url::parse("mqtt://ops:CANARY@h").expect_err("a password");
-        assert!(refusal.contains("list of processes") && !refusal.contains("CANARY"), "{refusal}");
+        for text in
+            ["mqtt://ops:CANARY@h", "mqtt://ops:CAN/ARY@h", "wss://ops:CANARY@h/mqtt", "ws://ops:CAN/ARY@h", "quic://ops:CAN?ARY@h"]
+        {
+            let refusal = Url::parse(text).expect_err("a password");
+            assert!(refusal.contains("list of processes") && !refusal.contains("CAN"), "{refusal}");
+        }
     }
 
     #[test]
@@ -193,7 +343,14 @@ mod tests {
         let cases = [
             ("localhost", "starts with"),
             ("http://h", "not a scheme"),
-            ("ws://h", "not supported"),
+            ("socks5://h", "use one of mqtt:// mqtts:// ws://"),
+            ("ws://h/a#b", "%23"),
+            ("ws://h/ü", "visible ASCII"),
+            ("ws:///mqtt", "names no host"),
+            ("unix://h/a", "absolute"),
+            ("unix:///", "absolute"),
+            ("unix:///%00", "none of them zero"),
+            ("quic://h/path", "nothing may follow"),
             ("mqtt://", "no host"),
             ("mqtt://h:0", "1 to 65535"),
             ("mqtt://h:99999", "1 to 65535"),

@@ -4,10 +4,12 @@ use std::{io, sync::Arc, time::Duration};
 
 use super::{
     dial::Stage,
+    proxy::ProxyCause,
     tls::{
-        cause,
+        self, IdentityFault,
         certificate::{Certificate, Refusal},
     },
+    websocket::cause::WebSocketCause,
 };
 use crate::base::text::safe;
 
@@ -33,6 +35,48 @@ pub enum WireError {
         kind: io::ErrorKind,
         /// The addresses that were tried.
         addresses: Vec<String>,
+    },
+    /// The socket of this machine did not take the connection.
+    #[error("connect to {path}: {}", words(&io::Error::from(*.kind)))]
+    Socket {
+        /// The path, made safe.
+        path: String,
+        /// What the system said.
+        kind: io::ErrorKind,
+    },
+    /// The proxy did not lead to the broker.
+    #[error("proxy {at}: {cause}")]
+    Proxy {
+        /// Host and port of the proxy, made safe.
+        at: String,
+        /// Why.
+        cause: ProxyCause,
+    },
+    /// The WebSocket could not be opened, or ended.
+    #[error("{} {at}: WebSocket: {cause}", if .cause.is_handshake() { "connect to" } else { "connection lost to" })]
+    WebSocket {
+        /// Host and port, made safe.
+        at: String,
+        /// Why.
+        cause: WebSocketCause,
+    },
+    /// The QUIC connection could not be opened, or ended.
+    #[error("connect to {at}: QUIC: {detail}")]
+    Quic {
+        /// Host and port, made safe.
+        at: String,
+        /// Why, made safe.
+        detail: String,
+    },
+    /// The client's certificate or its key cannot be used.
+    #[error("{what} {path}: {fault}")]
+    Identity {
+        /// Which of the two.
+        what: &'static str,
+        /// The file, made safe.
+        path: String,
+        /// Why.
+        fault: IdentityFault,
     },
     /// The file with certificate authorities cannot be used.
     #[error("CA file {path}: {detail}")]
@@ -70,12 +114,26 @@ pub enum WireError {
         cause: TlsCause,
     },
     /// A stage took longer than the whole attempt may take.
-    #[error("{stage}: no answer within {}", crate::base::human::span(*.after))]
+    #[error("{at}: {stage}: no answer within {}", crate::base::human::span(*.after))]
     TimedOut {
+        /// Host and port of the broker, or those of the proxy while that is spoken to; made safe.
+        at: String,
         /// The stage.
         stage: Stage,
         /// The limit of the attempt.
         after: Duration,
+    },
+    /// What answers speaks another protocol than MQTT.
+    #[error("not an MQTT port: the first bytes {detail}")]
+    OtherProtocol {
+        /// What the bytes look like, as the end of a sentence.
+        detail: String,
+    },
+    /// The connection broke before the broker had said anything of MQTT.
+    #[error("connection lost during CONNECT: {detail}")]
+    BrokenEarly {
+        /// How, made safe.
+        detail: String,
     },
     /// The open connection broke.
     #[error("connection lost: {detail}")]
@@ -100,9 +158,18 @@ pub enum TlsCause {
     /// Neither side has a version or a cipher that the other takes.
     #[error("no TLS version or cipher suite in common with the broker")]
     Incompatible,
+    /// The broker speaks no version of TLS that is new enough.
+    #[error("the broker speaks only older versions of TLS")]
+    Version,
+    /// The broker speaks none of the protocols that were offered by ALPN.
+    #[error("the broker speaks none of the ALPN protocols that were offered")]
+    Alpn,
     /// The broker wants a certificate of the client.
     #[error("the broker wants a client certificate")]
     ClientCertificate,
+    /// The broker does not take the client's certificate: why.
+    #[error("the broker refused the client certificate: {0}")]
+    ClientRefused(&'static str),
     /// The broker does not know the server name.
     #[error("the broker does not know the server name")]
     UnknownName,
@@ -133,20 +200,22 @@ impl WireError {
                 io::ErrorKind::PermissionDenied => "a firewall of this machine forbids it",
                 _ => "is the broker running? is the port right?",
             },
+            Self::Socket { kind: io::ErrorKind::PermissionDenied, .. } => "this user needs the right to write to the socket",
+            Self::Socket { .. } => "is the broker running? is the path that of its listener?",
+            Self::Proxy { cause, .. } => cause.hint(),
+            Self::WebSocket { cause, .. } => cause.hint(),
+            Self::Quic { .. } => "does the broker serve QUIC on this UDP port (mostly 14567), and does a firewall let UDP through?",
+            Self::Identity { fault, .. } => fault.hint(),
+            Self::OtherProtocol { .. } => "check scheme and port of the URL",
+            Self::BrokenEarly { .. } => "is this an MQTT port, and not TLS or WebSocket? the broker's log may tell why",
             Self::Broken { .. } => "the broker's log may tell why",
             Self::CaFile { .. } => "ca_file names a PEM file that begins with -----BEGIN CERTIFICATE-----",
             Self::NoRoots => "install the system's CA certificates (package ca-certificates), or set ca_file",
             Self::ServerName { .. } => "set server_name to the name in the broker's certificate",
             Self::Certificate { refusal, .. } => refusal.hint(),
-            Self::Tls { cause, .. } => match cause {
-                TlsCause::PlainText => "use mqtt:// for plain MQTT, or the broker's TLS port (mostly 8883)",
-                TlsCause::Closed => "is this the TLS port? the broker may speak plain MQTT here, or want a client certificate",
-                TlsCause::Broken(_) => "is this the TLS port? the network may have failed as well",
-                TlsCause::Incompatible => "mqtap speaks TLS 1.2 and 1.3; the broker may be too old",
-                TlsCause::ClientCertificate => "client certificates are not supported by this version of mqtap",
-                TlsCause::UnknownName => "set server_name to a name that the broker serves",
-                TlsCause::Other(_) => "the broker's log may tell more",
-            },
+            Self::Tls { cause, .. } => cause.hint(),
+            Self::TimedOut { stage: Stage::Quic, .. } => "does the broker serve QUIC here, and does a firewall let UDP through?",
+            Self::TimedOut { stage: Stage::Proxy, .. } => "is it a proxy of this kind, and does it reach the broker?",
             Self::TimedOut { .. } => "check host, port and firewall",
         }
     }
@@ -155,12 +224,52 @@ impl WireError {
     #[must_use]
     pub fn is_final(&self) -> bool {
         match self {
-            Self::CaFile { .. } | Self::NoRoots | Self::ServerName { .. } | Self::Certificate { .. } => true,
-            Self::Tls { cause, .. } => match cause {
-                TlsCause::PlainText | TlsCause::Incompatible | TlsCause::ClientCertificate | TlsCause::UnknownName => true,
-                TlsCause::Closed | TlsCause::Broken(_) | TlsCause::Other(_) => false,
-            },
-            Self::Name { .. } | Self::Connect { .. } | Self::TimedOut { .. } | Self::Broken { .. } => false,
+            Self::CaFile { .. }
+            | Self::NoRoots
+            | Self::ServerName { .. }
+            | Self::Certificate { .. }
+            | Self::Identity { .. }
+            | Self::OtherProtocol { .. } => true,
+            Self::Tls { cause, .. } => cause.is_final(),
+            Self::Proxy { cause, .. } => cause.is_final(),
+            Self::WebSocket { cause, .. } => cause.is_final(),
+            Self::Name { .. }
+            | Self::Connect { .. }
+            | Self::Socket { .. }
+            | Self::Quic { .. }
+            | Self::TimedOut { .. }
+            | Self::BrokenEarly { .. }
+            | Self::Broken { .. } => false,
+        }
+    }
+}
+
+impl TlsCause {
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::PlainText => "use mqtt:// for plain MQTT, or the broker's TLS port (mostly 8883)",
+            Self::Closed => "is this the TLS port? the broker may speak plain MQTT here, or want a client certificate",
+            Self::Broken(_) => "is this the TLS port? the network may have failed as well",
+            Self::Incompatible => "the broker may be too old, or want other keys",
+            Self::Version => "mqtap speaks TLS 1.2 and 1.3, or what min_version says; the broker must be brought up to date",
+            Self::Alpn => "set alpn to what the broker serves here, or leave it out",
+            Self::ClientCertificate => "set cert_file and key_file (--cert, --key) to a certificate that the broker knows",
+            Self::ClientRefused(_) => "is it the right certificate, and signed by an authority that the broker trusts?",
+            Self::UnknownName => "set server_name to a name that the broker serves",
+            Self::Other(_) => "the broker's log may tell more",
+        }
+    }
+
+    fn is_final(&self) -> bool {
+        match self {
+            Self::PlainText
+            | Self::Incompatible
+            | Self::Version
+            | Self::Alpn
+            | Self::ClientCertificate
+            | Self::ClientRefused(_)
+            | Self::UnknownName => true,
+            Self::Closed | Self::Broken(_) | Self::Other(_) => false,
         }
     }
 }
@@ -170,7 +279,7 @@ impl WireError {
 pub fn words(error: &io::Error) -> String {
     if let Some(inner) = error.get_ref() {
         return match inner.downcast_ref::<rustls::Error>() {
-            Some(tls) => format!("TLS: {}", cause(tls)),
+            Some(error) => format!("TLS: {}", tls::cause(error, tls::Asked::Unknown)),
             None => safe(&inner.to_string()).to_string(),
         };
     }
@@ -186,6 +295,7 @@ pub fn words(error: &io::Error) -> String {
         io::ErrorKind::NetworkDown => "network is down",
         io::ErrorKind::AddrNotAvailable => "no usable address on this machine",
         io::ErrorKind::PermissionDenied => "not permitted",
+        io::ErrorKind::NotFound => "there is no such file",
         _ => return safe(&error.to_string()).to_string(),
     };
     words.to_owned()

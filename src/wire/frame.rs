@@ -66,8 +66,8 @@ pub struct Framer {
 enum State {
     /// Inside a header, of which so many bytes have passed.
     Header { start: [u8; LONGEST], len: usize },
-    /// Inside a packet, of which so much is missing.
-    Body { header: Header, missing: usize },
+    /// Inside a packet, of which so much is missing and so much is wanted.
+    Body { header: Header, missing: usize, wanted: usize },
     /// The borders are lost for good.
     Lost,
 }
@@ -88,48 +88,58 @@ impl Framer {
     /// Takes the next bytes, and calls `each` at the end of each packet with its header and its first bytes,
     /// which it may take.
     ///
-    /// `keep` says by the first byte how many bytes of a packet are wanted. Memory follows the bytes that arrive, never
+    /// `keep` says by the first byte how many bytes of a packet are wanted; it is asked once a packet, so that it may be
+    /// another one with each call. Memory follows the bytes that arrive, never
     /// the length that a header claims. After a malformed length nothing is found any more.
     pub fn feed(&mut self, mut bytes: &[u8], keep: fn(u8) -> usize, mut each: impl FnMut(Header, &mut BytesMut)) {
         while !bytes.is_empty() {
-            let (header, missing) = match self.state {
+            let (header, missing, wanted) = match self.state {
                 State::Lost => return,
-                State::Body { header, missing } => (header, missing),
+                State::Body { header, missing, wanted } => (header, missing, wanted),
                 State::Header { start, len } => {
-                    let Some((header, used)) = self.header(bytes, start, len, keep) else { return };
+                    let Some((header, used, wanted)) = self.header(bytes, start, len, keep) else { return };
                     bytes = &bytes[used..];
-                    (header, header.body)
+                    (header, header.body, wanted)
                 }
             };
             let take = bytes.len().min(missing);
-            self.keep(&bytes[..take], keep(header.first));
+            self.keep(&bytes[..take], wanted);
             bytes = &bytes[take..];
             if take == missing {
                 self.state = State::START;
                 each(header, &mut self.head);
                 self.head.clear();
             } else {
-                self.state = State::Body { header, missing: missing - take };
+                self.state = State::Body { header, missing: missing - take, wanted };
             }
         }
     }
 
-    /// Reads the header that begins or goes on with `bytes`; returns it with how many of them belong to it.
+    /// Reads the header that begins or goes on with `bytes`; returns it with how many of them belong to it, and how many
+    /// bytes of the packet are wanted.
     #[inline]
-    fn header(&mut self, bytes: &[u8], mut start: [u8; LONGEST], len: usize, keep: fn(u8) -> usize) -> Option<(Header, usize)> {
+    fn header(
+        &mut self,
+        bytes: &[u8],
+        mut start: [u8; LONGEST],
+        len: usize,
+        keep: fn(u8) -> usize,
+    ) -> Option<(Header, usize, usize)> {
         // Nearly always the header is in one piece.
         if len == 0
             && let Ok(Some(header)) = Header::read(bytes)
         {
-            self.keep(&bytes[..header.len], keep(header.first));
-            return Some((header, header.len));
+            let wanted = keep(header.first);
+            self.keep(&bytes[..header.len], wanted);
+            return Some((header, header.len, wanted));
         }
         let take = bytes.len().min(LONGEST - len);
         start[len..len + take].copy_from_slice(&bytes[..take]);
         match Header::read(&start[..len + take]) {
             Ok(Some(header)) => {
-                self.keep(&start[..header.len], keep(header.first));
-                return Some((header, header.len - len));
+                let wanted = keep(header.first);
+                self.keep(&start[..header.len], wanted);
+                return Some((header, header.len - len, wanted));
             }
             Ok(None) => self.state = State::Header { start, len: len + take },
             Err(BadLength) => self.state = State::Lost,

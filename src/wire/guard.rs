@@ -1,5 +1,6 @@
 //! The guard: passes on whole, valid packets from a server, and refuses the rest by name.
 
+mod history;
 #[cfg(test)]
 mod tests;
 
@@ -12,17 +13,21 @@ use std::{
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use self::history::{History, Verdict};
 use super::{
     check::{self, Fault},
     frame::{BadLength, Framer, Header},
     packet::{Kind, Version},
     repair::{self, Replacement},
-    violation::{EVIDENCE, Violation},
+    violation::{EVIDENCE, FIRST_BYTES, Violation},
 };
-use crate::base::human;
+use crate::base::{human, text};
 
 /// A beginning of a packet of up to so many bytes is read on in the reader's own buffer.
 const CARRIED: usize = 1024;
+
+/// The most columns of a topic in a violation.
+const TOPIC_COLUMNS: usize = 80;
 
 /// Reason Code Packet too large.
 const TOO_LARGE: u8 = 0x95;
@@ -48,6 +53,8 @@ pub struct Guard<S> {
     /// Whether the server was told of the refusal, or need not be.
     told: bool,
     outgoing: Framer,
+    /// What was said before, where the guard minds it.
+    history: Option<History>,
 }
 
 /// Why a run of packets ended.
@@ -72,7 +79,16 @@ impl<S> Guard<S> {
             refused: None,
             told: false,
             outgoing: Framer::new(),
+            history: None,
         }
+    }
+
+    /// Minds what was said before, too: aliases that were not set or are above the Topic Alias Maximum, answers to nothing,
+    /// and answers of the wrong length.
+    #[must_use]
+    pub fn with_history(mut self, topic_alias_maximum: u16) -> Self {
+        self.history = Some(History::new(topic_alias_maximum));
+        self
     }
 
     /// Checks the packets at the start of `bytes`; returns how many bytes may pass.
@@ -99,8 +115,12 @@ impl<S> Guard<S> {
                 self.connected |= Kind::of(header.first) == Kind::Connack;
                 return (passed, Stop::Replace(header.size(), replacement));
             }
-            if let Err(fault) = check::body(self.version, header.first, &frame[header.len..]) {
-                return (passed, Stop::Refused(violation(fault, frame)));
+            let verdict = check::body(self.version, header.first, &frame[header.len..])
+                .and_then(|alias| self.recall(header.first, alias, &frame[header.len..]));
+            match verdict {
+                Ok(Verdict::Pass) => {}
+                Ok(Verdict::LeaveOut) => return (passed, Stop::Replace(header.size(), Replacement::NOTHING)),
+                Err(fault) => return (passed, Stop::Refused(violation(fault, frame))),
             }
             repair::in_place(self.version, header, frame);
             self.connected |= Kind::of(header.first) == Kind::Connack;
@@ -113,7 +133,7 @@ impl<S> Guard<S> {
         if !self.connected
             && let Some(other) = another_protocol(bytes)
         {
-            return Err(Fault::new("first bytes", other, 0x82));
+            return Err(Fault::new(FIRST_BYTES, other, 0x82));
         }
         check::first_byte(self.version, self.connected, header.first)?;
         if header.size() > self.limit {
@@ -121,6 +141,15 @@ impl<S> Guard<S> {
             return Err(Fault::new("size", detail, TOO_LARGE));
         }
         Ok(())
+    }
+
+    /// Compares a valid packet with what was said before.
+    #[inline]
+    fn recall(&mut self, first: u8, alias: Option<u16>, body: &[u8]) -> Result<Verdict, Fault> {
+        match &mut self.history {
+            Some(history) => history.incoming(self.version, first, alias, body),
+            None => Ok(Verdict::Pass),
+        }
     }
 
     /// Moves what is complete from `partial` to `ready`.
@@ -264,7 +293,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = ready!(Pin::new(&mut this.inner).poll_write(cx, bytes))?;
-        this.outgoing.feed(&bytes[..written], |_| 0, |_, _| ());
+        match &mut this.history {
+            Some(history) => {
+                let version = this.version;
+                this.outgoing.feed(&bytes[..written], history::kept, |header, head| history.outgoing(version, header, head));
+            }
+            None => this.outgoing.feed(&bytes[..written], |_| 0, |_, _| ()),
+        }
         Poll::Ready(Ok(written))
     }
 
@@ -281,11 +316,21 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
 fn violation(fault: Fault, bytes: &[u8]) -> Violation {
     Violation {
         packet: bytes.first().map_or("packet", |&first| Kind::of(first).name()),
+        topic: topic(bytes),
         field: fault.field,
         detail: fault.detail,
         reason_code: fault.reason_code,
         bytes: bytes[..bytes.len().min(EVIDENCE)].into(),
     }
+}
+
+/// Reads the topic of a PUBLISH that may be cut.
+fn topic(bytes: &[u8]) -> Option<Box<str>> {
+    let header = Header::read(bytes).ok().flatten().filter(|header| Kind::of(header.first) == Kind::Publish)?;
+    let (length, rest) = bytes.get(header.len..)?.split_first_chunk()?;
+    let length = usize::from(u16::from_be_bytes(*length));
+    let topic = rest.get(..length).filter(|_| length + 2 <= header.body)?;
+    (!topic.is_empty()).then(|| text::line_of_bytes(topic, TOPIC_COLUMNS).to_string().into())
 }
 
 fn size(bytes: usize) -> String {

@@ -1,6 +1,7 @@
-//! From a name to one clean byte stream: dialling stage by stage, the tap and the guard.
+//! From a name to one clean byte stream: dialling stage by stage, the tap, the guard, and the shim for MQTT 3.1.
 
 mod check;
+pub mod decode;
 pub mod dial;
 pub mod endpoint;
 pub mod error;
@@ -8,11 +9,17 @@ pub mod frame;
 pub mod guard;
 mod mask;
 pub mod packet;
+pub mod proxy;
+mod quic;
+pub mod reason;
 mod repair;
 pub mod tap;
 mod tcp;
 pub mod tls;
+mod unix;
+pub mod v31;
 pub mod violation;
+pub mod websocket;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 

@@ -9,6 +9,8 @@ use crate::base::clock::Stamp;
 /// The version of MQTT that a connection speaks, as far as the bytes differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Version {
+    /// MQTT 3.1.
+    V31,
     /// MQTT 3.1.1.
     V311,
     /// MQTT 5.0.

@@ -10,7 +10,7 @@
 //! The tap is below, so that a trace shows the bytes as they came.
 
 use super::{
-    check::answers::{self, SUBACK, SUBACK_V311, UNSUBACK},
+    check::answers::{self, SUBACK, SUBACK_V3, UNSUBACK},
     frame::Header,
     packet::{Kind, Version},
 };
@@ -26,6 +26,9 @@ pub(super) struct Replacement {
 }
 
 impl Replacement {
+    /// Takes the place of a packet that is left out.
+    pub(super) const NOTHING: Self = Self { bytes: [0; 5], len: 0 };
+
     pub(super) fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
@@ -40,7 +43,7 @@ pub(super) fn in_place(version: Version, header: Header, frame: &mut [u8]) {
                 frame[0] &= !0x08;
             }
         }
-        Kind::Suback => codes(version, Kind::Suback, if version == Version::V5 { SUBACK } else { SUBACK_V311 }, header, frame),
+        Kind::Suback => codes(version, Kind::Suback, if version == Version::V5 { SUBACK } else { SUBACK_V3 }, header, frame),
         Kind::Unsuback if version == Version::V5 => codes(version, Kind::Unsuback, UNSUBACK, header, frame),
         Kind::Unsuback
         | Kind::Reserved
@@ -70,7 +73,7 @@ fn codes(version: Version, kind: Kind, defined: &[u8], header: Header, frame: &m
 
 /// Returns what takes the place of a packet that is too short for the library.
 pub(super) fn replacement(version: Version, header: Header, frame: &[u8]) -> Option<Replacement> {
-    if version == Version::V311 || header.body > 2 {
+    if version != Version::V5 || header.body > 2 {
         return None;
     }
     match (header.first, &frame[header.len..]) {

@@ -8,7 +8,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
 };
@@ -23,15 +23,18 @@ use super::{
     mask,
     packet::{Direction, Kind, Packet, is_quiet_publish},
 };
-use crate::base::clock::Clock;
+use crate::base::clock::{Clock, Stamp};
 
 /// The most bytes that are kept of a control packet; only a hostile one is longer.
 pub const CONTROL_KEPT: usize = 64 * 1024;
 
-/// The most bytes that are kept of a PUBLISH.
-pub const PUBLISH_KEPT: usize = 256;
+/// The most bytes that are kept of a PUBLISH: topic, properties and the beginning of the payload.
+pub const PUBLISH_KEPT: usize = 2 * 1024;
 
-/// Makes the two ends of a trace that holds at most `capacity` packets.
+/// The most bytes that wait in a trace.
+const WAITING: usize = 8 << 20;
+
+/// Makes the two ends of a trace that holds at most `capacity` packets and 8 MiB of them.
 ///
 /// When it is full, further packets are let go and counted ([`Trace::lost`]): a connection never waits for its trace.
 ///
@@ -63,18 +66,74 @@ pub struct Trace {
 struct Counts {
     lost: AtomicU64,
     quiet: [AtomicU64; 2],
+    quiet_bytes: [AtomicU64; 2],
     bytes: [AtomicU64; 2],
+    /// The bytes that wait in the trace.
+    waiting: AtomicUsize,
+    /// Whether PUBLISH packets with QoS 0 are noted one by one.
+    lists_quiet: AtomicBool,
+}
+
+/// What passed since a trace was last looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Noted {
+    /// When it was looked at.
+    pub at: Stamp,
+    /// The packets in their order.
+    pub packets: Vec<Packet>,
+    /// PUBLISH packets with QoS 0 that are not among them, by [`Direction`].
+    pub quiet: [Quiet; 2],
+    /// Packets that were let go because nobody took them in time.
+    pub lost: u64,
+}
+
+/// PUBLISH packets with QoS 0 that were only counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Quiet {
+    /// How many.
+    pub count: u64,
+    /// Their bytes, headers included.
+    pub bytes: u64,
+}
+
+impl Noted {
+    /// Tells whether nothing passed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.packets.is_empty() && self.quiet == [Quiet::default(); 2] && self.lost == 0
+    }
+
+    /// Returns how many bytes of packets are held.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.packets.iter().map(|packet| packet.head.len()).sum()
+    }
+
+    /// Adds what passed later.
+    pub fn absorb(&mut self, later: Self) {
+        self.at = later.at;
+        self.packets.extend(later.packets);
+        for (sum, more) in self.quiet.iter_mut().zip(later.quiet) {
+            sum.count += more.count;
+            sum.bytes += more.bytes;
+        }
+        self.lost += later.lost;
+    }
 }
 
 impl Trace {
     /// Waits for the next packet; nothing when all sinks are gone.
     pub async fn next(&mut self) -> Option<Packet> {
-        self.receiver.recv().await
+        let packet = self.receiver.recv().await;
+        self.counts.waiting.fetch_sub(packet.as_ref().map_or(0, |packet| packet.head.len()), Relaxed);
+        packet
     }
 
     /// Returns the next packet if one is there.
     pub fn try_next(&mut self) -> Option<Packet> {
-        self.receiver.try_recv().ok()
+        let packet = self.receiver.try_recv().ok()?;
+        self.counts.waiting.fetch_sub(packet.head.len(), Relaxed);
+        Some(packet)
     }
 
     /// Returns how many packets were let go because the trace was full.
@@ -83,10 +142,13 @@ impl Trace {
         self.counts.lost.load(Relaxed)
     }
 
-    /// Returns how many PUBLISH packets with QoS 0 passed; they are counted, never kept.
+    /// Returns how many PUBLISH packets with QoS 0 passed and were counted only.
     #[must_use]
-    pub fn quiet(&self, direction: Direction) -> u64 {
-        self.counts.quiet[direction as usize].load(Relaxed)
+    pub fn quiet(&self, direction: Direction) -> Quiet {
+        Quiet {
+            count: self.counts.quiet[direction as usize].load(Relaxed),
+            bytes: self.counts.quiet_bytes[direction as usize].load(Relaxed),
+        }
     }
 
     /// Returns how many bytes of MQTT passed.
@@ -146,33 +208,50 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
 }
 
 impl Sink {
+    /// Says whether PUBLISH packets with QoS 0 are noted one by one; at first they are only counted.
+    pub fn list_quiet(&self, list: bool) {
+        self.counts.lists_quiet.store(list, Relaxed);
+    }
+
     fn note(&self, clock: Clock, direction: Direction, framer: &mut Framer, bytes: &[u8]) {
-        let mut quiet = 0;
-        framer.feed(bytes, kept, |header, head| {
-            if is_quiet_publish(header.first) {
+        let (mut quiet, mut quiet_bytes) = (0, 0);
+        let mut now = None;
+        let keep = if self.counts.lists_quiet.load(Relaxed) { kept_of_all } else { kept };
+        framer.feed(bytes, keep, |header, head| {
+            // Nothing was kept of one that began before it was asked for.
+            if is_quiet_publish(header.first) && head.is_empty() {
                 quiet += 1;
+                quiet_bytes += header.size() as u64;
                 return;
             }
             mask::mask(head);
             let head = std::mem::take(head).freeze();
-            let packet = Packet { at: clock.now(), direction, first: header.first, size: header.size(), head };
-            if self.sender.try_send(packet).is_err() {
-                self.counts.lost.fetch_add(1, Relaxed);
-            }
+            let at = *now.get_or_insert_with(|| clock.now());
+            self.pass(Packet { at, direction, first: header.first, size: header.size(), head });
         });
         // Once a read, not once a packet: in a flood that is one in a hundred.
         self.counts.quiet[direction as usize].fetch_add(quiet, Relaxed);
+        self.counts.quiet_bytes[direction as usize].fetch_add(quiet_bytes, Relaxed);
         self.counts.bytes[direction as usize].fetch_add(bytes.len() as u64, Relaxed);
+    }
+
+    /// Hands a packet over where there is room, and else counts it.
+    fn pass(&self, packet: Packet) {
+        let size = packet.head.len();
+        let before = self.counts.waiting.fetch_add(size, Relaxed);
+        if before + size > WAITING || self.sender.try_send(packet).is_err() {
+            self.counts.waiting.fetch_sub(size, Relaxed);
+            self.counts.lost.fetch_add(1, Relaxed);
+        }
     }
 }
 
-/// Returns how much is kept of a packet with this first byte.
+/// Returns how much is kept of a packet with this first byte, while QoS 0 is only counted.
 fn kept(first: u8) -> usize {
-    if is_quiet_publish(first) {
-        0
-    } else if Kind::of(first) == Kind::Publish {
-        PUBLISH_KEPT
-    } else {
-        CONTROL_KEPT
-    }
+    if is_quiet_publish(first) { 0 } else { kept_of_all(first) }
+}
+
+/// Returns how much is kept of a packet with this first byte, while QoS 0 is listed too.
+fn kept_of_all(first: u8) -> usize {
+    if Kind::of(first) == Kind::Publish { PUBLISH_KEPT } else { CONTROL_KEPT }
 }

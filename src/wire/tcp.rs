@@ -22,10 +22,10 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 #[cfg(target_os = "linux")]
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Returns the addresses of the endpoint in the order in which to try them; at least one.
-pub(super) async fn resolve(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, WireError> {
-    let fail = |detail: &str| WireError::Name { host: host(endpoint), detail: detail.to_owned() };
-    match lookup_host((endpoint.host.as_str(), endpoint.port)).await {
+/// Returns the addresses behind a name in the order in which to try them; at least one.
+pub(super) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, WireError> {
+    let fail = |detail: &str| WireError::Name { host: text::safe(host).to_string(), detail: detail.to_owned() };
+    match lookup_host((host, port)).await {
         Ok(found) => {
             let addresses = interleave(found.collect());
             if addresses.is_empty() { Err(fail("the name has no address")) } else { Ok(addresses) }
@@ -37,11 +37,13 @@ pub(super) async fn resolve(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, Wire
     }
 }
 
-/// Connects to the first address that answers; the others are let go.
-pub(super) async fn connect(endpoint: &Endpoint, addresses: Vec<SocketAddr>) -> Result<TcpStream, WireError> {
+/// Connects to the first address that answers; the others are let go. `at` is what an error names.
+pub(super) async fn connect(at: String, addresses: Vec<SocketAddr>) -> Result<TcpStream, WireError> {
     let tried = addresses.iter().map(|address| address.ip().to_string()).collect();
-    let stream =
-        race(addresses).await.map_err(|error| WireError::Connect { at: at(endpoint), kind: error.kind(), addresses: tried })?;
+    let stream = race(addresses, TcpStream::connect).await.map_err(|error| {
+        let kind = error.map_or(io::ErrorKind::AddrNotAvailable, |error| error.kind());
+        WireError::Connect { at, kind, addresses: tried }
+    })?;
     tune(&stream);
     Ok(stream)
 }
@@ -51,31 +53,33 @@ pub(super) fn at(endpoint: &Endpoint) -> String {
     text::safe(&endpoint.authority()).to_string()
 }
 
-fn host(endpoint: &Endpoint) -> String {
-    text::safe(&endpoint.host).to_string()
-}
-
 /// Tries one address after the other, each without waiting long for the one before (RFC 8305).
 ///
-/// Dropping the future closes all attempts. The error is that of the first address that failed.
-async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+/// Dropping the future ends all attempts. The error is that of the first address that failed; there is none without addresses.
+pub(super) async fn race<T, E, F>(addresses: Vec<SocketAddr>, attempt: impl Fn(SocketAddr) -> F) -> Result<T, Option<E>>
+where
+    F: Future<Output = Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
     let mut waiting = addresses.into_iter();
     let mut attempts = JoinSet::new();
     let mut first_error = None;
     loop {
         let more = match waiting.next() {
             Some(address) => {
-                attempts.spawn(TcpStream::connect(address));
+                attempts.spawn(attempt(address));
                 waiting.len() > 0
             }
             None => false,
         };
         tokio::select! {
             ended = attempts.join_next() => match ended {
-                Some(Ok(Ok(stream))) => return Ok(stream),
+                Some(Ok(Ok(open))) => return Ok(open),
                 Some(Ok(Err(error))) => drop(first_error.get_or_insert(error)),
-                Some(Err(gone)) => drop(first_error.get_or_insert(io::Error::other(gone))),
-                None => return Err(first_error.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into())),
+                Some(Err(gone)) if gone.is_panic() => std::panic::resume_unwind(gone.into_panic()),
+                Some(Err(_)) => {}
+                None => return Err(first_error),
             },
             () = sleep(STAGGER), if more => {}
         }
@@ -113,15 +117,10 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-    use crate::wire::endpoint::Transport;
 
     /// Reserves a port on which nobody listens.
     fn dead_port() -> SocketAddr {
         TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
-    }
-
-    fn endpoint(host: &str, port: u16) -> Endpoint {
-        Endpoint { transport: Transport::Tcp, host: host.into(), port }
     }
 
     #[test]
@@ -135,21 +134,21 @@ mod tests {
     async fn a_dead_address_does_not_stop_a_live_one() {
         let live = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let live = live.local_addr().map(|address| (live, address)).expect("an address");
-        let stream = race(vec![dead_port(), live.1]).await.expect("the second address answers");
+        let stream = race(vec![dead_port(), live.1], TcpStream::connect).await.expect("the second address answers");
         assert_eq!(stream.peer_addr().expect("a peer"), live.1);
     }
 
     #[tokio::test]
     async fn a_refused_connection_names_the_place() {
         let dead = dead_port();
-        let error = connect(&endpoint("broker", dead.port()), vec![dead]).await.expect_err("nobody listens");
+        let error = connect(format!("broker:{}", dead.port()), vec![dead]).await.expect_err("nobody listens");
         assert_eq!(error.to_string(), format!("connect to broker:{}: connection refused", dead.port()));
         assert!(!error.is_final());
     }
 
     #[tokio::test]
     async fn an_unknown_name_is_said_to_be_unknown() {
-        let error = resolve(&endpoint("no-such-host.invalid", 1883)).await.expect_err("a reserved name");
+        let error = resolve("no-such-host.invalid", 1883).await.expect_err("a reserved name");
         assert!(error.to_string().starts_with("cannot find no-such-host.invalid: "), "{error}");
         assert!(!error.to_string().contains("failed to lookup"), "{error}");
     }
@@ -158,7 +157,7 @@ mod tests {
     async fn an_open_connection_sends_at_once() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let stream = connect(&endpoint("localhost", address.port()), vec![address]).await.expect("a listener");
+        let stream = connect("localhost".into(), vec![address]).await.expect("a listener");
         assert!(stream.nodelay().expect("a socket"));
         assert!(SockRef::from(&stream).keepalive().expect("a socket"));
     }

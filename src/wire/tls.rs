@@ -1,37 +1,53 @@
-//! TLS: which roots are trusted, and the handshake.
+//! TLS: who is trusted, who we are, and the handshake.
 
 pub mod certificate;
+mod identity;
 mod roots;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod verifier;
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{env, io, path::PathBuf, sync::Arc};
 
 use rustls::{
-    AlertDescription, ClientConfig, InvalidMessage,
+    AlertDescription, ClientConfig, InvalidMessage, KeyLogFile, PeerIncompatible, ProtocolVersion, SupportedProtocolVersion,
     client::WebPkiServerVerifier,
+    crypto::CryptoProvider,
     pki_types::{CertificateDer, ServerName},
+    version::{TLS12, TLS13},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::spawn_blocking,
 };
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_rustls::TlsConnector;
 
+pub(super) use self::identity::Asked;
 use self::{
     certificate::{Certificate, Refusal},
-    verifier::Verifier,
+    identity::Identity,
+    stream::Encrypted,
+    verifier::{Trust, Verifier},
+};
+pub use self::{
+    identity::{IdentityFault, is_encrypted},
+    roots::SystemStore,
 };
 use super::{
     endpoint::Endpoint,
     error::{TlsCause, WireError},
     tcp::at,
 };
-use crate::base::text;
+use crate::base::{secret::Secret, text};
 
-/// How the server is verified.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// The most certificates of a chain that are kept to be shown.
+const MAX_CHAIN: usize = 10;
+
+/// How the server is verified, and who we are to it.
+///
+/// `Debug` shows no secret: [`Secret`] prints stars.
+#[derive(Debug, Clone, Default)]
 pub struct TlsOptions {
     /// A PEM file with certificate authorities, added to those of the system.
     pub ca_file: Option<PathBuf>,
@@ -39,6 +55,68 @@ pub struct TlsOptions {
     pub ca_only: bool,
     /// The name to verify and to send as SNI, where it is not the host.
     pub server_name: Option<String>,
+    /// A PEM file with the certificate of this client, and what leads from it to an authority.
+    pub cert_file: Option<PathBuf>,
+    /// A PEM file with the key to it, where that is not in the same file.
+    pub key_file: Option<PathBuf>,
+    /// The passphrase of the key.
+    pub key_password: Option<Secret>,
+    /// The protocols to offer by ALPN, the best first; empty offers none.
+    pub alpn: Vec<String>,
+    /// What is asked of the server's certificate.
+    pub verify: Verify,
+    /// The oldest version to speak.
+    pub min_version: TlsVersion,
+}
+
+impl TlsOptions {
+    /// Returns the file that holds the key of the client's certificate.
+    #[must_use]
+    pub fn key_path(&self) -> Option<&PathBuf> {
+        self.cert_file.as_ref().map(|certificate| self.key_file.as_ref().unwrap_or(certificate))
+    }
+}
+
+/// What is asked of a server's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verify {
+    /// A trusted authority signed it, for this name and this day.
+    #[default]
+    Full,
+    /// It has this SHA-256 digest, whatever it says.
+    Fingerprint([u8; 32]),
+    /// Nothing: anybody can answer.
+    None,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    #[default]
+    V12,
+    /// TLS 1.3.
+    V13,
+}
+
+/// What a handshake came to.
+pub(super) struct Agreed {
+    /// The TLS version and cipher suite.
+    pub(super) description: String,
+    /// The certificates that the server showed, its own first.
+    pub(super) chain: Vec<Certificate>,
+    /// Whether nobody looked at them.
+    pub(super) unverified: bool,
+}
+
+/// The settings of one handshake, and what it leaves behind for its error.
+pub(super) struct Handshake {
+    pub(super) config: ClientConfig,
+    pub(super) name: ServerName<'static>,
+    at: String,
+    verifier: Arc<Verifier>,
+    identity: Arc<Identity>,
+    unverified: bool,
 }
 
 /// Makes the TLS handshake on an open connection.
@@ -46,24 +124,65 @@ pub(super) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     endpoint: &Endpoint,
     options: &TlsOptions,
     stream: S,
-) -> Result<TlsStream<S>, WireError> {
-    let name = server_name(endpoint, options)?;
-    let verifier = Arc::new(verifier(options.clone()).await?);
-    let connector = TlsConnector::from(Arc::new(config(&verifier)));
-    connector.connect(name.clone(), stream).await.map_err(|error| failure(at(endpoint), &name, &error, verifier.refused()))
+) -> Result<(Encrypted<S>, Agreed), WireError> {
+    let handshake = Handshake::prepare(endpoint, options).await?;
+    let connector = TlsConnector::from(Arc::new(handshake.config.clone()));
+    let stream = connector.connect(handshake.name.clone(), stream).await.map_err(|error| handshake.failure(&error))?;
+    let connection = stream.get_ref().1;
+    let agreed = handshake.agreed(
+        describe(connection.protocol_version(), connection.negotiated_cipher_suite()),
+        connection.peer_certificates().unwrap_or_default(),
+    );
+    Ok((Encrypted::new(stream, handshake.at, handshake.identity), agreed))
 }
 
-/// Says which TLS version and cipher suite were agreed on.
-pub(super) fn describe<S>(stream: &TlsStream<S>) -> String {
-    let connection = stream.get_ref().1;
-    let version = match connection.protocol_version() {
-        Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",
-        Some(rustls::ProtocolVersion::TLSv1_2) => "TLS 1.2",
-        _ => "TLS",
-    };
-    match connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()) {
-        Some(suite) => format!("{version} {}", suite.trim_start_matches("TLS13_").trim_start_matches("TLS_")),
-        None => version.to_owned(),
+impl Handshake {
+    /// Reads the files on a thread that may wait for the disk.
+    pub(super) async fn prepare(endpoint: &Endpoint, options: &TlsOptions) -> Result<Self, WireError> {
+        let name = server_name(endpoint, options)?;
+        let (at, unverified) = (at(endpoint), options.verify == Verify::None);
+        let options = options.clone();
+        let loaded = spawn_blocking(move || {
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let trust = trust(&options, &provider)?;
+            let identity = Arc::new(Identity::load(&options, &provider)?);
+            let verifier = Arc::new(Verifier::new(trust, provider));
+            let config = config(&options, &verifier, &identity);
+            Ok((config, verifier, identity))
+        });
+        let (config, verifier, identity) = loaded.await.map_err(|_| WireError::NoRoots)??;
+        Ok(Self { config, name, at, verifier, identity, unverified })
+    }
+
+    pub(super) fn agreed(&self, description: String, chain: &[CertificateDer<'_>]) -> Agreed {
+        let chain = chain.iter().take(MAX_CHAIN).map(|certificate| Certificate::read(certificate)).collect();
+        Agreed { description, chain, unverified: self.unverified }
+    }
+
+    /// Says why the handshake failed.
+    pub(super) fn failure(&self, error: &io::Error) -> WireError {
+        if let Some(refused) = self.refusal() {
+            return refused;
+        }
+        let cause = match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(error) => cause(error, self.identity.asked()),
+            None if error.kind() == io::ErrorKind::UnexpectedEof => TlsCause::Closed,
+            None => TlsCause::Broken(error.kind()),
+        };
+        WireError::Tls { at: self.at.clone(), cause }
+    }
+
+    /// Returns the refusal of the server's certificate, if that is what happened.
+    pub(super) fn refusal(&self) -> Option<WireError> {
+        let (why, refused) = self.verifier.refused()?;
+        let certificate = Certificate::read(refused);
+        let refusal = Refusal::new(why, &certificate, &self.name.to_str());
+        Some(WireError::Certificate { at: self.at.clone(), refusal, certificate: Arc::new(certificate) })
+    }
+
+    /// Says what an alert of the server means.
+    pub(super) fn alert(&self, alert: AlertDescription) -> WireError {
+        WireError::Tls { at: self.at.clone(), cause: cause(&rustls::Error::AlertReceived(alert), self.identity.asked()) }
     }
 }
 
@@ -74,56 +193,91 @@ fn server_name(endpoint: &Endpoint, options: &TlsOptions) -> Result<ServerName<'
     ServerName::try_from(name.to_owned()).map_err(|_| WireError::ServerName { name: text::safe(name).to_string() })
 }
 
-/// Loads the roots on a thread that may wait for the disk.
-async fn verifier(options: TlsOptions) -> Result<Verifier, WireError> {
-    let roots = match spawn_blocking(move || roots::load(&options)).await {
-        Ok(roots) => roots?,
-        Err(_) => return Err(WireError::NoRoots),
-    };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-    Ok(Verifier::new(inner.build().map_err(|_| WireError::NoRoots)?, provider))
+fn trust(options: &TlsOptions, provider: &Arc<CryptoProvider>) -> Result<Trust, WireError> {
+    Ok(match options.verify {
+        Verify::None => Trust::Anybody,
+        Verify::Fingerprint(digest) => Trust::Pinned(digest),
+        Verify::Full => {
+            let roots = Arc::new(roots::load(options)?);
+            let inner = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider));
+            Trust::Signed(inner.build().map_err(|_| WireError::NoRoots)?)
+        }
+    })
 }
 
-fn config(verifier: &Arc<Verifier>) -> ClientConfig {
-    ClientConfig::builder_with_provider(verifier.provider())
-        .with_safe_default_protocol_versions()
+fn config(options: &TlsOptions, verifier: &Arc<Verifier>, identity: &Arc<Identity>) -> ClientConfig {
+    let versions: &[&SupportedProtocolVersion] = match options.min_version {
+        TlsVersion::V12 => &[&TLS13, &TLS12],
+        TlsVersion::V13 => &[&TLS13],
+    };
+    let mut config = ClientConfig::builder_with_provider(verifier.provider())
+        .with_protocol_versions(versions)
         .expect("ring has cipher suites for TLS 1.2 and 1.3")
         .dangerous()
         .with_custom_certificate_verifier(Arc::clone(verifier) as _)
-        .with_no_client_auth()
+        .with_client_cert_resolver(Arc::clone(identity) as _);
+    config.alpn_protocols = options.alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect();
+    // The variable by which curl, browsers and Wireshark share the keys of a connection that is looked into.
+    if env::var_os("SSLKEYLOGFILE").is_some_and(|file| !file.is_empty()) {
+        tracing::warn!("SSLKEYLOGFILE is set: the keys of this TLS connection are written to that file");
+        config.key_log = Arc::new(KeyLogFile::new());
+    }
+    config
 }
 
-fn failure(at: String, name: &ServerName<'_>, error: &io::Error, refused: Option<&CertificateDer<'_>>) -> WireError {
-    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    if let (Some(rustls::Error::InvalidCertificate(why)), Some(refused)) = (tls, refused) {
-        let certificate = Certificate::read(refused);
-        let refusal = Refusal::new(why, &certificate, &name.to_str());
-        return WireError::Certificate { at, refusal, certificate: Arc::new(certificate) };
-    }
-    let cause = match tls {
-        Some(error) => cause(error),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => TlsCause::Closed,
-        None => TlsCause::Broken(error.kind()),
+/// Says which TLS version and cipher suite were agreed on.
+pub(super) fn describe(version: Option<ProtocolVersion>, suite: Option<rustls::SupportedCipherSuite>) -> String {
+    let version = match version {
+        Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+        Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+        _ => "TLS",
     };
-    WireError::Tls { at, cause }
+    match suite.and_then(|suite| suite.suite().as_str()) {
+        Some(suite) => format!("{version} {}", suite.trim_start_matches("TLS13_").trim_start_matches("TLS_")),
+        None => version.to_owned(),
+    }
 }
 
 /// Says why a handshake, or what the broker thought of it later, failed.
-pub(super) fn cause(error: &rustls::Error) -> TlsCause {
+pub(super) fn cause(error: &rustls::Error, asked: Asked) -> TlsCause {
     use AlertDescription as Alert;
     use InvalidMessage as Message;
     match error {
         rustls::Error::InvalidMessage(
             Message::InvalidContentType | Message::UnknownProtocolVersion | Message::MessageTooLarge | Message::InvalidEmptyPayload,
         ) => TlsCause::PlainText,
-        rustls::Error::PeerIncompatible(_)
-        | rustls::Error::AlertReceived(Alert::ProtocolVersion | Alert::HandshakeFailure | Alert::InsufficientSecurity) => {
-            TlsCause::Incompatible
-        }
-        rustls::Error::AlertReceived(Alert::CertificateRequired) => TlsCause::ClientCertificate,
-        rustls::Error::AlertReceived(Alert::UnrecognisedName) => TlsCause::UnknownName,
-        rustls::Error::AlertReceived(alert) => TlsCause::Other(format!("the broker ended the handshake with the alert {alert:?}")),
+        rustls::Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+            | PeerIncompatible::Tls12NotOfferedOrEnabled,
+        )
+        | rustls::Error::AlertReceived(Alert::ProtocolVersion) => TlsCause::Version,
+        rustls::Error::AlertReceived(alert) => of_alert(*alert, asked),
+        rustls::Error::PeerIncompatible(_) => TlsCause::Incompatible,
+        rustls::Error::NoApplicationProtocol => TlsCause::Alpn,
         other => TlsCause::Other(text::safe(&other.to_string()).to_string()),
+    }
+}
+
+/// Says what an alert of the broker means, which depends on whether it asked for a certificate and got one.
+fn of_alert(alert: AlertDescription, asked: Asked) -> TlsCause {
+    use AlertDescription as Alert;
+    match (alert, asked) {
+        (Alert::CertificateRequired, _) | (Alert::HandshakeFailure | Alert::NoCertificate, Asked::InVain) => {
+            TlsCause::ClientCertificate
+        }
+        (Alert::BadCertificate | Alert::AccessDenied | Alert::CertificateUnknown, Asked::InVain) => TlsCause::ClientCertificate,
+        (Alert::UnknownCA, Asked::Answered) => TlsCause::ClientRefused("it does not know the authority that signed it"),
+        (Alert::CertificateExpired, Asked::Answered) => TlsCause::ClientRefused("it has expired"),
+        (Alert::CertificateRevoked, Asked::Answered) => TlsCause::ClientRefused("it was revoked"),
+        (Alert::AccessDenied, Asked::Answered) => TlsCause::ClientRefused("it gives no access"),
+        (
+            Alert::BadCertificate | Alert::UnsupportedCertificate | Alert::CertificateUnknown | Alert::DecryptError,
+            Asked::Answered,
+        ) => TlsCause::ClientRefused("it cannot be used"),
+        (Alert::HandshakeFailure | Alert::InsufficientSecurity, _) => TlsCause::Incompatible,
+        (Alert::UnrecognisedName, _) => TlsCause::UnknownName,
+        (Alert::NoApplicationProtocol, _) => TlsCause::Alpn,
+        (alert, _) => TlsCause::Other(format!("the broker ended the handshake with the alert {alert:?}")),
     }
 }

@@ -5,6 +5,9 @@ use std::{borrow::Cow, error::Error, fmt, io};
 /// The most bytes of an offending packet that are kept as evidence.
 pub const EVIDENCE: usize = 64;
 
+/// The field of a violation by what speaks another protocol.
+pub(super) const FIRST_BYTES: &str = "first bytes";
+
 /// How many wrappings of an error are searched for a violation.
 const DEPTH: usize = 8;
 
@@ -13,6 +16,8 @@ const DEPTH: usize = 8;
 pub struct Violation {
     /// The type of the packet, in the standard's capitals.
     pub packet: &'static str,
+    /// The topic of a PUBLISH, made safe, where it could be read.
+    pub topic: Option<Box<str>>,
     /// The field that is wrong.
     pub field: &'static str,
     /// What is wrong with it, as the end of a sentence that begins with the field.
@@ -42,11 +47,21 @@ impl Violation {
         }
         None
     }
+
+    /// Tells whether the other side speaks another protocol than MQTT.
+    #[must_use]
+    pub fn is_other_protocol(&self) -> bool {
+        self.field == FIRST_BYTES
+    }
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} {} (bytes", self.packet, self.field, self.detail)?;
+        f.write_str(self.packet)?;
+        if let Some(topic) = &self.topic {
+            write!(f, " on {topic}")?;
+        }
+        write!(f, ": {} {} (bytes", self.field, self.detail)?;
         for byte in &self.bytes {
             write!(f, " {byte:02X}")?;
         }
@@ -69,6 +84,7 @@ mod tests {
     fn violation() -> Violation {
         Violation {
             packet: "PUBLISH",
+            topic: None,
             field: "topic",
             detail: "runs past the end of the packet".into(),
             reason_code: 0x81,

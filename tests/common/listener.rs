@@ -29,7 +29,7 @@ pub(crate) struct Listener {
 
 /// Options for a broker on the loopback.
 pub(crate) fn options(port: u16, protocol: Protocol, client_id: &str) -> Options {
-    let endpoint = Endpoint { transport: Transport::Tcp, host: "127.0.0.1".into(), port };
+    let endpoint = Endpoint::new(Transport::Tcp, "127.0.0.1", port);
     Options { protocol, ..Options::new(endpoint, client_id) }
 }
 

@@ -10,14 +10,14 @@ use mqtap::{
     base::clock::Stamp,
     keymap::Keymap,
     mqtt::{
-        event::{Event as Mqtt, Limits, Status, Welcome},
+        event::{ConnackProperties, Event as Mqtt, Limits, Status, Welcome},
         message::{Message, Properties, Qos, Received},
         options::{Protocol, Subscription},
     },
     profile::Profile,
     theme::Theme,
     ui,
-    wire::endpoint::Url,
+    wire::{dial::Stage, endpoint::Url},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
@@ -29,7 +29,7 @@ pub(crate) struct Player {
     pub(crate) app: App,
     pub(crate) effects: Vec<Effect>,
     now: Stamp,
-    theme: Theme,
+    pub(crate) theme: Theme,
 }
 
 impl Player {
@@ -67,17 +67,28 @@ impl Player {
 
     /// Lets the broker accept the connection.
     pub(crate) fn welcome(&mut self) {
+        self.welcome_as(false);
+    }
+
+    /// Lets the broker accept the connection, whose certificate somebody verified or nobody did.
+    pub(crate) fn welcome_as(&mut self, unverified: bool) {
         let welcome = Welcome {
             at: self.now,
             protocol: Protocol::V5,
             downgraded: false,
+            endpoint: Url::parse("mqtt://broker.plant.example").expect("a URL").endpoint,
             peer: "192.0.2.7:1883".into(),
             tls: None,
+            chain: Vec::new(),
+            unverified,
             took: std::time::Duration::from_micros(12_300),
+            times: times(),
             session_present: false,
+            session_lost: false,
             client_id: "mqtap-ops".into(),
             keep_alive: std::time::Duration::from_secs(30),
             limits: Limits::default(),
+            properties: ConnackProperties::default(),
         };
         self.mqtt(Mqtt::Status(Status::Online(Box::new(welcome))));
     }
@@ -124,7 +135,7 @@ impl Player {
     pub(crate) fn receive_as(&mut self, message: Message) -> &mut Self {
         self.now = self.now.after(std::time::Duration::from_millis(10));
         let at = self.now;
-        self.mqtt(Mqtt::Messages(vec![Received { at, message }]))
+        self.mqtt(Mqtt::Messages(vec![Received { at, message, ..Received::default() }]))
     }
 
     /// Takes an event in.
@@ -191,4 +202,11 @@ pub(crate) fn properties() -> Properties {
         correlation_data: Some(Bytes::from_static(b"\x7f\x01")),
         ..Properties::default()
     }
+}
+
+/// Returns the stages of a connection, as a session tells them.
+fn times() -> Vec<(Stage, std::time::Duration)> {
+    [(Stage::Name, 800), (Stage::Tcp, 5_200), (Stage::Connect, 6_300)]
+        .map(|(stage, micros)| (stage, std::time::Duration::from_micros(micros)))
+        .to_vec()
 }

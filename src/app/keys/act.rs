@@ -6,12 +6,14 @@ use crate::{
         event::Effect,
         notice::Level,
         popup::{self, Popup},
+        protocol,
         start::Entry,
-        workspace::{Pane, Workspace},
+        workspace::{Pane, View, Workspace},
     },
     keymap::action::Action,
     mqtt::{command::Command, message::Message},
     profile::Profile,
+    store::exchange::What,
     wire::endpoint::Url,
 };
 
@@ -39,10 +41,18 @@ impl App {
             Action::TopicToggle => self.here(Workspace::toggle_topic),
             Action::TopicExpandAll => self.here(|workspace| workspace.open_below(true)),
             Action::TopicCollapseAll => self.here(|workspace| workspace.open_below(false)),
-            Action::MessageOpen | Action::PaneDetail => self.here(|workspace| workspace.focus = Pane::Detail),
+            Action::MessageOpen | Action::PaneDetail => self.here(|workspace| workspace.go_to(Pane::Detail)),
             Action::DetailNextTab => self.here(|workspace| workspace.detail.tab = workspace.detail.tab.step(1)),
             Action::DetailPreviousTab => self.here(|workspace| workspace.detail.tab = workspace.detail.tab.step(-1)),
             Action::DetailWrap => self.here(|workspace| workspace.detail.wrap = !workspace.detail.wrap),
+            Action::PacketOpen => self.open_packet(),
+            Action::PacketFilter => self.here(|workspace| workspace.protocol.next_filter()),
+            Action::PacketPings => self.here(|workspace| workspace.protocol.toggle_pings()),
+            Action::PacketTimes => self.here(|workspace| workspace.protocol.next_times()),
+            Action::PacketHex => self.here(|workspace| workspace.protocol.toggle_hex()),
+            Action::PacketExport => self.export_packets(),
+            Action::PacketQuiet => self.list_quiet(),
+            Action::PacketCopy => self.copy("packet", |workspace| workspace.selected_row().and_then(protocol::copied)),
             Action::ConnectionOpen => self.open_selected(),
             Action::ConnectionNew => self.open(Popup::Connect(popup::connect_form(""))),
             Action::ConnectionLocalhost => self.connect_to_localhost(),
@@ -62,10 +72,11 @@ impl App {
             Action::Zoom => self.here(|workspace| workspace.zoom = !workspace.zoom),
             Action::Reconnect => self.command(Command::Reconnect),
             Action::Disconnect => self.ask_to_disconnect(),
-            Action::PaneTopics => self.here(|workspace| workspace.focus = Pane::Topics),
-            Action::PaneMessages => self.here(|workspace| workspace.focus = Pane::Messages),
-            Action::PaneNext => self.here(|workspace| workspace.focus = workspace.focus.step(1)),
-            Action::PanePrevious => self.here(|workspace| workspace.focus = workspace.focus.step(-1)),
+            Action::PaneTopics => self.here(|workspace| workspace.go_to(Pane::Topics)),
+            Action::PaneMessages => self.here(|workspace| workspace.go_to(Pane::Messages)),
+            Action::PaneNext => self.here(|workspace| workspace.go_to(workspace.focus.step(1))),
+            Action::PanePrevious => self.here(|workspace| workspace.go_to(workspace.focus.step(-1))),
+            Action::ViewProtocol => self.here(|workspace| workspace.view = View::Protocol),
             Action::NextConnection => self.next_connection(),
             Action::Unsubscribe => self.unsubscribe(),
             Action::FormSend => self.submit(),
@@ -113,24 +124,32 @@ impl App {
     }
 
     fn freeze(&mut self) -> Vec<Effect> {
-        let rows = self.geometry.messages.inner().rows();
-        self.here(|workspace| workspace.messages.toggle_follow(rows))
+        let (messages, ladder) = (self.geometry.messages.inner().rows(), self.geometry.ladder.rows());
+        self.here(|workspace| match workspace.view {
+            View::Panes => workspace.messages.toggle_follow(messages),
+            View::Protocol => workspace.protocol.set_follow(!workspace.protocol.follow, ladder),
+        })
     }
 
     /// Scrolls the detail by half of its height.
     fn scroll_detail(&mut self, halves: isize) -> Vec<Effect> {
-        let half = self.geometry.detail_text().rows().max(2).cast_signed() / 2;
-        self.here(|workspace| workspace.detail.scroll(half * halves))
+        let half = |rows: usize| rows.max(2).cast_signed() / 2;
+        let (detail, packet) = (half(self.geometry.detail_text().rows()), half(self.geometry.packet.rows()));
+        self.here(|workspace| match workspace.view {
+            View::Panes => workspace.detail.scroll(detail * halves),
+            View::Protocol => workspace.protocol.scroll(packet * halves),
+        })
     }
 
     /// Moves in whatever list has the keys.
     fn go(&mut self, to: Move) -> Vec<Effect> {
-        let focus = self.workspace().map(|workspace| workspace.focus);
-        let rows = match (self.popups.is_empty(), focus) {
+        let place = self.workspace().map(|workspace| (workspace.view, workspace.focus));
+        let rows = match (self.popups.is_empty(), place) {
             (false, _) => self.geometry.popup.inner().rows(),
-            (true, Some(Pane::Topics)) => self.geometry.tree.rows(),
-            (true, Some(Pane::Messages)) => self.geometry.messages.inner().rows(),
-            (true, Some(Pane::Detail)) => self.geometry.detail_text().rows(),
+            (true, Some((View::Protocol, _))) => self.geometry.ladder.rows(),
+            (true, Some((View::Panes, Pane::Topics))) => self.geometry.tree.rows(),
+            (true, Some((View::Panes, Pane::Messages))) => self.geometry.messages.inner().rows(),
+            (true, Some((View::Panes, Pane::Detail))) => self.geometry.detail_text().rows(),
             (true, None) => self.geometry.body.inner().rows(),
         };
         let page = rows.max(2).cast_signed() - 1;
@@ -149,14 +168,16 @@ impl App {
             self.start.selected = self.start.selected.saturating_add_signed(by).min(entries.saturating_sub(1));
             return Vec::new();
         };
-        match workspace.focus {
-            Pane::Topics => {
+        match (workspace.view, workspace.focus) {
+            (View::Protocol, _) if to == Move::Last => workspace.protocol.set_follow(true, rows),
+            (View::Protocol, _) => workspace.protocol.step(by, rows),
+            (View::Panes, Pane::Topics) => {
                 workspace.topics.step(&workspace.store, by);
                 workspace.follow_cursor();
             }
-            Pane::Messages if to == Move::Last => workspace.messages.set_follow(true),
-            Pane::Messages => workspace.messages.step(by, rows),
-            Pane::Detail => workspace.detail.scroll(by),
+            (View::Panes, Pane::Messages) if to == Move::Last => workspace.messages.set_follow(true),
+            (View::Panes, Pane::Messages) => workspace.messages.step(by, rows),
+            (View::Panes, Pane::Detail) => workspace.detail.scroll(by),
         }
         Vec::new()
     }
@@ -259,6 +280,26 @@ impl App {
             }
         };
         self.open(Popup::Publish(popup::publish_form(&message)))
+    }
+
+    /// Goes to the message of a PUBLISH, or connects again where the connection ended.
+    fn open_packet(&mut self) -> Vec<Effect> {
+        let ended = self.workspace().and_then(Workspace::selected_row).is_some_and(|row| matches!(row.what, What::Ended(_)));
+        if ended { self.command(Command::Reconnect) } else { self.here(Workspace::reveal_message) }
+    }
+
+    fn list_quiet(&mut self) -> Vec<Effect> {
+        let Some(workspace) = self.workspace_mut() else { return Vec::new() };
+        let list = !workspace.protocol.lists_quiet;
+        workspace.protocol.lists_quiet = list;
+        let said = if list { "QoS 0 is listed from now on" } else { "QoS 0 is only counted from now on" };
+        self.say(Level::Info, said, "");
+        self.command(Command::ListQuiet(list))
+    }
+
+    fn export_packets(&mut self) -> Vec<Effect> {
+        let export = |workspace: &Workspace| Effect::Export(workspace.profile.title(), protocol::captured(&workspace.exchange));
+        self.workspace().map(export).into_iter().collect()
     }
 
     fn copy(&mut self, what: &'static str, text: impl FnOnce(&Workspace) -> Option<String>) -> Vec<Effect> {

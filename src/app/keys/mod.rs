@@ -3,14 +3,24 @@
 mod act;
 mod layers;
 
-use super::{App, Screen, event::Effect, popup::Popup, workspace::Pane};
+use super::{
+    App, Screen,
+    event::Effect,
+    popup::Popup,
+    protocol,
+    workspace::{Pane, View, Workspace},
+};
 use crate::{
     keymap::{
         Lookup,
         action::{Action, Context},
         key::{Code, Key},
     },
-    wire::endpoint::Url,
+    store::exchange::What,
+    wire::{
+        endpoint::Url,
+        packet::{Direction, Kind},
+    },
 };
 
 impl App {
@@ -20,13 +30,14 @@ impl App {
         if let Some(popup) = self.popups.last() {
             return popup.contexts().to_vec();
         }
-        match (self.screen, self.workspace().map(|workspace| workspace.focus)) {
+        match (self.screen, self.workspace().map(|workspace| (workspace.view, workspace.focus))) {
             (Screen::Start, _) | (_, None) => vec![Context::Connections, Context::List, Context::Global],
-            (Screen::Workspace(_), Some(pane)) => {
-                let pane = match pane {
-                    Pane::Topics => Context::Topics,
-                    Pane::Messages => Context::Messages,
-                    Pane::Detail => Context::Detail,
+            (Screen::Workspace(_), Some(place)) => {
+                let pane = match place {
+                    (View::Panes, Pane::Topics) => Context::Topics,
+                    (View::Panes, Pane::Messages) => Context::Messages,
+                    (View::Panes, Pane::Detail) => Context::Detail,
+                    (View::Protocol, _) => Context::Protocol,
                 };
                 vec![pane, Context::Workspace, Context::List, Context::Global]
             }
@@ -131,11 +142,29 @@ impl App {
                 Some(workspace) if workspace.is_online() => Err("the connection is up"),
                 Some(_) => Ok(()),
             },
+            Action::PacketOpen => workspace.ok_or(none).and_then(can_open_packet),
+            Action::PacketCopy => {
+                match workspace.ok_or(none).map(|workspace| workspace.selected_row().and_then(protocol::copied)) {
+                    Ok(Some(_)) => Ok(()),
+                    Ok(None) => Err("no packet is selected"),
+                    Err(why) => Err(why),
+                }
+            }
+            Action::PacketExport => match workspace {
+                None => Err(none),
+                Some(workspace) if workspace.exchange.packets() == 0 => Err("no packet has passed yet"),
+                Some(_) => Ok(()),
+            },
             Action::NextConnection if self.workspaces.is_empty() => Err("there is no live connection"),
             Action::ConnectionDemo if !self.facts.has_demo => Err("this mqtap was built without the demo"),
             _ if matches!(
                 action.context(),
-                Context::Workspace | Context::Topics | Context::Messages | Context::Detail | Context::Subscriptions
+                Context::Workspace
+                    | Context::Topics
+                    | Context::Messages
+                    | Context::Detail
+                    | Context::Protocol
+                    | Context::Subscriptions
             ) =>
             {
                 workspace.map(|_| ()).ok_or(none)
@@ -143,5 +172,24 @@ impl App {
             _ => Ok(()),
         };
         result.map_err(str::to_owned)
+    }
+}
+
+/// Says why the selected row of the protocol leads nowhere.
+fn can_open_packet(workspace: &Workspace) -> Result<(), &'static str> {
+    let row = workspace.selected_row().ok_or("nothing is selected")?;
+    match &row.what {
+        What::Ended(_) if workspace.is_online() => Err("the connection is up again"),
+        What::Ended(_) => Ok(()),
+        What::Quiet { .. } => Err("these were only counted: l lists QoS 0 from now on"),
+        What::Lost(_) => Err("these packets were not taken"),
+        What::Packet { packet, .. } if packet.kind() != Kind::Publish => Err("only a PUBLISH leads to a message"),
+        What::Packet { packet, .. } if packet.direction == Direction::Out => {
+            Err("this was published here: only what the broker sent is among the messages")
+        }
+        What::Packet { .. } => match protocol::message_of(row, &workspace.store) {
+            Some(_) => Ok(()),
+            None => Err("the message is not kept any more"),
+        },
     }
 }

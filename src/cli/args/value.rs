@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 
 use crate::{
     base::human,
@@ -11,6 +11,7 @@ use crate::{
         options::{Protocol, SessionExpiry},
         topic,
     },
+    wire::{proxy::Proxy, websocket},
 };
 
 /// The largest packet that MQTT can carry: a Remaining Length of four bytes and its header.
@@ -27,12 +28,26 @@ pub(super) fn qos() -> impl TypedValueParser<Value = Qos> {
 
 /// Reads a protocol version.
 pub(super) fn protocol() -> impl TypedValueParser<Value = Protocol> {
-    PossibleValuesParser::new(["3.1.1", "5"]).map(|text| if text == "5" { Protocol::V5 } else { Protocol::V311 })
+    PossibleValuesParser::new(["3.1", "3.1.1", "5"]).map(|text| match text.as_str() {
+        "3.1" => Protocol::V31,
+        "3.1.1" => Protocol::V311,
+        _ => Protocol::V5,
+    })
 }
 
 /// Reads a Retain Handling.
 pub(super) fn retain_handling() -> impl TypedValueParser<Value = u8> {
     PossibleValuesParser::new(["0", "1", "2"]).map(|text| text.parse().expect("the values are numbers"))
+}
+
+/// Reads a Subscription Identifier.
+pub(super) fn subscription_identifier() -> impl TypedValueParser<Value = u32> {
+    RangedU64ValueParser::<u32>::new().range(1..=268_435_455)
+}
+
+/// Reads a Topic Alias.
+pub(super) fn topic_alias() -> impl TypedValueParser<Value = u16> {
+    RangedU64ValueParser::<u16>::new().range(1..)
 }
 
 /// Reads a Payload Format Indicator.
@@ -107,6 +122,23 @@ pub(super) fn user_property(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Reads the name of a protocol for ALPN.
+pub(super) fn alpn(text: &str) -> Result<String, String> {
+    if (1..=255).contains(&text.len()) { Ok(text.to_owned()) } else { Err("a protocol's name has 1 to 255 bytes".into()) }
+}
+
+/// Reads a header line.
+pub(super) fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("a header is NAME:VALUE")?;
+    websocket::check_header(name.trim())?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// Reads the URL of a proxy.
+pub(super) fn proxy(text: &str) -> Result<Proxy, String> {
+    Proxy::parse(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +157,14 @@ mod tests {
     fn a_packet_size_is_what_mqtt_can_have() {
         assert_eq!(packet_size("16MiB"), Ok(16 << 20));
         assert!(packet_size("0").is_err() && packet_size("1GiB").is_err());
+    }
+
+    #[test]
+    fn a_header_keeps_later_colons_and_leaves_the_handshake_alone() {
+        assert_eq!(header("X-Id: a:b "), Ok(("X-Id".into(), "a:b".into())));
+        for bad in ["X-Id", "Upgrade:x", "a b:c", ":v"] {
+            assert!(header(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

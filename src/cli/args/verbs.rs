@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 use super::{
     LookArgs,
-    connect::{ConnectArgs, ConnectPropertyArgs},
+    connect::{ConnectArgs, ConnectPropertyArgs, TraceArgs},
     value,
 };
 use crate::{cli::format::Format, mqtt::message::Qos};
@@ -86,6 +86,14 @@ pub struct SubArgs {
     #[arg(long)]
     pub no_local: bool,
 
+    /// Subscription Identifier, 1 to 268435455, which comes back with each message (MQTT 5).
+    #[arg(long, value_name = "N", value_parser = value::subscription_identifier())]
+    pub subscription_identifier: Option<u32>,
+
+    /// Unsubscribes from this filter of a kept session first; may be repeated.
+    #[arg(short = 'U', long, value_name = "FILTER", value_parser = value::filter)]
+    pub unsubscribe: Vec<String>,
+
     /// What to do about retained messages.
     #[command(flatten)]
     pub retained: RetainedArgs,
@@ -97,6 +105,10 @@ pub struct SubArgs {
     /// What CONNECT carries besides.
     #[command(flatten)]
     pub properties: ConnectPropertyArgs,
+
+    /// Where packets are written down.
+    #[command(flatten)]
+    pub trace: TraceArgs,
 }
 
 /// What `sub` does about retained messages.
@@ -165,6 +177,10 @@ pub struct PubArgs {
     /// How to connect.
     #[command(flatten)]
     pub connect: ConnectArgs,
+
+    /// Where packets are written down.
+    #[command(flatten)]
+    pub trace: TraceArgs,
 }
 
 /// The properties of a published message.
@@ -190,6 +206,10 @@ pub struct PublishPropertyArgs {
     /// Payload Format Indicator: 0 bytes, 1 UTF-8 text.
     #[arg(long, value_name = "0|1", value_parser = value::payload_format(), hide_possible_values = true)]
     pub payload_format: Option<u8>,
+
+    /// Topic Alias, 1 to what the broker takes: later messages go without the topic.
+    #[arg(long, value_name = "N", value_parser = value::topic_alias())]
+    pub topic_alias: Option<u16>,
 
     /// User Property of the message; may be repeated.
     #[arg(long = "user-property", value_name = "KEY=VALUE", value_parser = value::user_property)]
@@ -226,6 +246,10 @@ pub struct GetArgs {
     /// What CONNECT carries besides.
     #[command(flatten)]
     pub properties: ConnectPropertyArgs,
+
+    /// Where packets are written down.
+    #[command(flatten)]
+    pub trace: TraceArgs,
 }
 
 /// The arguments of `demo`.
@@ -244,8 +268,12 @@ pub struct DemoArgs {
     pub listen: Option<std::net::SocketAddr>,
 
     /// Runs broker and plant alone, without the screen.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "trace")]
     pub headless: bool,
+
+    /// Where packets are written down.
+    #[command(flatten)]
+    pub trace: TraceArgs,
 
     /// What the screen looks like.
     #[command(flatten)]

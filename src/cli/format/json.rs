@@ -25,6 +25,9 @@ pub(super) fn write(received: &Received, utc: &mut Utc, out: &mut Vec<u8>) {
     out.extend_from_slice(truth(message.retain));
     out.extend_from_slice(b",\"dup\":");
     out.extend_from_slice(truth(message.dup));
+    if received.resumed {
+        out.extend_from_slice(b",\"resumed\":true");
+    }
     out.extend_from_slice(b",\"size\":");
     number(message.payload.len(), out);
     out.push(b',');

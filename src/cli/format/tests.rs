@@ -17,6 +17,7 @@ fn received(topic: &str, payload: &[u8]) -> Received {
             qos: Qos::AtLeastOnce,
             ..Message::default()
         },
+        ..Received::default()
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::{
 use super::{
     gate::Gate,
     intake::Intake,
+    opening::Terms,
     outlet::{BATCH, Outlet},
 };
 use crate::{
@@ -23,24 +24,36 @@ use crate::{
         event::{Event, Limits, Status, Welcome},
         link::{Arrival, Broken, Connack, Loop},
         message::Received,
-        options::{Options, Protocol},
+        options::{Options, Protocol, SessionExpiry},
     },
     wire::{
         self,
-        dial::{Stage, dial},
+        dial::{Dialed, Io, Stage, dial},
+        endpoint::Endpoint,
         error::WireError,
         packet::Version,
+        tap::Sink,
+        tls::certificate::Certificate,
+        v31::V31,
     },
 };
+
+/// How long after CONNACK messages are taken for those of a resumed session, where no SUBACK ends that before.
+const RESUMING: Duration = Duration::from_secs(2);
 
 /// What the driver and the connector of one attempt need to know.
 pub(super) struct Attempt {
     pub(super) options: Arc<Options>,
+    /// The one of the options' endpoints that it is about.
+    pub(super) endpoint: Endpoint,
     pub(super) clock: Clock,
     pub(super) outlet: Outlet,
     pub(super) gate: Arc<Gate>,
+    pub(super) sink: Option<Sink>,
     pub(super) protocol: Protocol,
     pub(super) downgraded: bool,
+    /// Whether the broker should have kept a session of ours.
+    pub(super) expects_session: bool,
     pub(super) number: u32,
     pub(super) began: Stamp,
     pub(super) deadline: Instant,
@@ -50,6 +63,16 @@ pub(super) struct Attempt {
 struct Route {
     peer: String,
     tls: Option<String>,
+    chain: Vec<Certificate>,
+    unverified: bool,
+    times: Vec<(Stage, Duration)>,
+}
+
+/// What CONNACK means for the requests and for the connections to come.
+pub(super) struct Granted {
+    pub(super) limits: Limits,
+    /// Whether the broker keeps the session when the connection is lost.
+    pub(super) keeps_session: bool,
 }
 
 /// The polling side of one connection.
@@ -57,8 +80,10 @@ struct Driver {
     attempt: Arc<Attempt>,
     route: Arc<OnceLock<Route>>,
     event_loop: Loop,
-    online: Option<oneshot::Sender<Limits>>,
+    online: Option<oneshot::Sender<Granted>>,
     keep_alive: Duration,
+    /// Until when messages are taken for those of the resumed session.
+    resuming: Option<Stamp>,
     batch: Vec<Received>,
     batch_at: Stamp,
     pinged: Option<Stamp>,
@@ -68,11 +93,12 @@ struct Driver {
 /// where that was asked for.
 ///
 /// Never cancelled but to be thrown away: connecting cannot be resumed, and a poll that is not awaited sends no pings.
-pub(super) async fn drive(attempt: Attempt, mut event_loop: Loop, online: oneshot::Sender<Limits>) -> (Loop, Option<Failure>) {
+pub(super) async fn drive(attempt: Attempt, mut event_loop: Loop, online: oneshot::Sender<Granted>) -> (Loop, Option<Failure>) {
     let attempt = Arc::new(attempt);
     let route = Arc::new(OnceLock::new());
     let connector = (Arc::clone(&attempt), Arc::clone(&route));
-    event_loop.set_connector(move || open(Arc::clone(&connector.0), Arc::clone(&connector.1)));
+    let client_id = event_loop.client_id();
+    event_loop.set_connector(move || open(Arc::clone(&connector.0), Arc::clone(&connector.1), client_id.clone()));
     let keep_alive = event_loop.keep_alive();
     let driver = Driver {
         attempt,
@@ -80,6 +106,7 @@ pub(super) async fn drive(attempt: Attempt, mut event_loop: Loop, online: onesho
         event_loop,
         online: Some(online),
         keep_alive,
+        resuming: None,
         batch: Vec::new(),
         batch_at: Stamp::default(),
         pinged: None,
@@ -88,27 +115,39 @@ pub(super) async fn drive(attempt: Attempt, mut event_loop: Loop, online: onesho
 }
 
 /// Opens the stream; an error holds a `Failure` or a `WireError`.
-async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>) -> io::Result<Intake> {
-    let Attempt { options, outlet, number, .. } = &*attempt;
+async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>, client_id: String) -> io::Result<Intake> {
+    let Attempt { options, endpoint, outlet, number, .. } = &*attempt;
+    let means = options.means();
     let latest = watch::Sender::new(Stage::Name);
     let report = |stage| {
         latest.send_replace(stage);
         outlet.progress(Status::Connecting { stage, attempt: *number });
     };
-    let Ok(dialed) = timeout_at(attempt.deadline, dial(&options.endpoint, &options.tls, report)).await else {
+    let Ok(dialed) = timeout_at(attempt.deadline, dial(endpoint, &means, report)).await else {
         let stage = *latest.borrow();
-        return Err(io::Error::other(WireError::TimedOut { stage, after: options.connect_timeout }));
+        return Err(io::Error::other(means.timed_out(endpoint, stage, options.connect_timeout)));
     };
     let dialed = dialed.map_err(io::Error::other)?;
     report(Stage::Connect);
     let version = match attempt.protocol {
+        Protocol::V31 => Version::V31,
         Protocol::V311 => Version::V311,
         Protocol::V5 => Version::V5,
     };
-    let stream = Box::new(wire::open(dialed.stream, version, options.max_packet_size, attempt.clock, None));
+    let Dialed { stream, peer, tls, chain, unverified, times } = dialed;
+    let guarded = wire::open(stream, version, options.max_packet_size, attempt.clock, attempt.sink.clone());
+    let guarded = guarded.with_history(options.topic_alias_maximum);
+    let stream: Box<dyn Io> = if version == Version::V31 { Box::new(V31::new(guarded)) } else { Box::new(guarded) };
     // An attempt opens one stream, so the cell is empty.
-    drop(route.set(Route { peer: dialed.peer, tls: dialed.tls }));
-    Ok(Intake::new(stream, attempt.protocol, Arc::clone(&attempt.gate), attempt.deadline, options.connect_timeout))
+    drop(route.set(Route { peer, tls, chain, unverified, times }));
+    let terms = Terms {
+        options: Arc::clone(options),
+        endpoint: endpoint.clone(),
+        protocol: attempt.protocol,
+        client_id,
+        deadline: attempt.deadline,
+    };
+    Ok(Intake::new(stream, terms, Arc::clone(&attempt.gate)))
 }
 
 impl Driver {
@@ -131,8 +170,11 @@ impl Driver {
                 if self.batch.is_empty() {
                     self.batch_at = self.attempt.clock.now();
                 }
-                self.batch.push(Received { at: self.batch_at, message });
+                let at = self.batch_at;
+                let resumed = self.resuming.is_some_and(|until| at.mono < until.mono);
+                self.batch.push(Received { at, resumed, message });
             }
+            Arrival::Suback => self.resuming = None,
             Arrival::Connack(connack) => self.welcome(connack).await,
             Arrival::Ping if self.attempt.gate.is_closed() => {
                 // PINGRESP waits behind messages that are held back; the library must not take that for a dead broker.
@@ -141,7 +183,7 @@ impl Driver {
             }
             Arrival::Ping => self.pinged = Some(self.attempt.clock.now()),
             Arrival::Pong => {
-                if let Some(pinged) = self.pinged.take() {
+                if let Some(pinged) = self.pinged.take().or_else(|| self.attempt.gate.answer_ping()) {
                     let took = self.attempt.clock.now().since(pinged);
                     self.attempt.outlet.send(Event::RoundTrip(took)).await;
                 }
@@ -162,27 +204,41 @@ impl Driver {
 
     async fn welcome(&mut self, connack: Connack) {
         self.event_loop.forget_store();
-        let Attempt { clock, protocol, downgraded, began, outlet, .. } = &*self.attempt;
+        let Attempt { options, endpoint, clock, protocol, downgraded, expects_session, began, outlet, .. } = &*self.attempt;
         let now = clock.now();
+        self.resuming = connack.session_present.then(|| now.after(RESUMING));
+        let expiry = connack.properties.session_expiry.unwrap_or(options.session_expiry);
+        let keeps_session = !options.clean_start && (*protocol != Protocol::V5 || expiry != SessionExpiry::AtDisconnect);
         self.keep_alive = self.event_loop.keep_alive();
         let route = self.route.get();
+        let took = now.since(*began);
+        let mut times = route.map(|route| route.times.clone()).unwrap_or_default();
+        times.push((Stage::Connect, took.saturating_sub(times.iter().map(|(_, took)| *took).sum())));
         let welcome = Welcome {
             at: now,
             protocol: *protocol,
             downgraded: *downgraded,
+            endpoint: endpoint.clone(),
             peer: route.map(|route| route.peer.clone()).unwrap_or_default(),
             tls: route.and_then(|route| route.tls.clone()),
-            took: now.since(*began),
+            chain: route.map(|route| route.chain.clone()).unwrap_or_default(),
+            unverified: route.is_some_and(|route| route.unverified),
+            took,
+            times,
             session_present: connack.session_present,
+            // CONNACK of MQTT 3.1 does not tell.
+            session_lost: *expects_session && !connack.session_present && *protocol != Protocol::V31,
             client_id: self.event_loop.client_id(),
             keep_alive: self.keep_alive,
             limits: connack.limits,
+            properties: connack.properties,
         };
-        outlet.status(Status::Online(Box::new(welcome))).await;
+        // The conversation first: whoever hears that the session is online may publish at once, and must not be told otherwise.
         if let Some(online) = self.online.take() {
             // The session may have been asked to end meanwhile.
-            let _ = online.send(connack.limits);
+            let _ = online.send(Granted { limits: connack.limits, keeps_session });
         }
+        outlet.status(Status::Online(Box::new(welcome))).await;
     }
 
     fn failure(&self, broken: Broken) -> Option<Failure> {
@@ -192,6 +248,9 @@ impl Driver {
             Broken::NoPong => Some(Failure::Silent { awaited: "PINGRESP", after: self.keep_alive }),
             Broken::Failed(Failure::Closed { during: None }) if self.online.is_some() => {
                 Some(Failure::Closed { during: Some("CONNECT") })
+            }
+            Broken::Failed(Failure::Wire(WireError::Broken { detail })) if self.online.is_some() => {
+                Some(Failure::Wire(WireError::BrokenEarly { detail }))
             }
             Broken::Failed(failure) => Some(failure),
         }

@@ -23,6 +23,11 @@ enum State {
 }
 
 impl Frames {
+    /// Tells whether the bytes so far end with the end of a packet.
+    pub(super) fn is_between(&self) -> bool {
+        matches!(self.state, State::Start)
+    }
+
     /// Follows `bytes`; returns where a DISCONNECT starts in them, and nothing ever after.
     pub(super) fn find_disconnect(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;

@@ -9,30 +9,35 @@ use std::{
 };
 
 use bytes::{Buf, BytesMut};
-use rumqttc_v5::mqttbytes::v5::Packet;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, Sleep, sleep, sleep_until},
+    time::{Sleep, sleep, sleep_until},
 };
 
-use super::{frames::Frames, gate::Gate};
+use super::{
+    frames::Frames,
+    gate::Gate,
+    opening::{self, Opening, Step, Terms},
+    watchdog::{Alarm, Watchdog},
+};
 use crate::{
-    base::{human, text},
-    mqtt::{error::Failure, options::Protocol, reason::Reason},
+    base::human,
+    mqtt::error::Failure,
     wire::{dial::Io, error::WireError},
 };
 
-/// The first byte of CONNACK.
-const CONNACK: u8 = 0x20;
-
-/// The longest CONNACK that is kept to find the reason of a refusal in it.
-const MAX_CONNACK: usize = 64 << 10;
+/// PINGREQ.
+const PINGREQ: &[u8] = &[0xc0, 0x00];
 
 /// How long the broker may take to close the connection after DISCONNECT.
 const LINGER: Duration = Duration::from_millis(250);
 
-/// How long the broker may refuse to take what is sent; the library would wait for ever, without a ping.
+/// How long the broker may refuse to take what is sent, or less where Keep Alive is short; the library would wait for ever,
+/// without a ping.
 const STALL: Duration = Duration::from_secs(30);
+
+/// The least of that.
+const SHORTEST_STALL: Duration = Duration::from_secs(5);
 
 /// The stream that is given to the library.
 ///
@@ -41,13 +46,19 @@ const STALL: Duration = Duration::from_secs(30);
 /// of the stream or an error.
 pub(in crate::mqtt) struct Intake {
     stream: Box<dyn Io>,
-    protocol: Protocol,
+    terms: Terms,
     gate: Arc<Gate>,
     incoming: Frames,
     outgoing: Frames,
-    connack: Option<Connack>,
-    /// Bytes, from DISCONNECT on, that wait for their turn.
-    held: BytesMut,
+    /// What comes before CONNACK has arrived.
+    opening: Option<(Opening, Pin<Box<Sleep>>)>,
+    watchdog: Option<Watchdog>,
+    /// What is left to write of a ping of our own, until it is flushed.
+    ping: Option<&'static [u8]>,
+    /// Bytes that the library may see next.
+    ready: BytesMut,
+    /// DISCONNECT, as far as it has arrived.
+    farewell: BytesMut,
     /// The end that waits for its turn.
     end: Option<io::Result<()>>,
     /// Whether the library has seen an empty turn since the last bytes.
@@ -55,13 +66,6 @@ pub(in crate::mqtt) struct Intake {
     /// When writing is given up, while it makes no progress.
     stalled: Option<Pin<Box<Sleep>>>,
     leaving: Option<Leaving>,
-}
-
-/// CONNACK as far as it has arrived, and how long it is waited for.
-struct Connack {
-    bytes: BytesMut,
-    deadline: Pin<Box<Sleep>>,
-    limit: Duration,
 }
 
 /// DISCONNECT was written: the connection is closed once the broker has closed it, so that unread messages cannot turn the
@@ -72,17 +76,20 @@ struct Leaving {
 }
 
 impl Intake {
-    /// Wraps a fresh stream; CONNACK is awaited until `deadline`, which is `limit` after the start of the attempt.
-    pub(super) fn new(stream: Box<dyn Io>, protocol: Protocol, gate: Arc<Gate>, deadline: Instant, limit: Duration) -> Self {
-        let connack = Connack { bytes: BytesMut::new(), deadline: Box::pin(sleep_until(deadline)), limit };
+    /// Wraps a fresh stream of whole, valid packets.
+    pub(super) fn new(stream: Box<dyn Io>, terms: Terms, gate: Arc<Gate>) -> Self {
+        let deadline = Box::pin(sleep_until(terms.deadline));
         Self {
             stream,
-            protocol,
+            terms,
             gate,
             incoming: Frames::default(),
             outgoing: Frames::default(),
-            connack: Some(connack),
-            held: BytesMut::new(),
+            opening: Some((Opening::default(), deadline)),
+            watchdog: None,
+            ping: None,
+            ready: BytesMut::new(),
+            farewell: BytesMut::new(),
             end: None,
             settled: true,
             stalled: None,
@@ -100,56 +107,115 @@ impl Intake {
         Poll::Pending
     }
 
-    /// Looks at the bytes that a read has brought; `fresh` is where they start in `buf`.
-    fn inspect(&mut self, buf: &mut ReadBuf<'_>, fresh: usize) -> io::Result<()> {
-        if let Some(connack) = &mut self.connack
-            && let Some(verdict) = connack.judge(&buf.filled()[fresh..], self.protocol)
-        {
-            self.connack = None;
-            if let Err(failure) = verdict {
-                buf.set_filled(fresh);
-                return Err(io::Error::other(failure));
+    /// Looks at the bytes that a read has brought, from `fresh` on in `buf`, and leaves there what the library may see.
+    fn inspect(&mut self, buf: &mut ReadBuf<'_>, fresh: usize) {
+        if let Some((opening, _)) = &mut self.opening {
+            let step = opening.take(&buf.filled()[fresh..], &self.terms);
+            buf.set_filled(fresh);
+            match step {
+                Ok(Step::Await(passed)) => self.ready.unsplit(passed),
+                Ok(Step::Open { passed, rest, keep_alive }) => {
+                    self.opening = None;
+                    self.watchdog = Watchdog::start(keep_alive);
+                    self.ready.unsplit(passed);
+                    let end = self.look_for_farewell(&rest).unwrap_or(rest.len());
+                    self.ready.extend_from_slice(&rest[..end]);
+                }
+                Err(failure) => self.end = Some(Err(io::Error::other(failure))),
             }
+        } else if let Some(end) = self.look_for_farewell(&buf.filled()[fresh..]) {
+            buf.set_filled(fresh + end);
         }
-        if let Some(start) = self.incoming.find_disconnect(&buf.filled()[fresh..]) {
-            self.held.extend_from_slice(&buf.filled()[fresh + start..]);
-            buf.set_filled(fresh + start);
+    }
+
+    /// Takes DISCONNECT out of the stream, where it begins in these bytes or has begun before; returns where it begins.
+    fn look_for_farewell(&mut self, bytes: &[u8]) -> Option<usize> {
+        let start = if self.farewell.is_empty() { self.incoming.find_disconnect(bytes)? } else { 0 };
+        self.farewell.extend_from_slice(&bytes[start..]);
+        if let Some(frame) = opening::whole_packet(&mut self.farewell) {
+            let failure = opening::disconnected(frame, &self.terms.endpoint);
+            self.end = Some(Err(io::Error::other(failure)));
         }
-        Ok(())
+        Some(start)
     }
 
     fn poll_fresh(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if let Some(connack) = &mut self.connack
-            && connack.deadline.as_mut().poll(cx).is_ready()
-        {
-            return Poll::Ready(Err(io::Error::other(Failure::Silent { awaited: "CONNACK", after: connack.limit })));
-        }
-        let fresh = buf.filled().len();
-        let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, buf) else {
-            self.settled = true;
-            return Poll::Pending;
-        };
-        match read {
-            Ok(()) if buf.filled().len() > fresh => {
-                self.inspect(buf, fresh)?;
-                if buf.filled().len() > fresh {
-                    self.settled = false;
-                    return Poll::Ready(Ok(()));
-                }
-                self.poll_held(cx, buf)
+        loop {
+            let fresh = buf.filled().len();
+            let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, buf) else {
+                self.settled = true;
+                return self.poll_silence(cx);
+            };
+            if let Some(watchdog) = &mut self.watchdog {
+                watchdog.hear();
             }
-            end => {
-                self.end = Some(end);
-                self.poll_end(cx)
+            match read {
+                Ok(()) if buf.filled().len() > fresh => self.inspect(buf, fresh),
+                end => self.end = Some(end),
+            }
+            if buf.filled().len() > fresh {
+                self.settled = false;
+                return Poll::Ready(Ok(()));
+            }
+            if !self.ready.is_empty() {
+                return self.poll_ready(buf);
+            }
+            if self.end.is_some() {
+                return self.poll_end(cx);
             }
         }
     }
 
-    fn poll_held(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        ready!(self.settle(cx));
-        let length = self.held.len().min(buf.remaining());
-        buf.put_slice(&self.held[..length]);
-        self.held.advance(length);
+    /// Waits for the end of the time in which the broker must be heard.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some((_, deadline)) = &mut self.opening {
+            ready!(deadline.as_mut().poll(cx));
+            let after = self.terms.options.connect_timeout;
+            return Poll::Ready(Err(io::Error::other(Failure::Silent { awaited: "CONNACK", after })));
+        }
+        // Half a packet is let out first, after which this is polled again.
+        if self.outgoing.is_between() && self.ping.is_none() && self.gate.poll_ping(cx).is_ready() {
+            self.ping = Some(PINGREQ);
+        }
+        let _ = self.poll_ping(cx)?;
+        while let Some(watchdog) = &mut self.watchdog {
+            match ready!(watchdog.poll(cx)) {
+                Alarm::Ask if self.outgoing.is_between() => {
+                    self.ping = Some(PINGREQ);
+                    let _ = self.poll_ping(cx)?;
+                }
+                // Half a packet is on its way: then it is the writing that stalls.
+                Alarm::Ask => {}
+                Alarm::Gone => {
+                    let after = watchdog.patience();
+                    return Poll::Ready(Err(io::Error::other(Failure::Silent { awaited: "PINGRESP", after })));
+                }
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Writes what is left of a ping of our own.
+    fn poll_ping(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(rest) = self.ping.filter(|rest| !rest.is_empty()) {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, rest))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.ping = rest.get(written..);
+        }
+        if self.ping.is_some() {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.ping = None;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_ready(&mut self, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let length = self.ready.len().min(buf.remaining());
+        buf.put_slice(&self.ready[..length]);
+        self.ready.advance(length);
+        self.settled = false;
         Poll::Ready(Ok(()))
     }
 
@@ -164,9 +230,10 @@ impl Intake {
             self.stalled = None;
             return progress;
         }
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALL)));
+        let stall = self.watchdog.as_ref().map_or(STALL, |watchdog| watchdog.patience().clamp(SHORTEST_STALL, STALL));
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(stall)));
         ready!(stalled.as_mut().poll(cx));
-        let detail = format!("the broker has taken nothing for {}", human::span(STALL));
+        let detail = format!("the broker has taken nothing for {}", human::span(stall));
         Poll::Ready(Err(io::Error::other(WireError::Broken { detail })))
     }
 
@@ -194,12 +261,12 @@ impl Intake {
 impl AsyncRead for Intake {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.connack.is_none() && this.gate.poll_open(cx).is_pending() {
+        if this.opening.is_none() && this.gate.poll_open(cx).is_pending() {
             this.settled = true;
             return Poll::Pending;
         }
-        if !this.held.is_empty() {
-            this.poll_held(cx, buf)
+        if !this.ready.is_empty() {
+            this.poll_ready(buf)
         } else if this.end.is_some() {
             this.poll_end(cx)
         } else {
@@ -211,6 +278,10 @@ impl AsyncRead for Intake {
 impl AsyncWrite for Intake {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.ping.is_some() {
+            let progress = this.poll_ping(cx);
+            ready!(this.watch(cx, progress))?;
+        }
         let progress = Pin::new(&mut this.stream).poll_write(cx, bytes);
         let written = ready!(this.watch(cx, progress))?;
         if this.outgoing.find_disconnect(&bytes[..written]).is_some() {
@@ -231,64 +302,50 @@ impl AsyncWrite for Intake {
     }
 }
 
-impl Connack {
-    /// Takes more bytes; says, once there are enough, whether the broker refused.
-    ///
-    /// The library does not tell the Reason String of a refusal, knows no reason outside the standard, and waits for ever on
-    /// the 3.1.1 CONNACK with which an old broker answers to MQTT 5.
-    fn judge(&mut self, more: &[u8], protocol: Protocol) -> Option<Result<(), Failure>> {
-        self.bytes.extend_from_slice(more);
-        let endless = self.bytes.len() > 4 && self.bytes[1..5].iter().all(|byte| byte & 0x80 != 0);
-        if self.bytes.first() != Some(&CONNACK) || endless {
-            // The library refuses it by itself.
-            return Some(Ok(()));
-        }
-        let length = self.bytes.iter().skip(1).take(4).position(|byte| byte & 0x80 == 0)? + 1;
-        let remaining = self.bytes[1..=length].iter().rev().fold(0, |sum, byte| sum << 7 | usize::from(byte & 0x7f));
-        let code = *self.bytes.get(length + 2)?;
-        let refused = |reason| Failure::Refused { reason, text: String::new() };
-        match (protocol, remaining) {
-            (Protocol::V311, _) if code == 0 => Some(Ok(())),
-            (Protocol::V5, 2) if code == 0 => Some(Err(Failure::Protocol("CONNACK without the properties of MQTT 5".into()))),
-            (Protocol::V5, 2) if Reason(code).is_failure() => Some(Err(refused(Reason(code)))),
-            (Protocol::V311, _) | (Protocol::V5, 2) => Some(Err(refused(Reason::of_v311_connack(code)))),
-            (Protocol::V5, _) if !Reason(code).is_failure() => Some(Ok(())),
-            (Protocol::V5, _) => {
-                let whole = 1 + length + remaining;
-                if self.bytes.len() < whole.min(MAX_CONNACK) {
-                    return None;
-                }
-                Some(Err(Failure::Refused { reason: Reason(code), text: self.reason_string() }))
-            }
-        }
-    }
-
-    /// Takes the Reason String out of the packet; empty where there is none, or where the packet cannot be read.
-    fn reason_string(&mut self) -> String {
-        match Packet::read(&mut self.bytes, None) {
-            Ok(Packet::ConnAck(connack)) => {
-                let said = connack.properties.and_then(|properties| properties.reason_string);
-                text::safe(&said.unwrap_or_default()).to_string()
-            }
-            Ok(_) | Err(_) => String::new(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt, duplex},
-        time::timeout,
+        io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+        time::{Instant, timeout},
     };
 
     use super::*;
+    use crate::{
+        mqtt::options::{Options, Protocol},
+        wire::endpoint::Url,
+    };
+
+    /// A stream and the broker at its other end.
+    fn pair(keep_alive: Duration) -> (Intake, DuplexStream) {
+        let (ours, broker) = duplex(4096);
+        let endpoint = Url::parse("mqtt://h").expect("valid").endpoint;
+        let options = Arc::new(Options { keep_alive, ..Options::new(endpoint, "me") });
+        let terms = Terms {
+            endpoint: options.endpoint.clone(),
+            options,
+            protocol: Protocol::V5,
+            client_id: "me".into(),
+            deadline: Instant::now() + STALL,
+        };
+        (Intake::new(Box::new(ours), terms, Arc::default()), broker)
+    }
+
+    /// The same after CONNACK.
+    async fn open(keep_alive: Duration) -> (Intake, DuplexStream) {
+        let (mut intake, mut broker) = pair(keep_alive);
+        broker.write_all(&[0x20, 3, 0, 0, 0]).await.expect("room");
+        let mut connack = [0; 5];
+        intake.read_exact(&mut connack).await.expect("CONNACK");
+        (intake, broker)
+    }
+
+    fn failure(error: &io::Error) -> &Failure {
+        error.get_ref().and_then(|inner| inner.downcast_ref()).expect("a failure")
+    }
 
     #[tokio::test]
     async fn disconnect_is_flushed_when_the_broker_has_closed() {
-        let (ours, mut broker) = duplex(64);
-        let deadline = Instant::now() + STALL;
-        let mut intake = Intake::new(Box::new(ours), Protocol::V5, Arc::default(), deadline, STALL);
+        let (mut intake, mut broker) = pair(STALL);
         intake.write_all(&[0xe0, 0x00]).await.expect("room");
         assert!(timeout(LINGER / 5, intake.flush()).await.is_err(), "the broker has not closed yet");
         let mut seen = Vec::new();
@@ -301,64 +358,55 @@ mod tests {
 
     #[tokio::test]
     async fn a_broker_that_does_not_close_is_not_waited_for_long() {
-        let (ours, _broker) = duplex(64);
-        let deadline = Instant::now() + STALL;
-        let mut intake = Intake::new(Box::new(ours), Protocol::V5, Arc::default(), deadline, STALL);
+        let (mut intake, _broker) = pair(STALL);
         intake.write_all(&[0xe0, 0x00]).await.expect("room");
         timeout(10 * LINGER, intake.flush()).await.expect("in time").expect("flushed");
     }
 
-    /// Feeds a CONNACK byte by byte; returns the verdict and after how many bytes it came.
-    fn judged(bytes: &[u8], protocol: Protocol) -> (usize, Result<(), Failure>) {
-        let deadline = Box::pin(sleep(LINGER));
-        let mut connack = Connack { bytes: BytesMut::new(), deadline, limit: LINGER };
-        let verdict = (1..=bytes.len()).find_map(|end| connack.judge(&bytes[end - 1..end], protocol).map(|verdict| (end, verdict)));
-        verdict.expect("a verdict by the last byte")
-    }
-
-    fn refusal(bytes: &[u8], protocol: Protocol) -> (u8, String) {
-        match judged(bytes, protocol) {
-            (end, Err(Failure::Refused { reason, text })) if end == bytes.len() => (reason.0, text),
-            other => panic!("{other:?}"),
+    #[tokio::test]
+    async fn a_disconnect_is_told_after_what_came_before_it_at_any_cut() {
+        let farewell = b"\xe0\x07\x8b\x05\x1f\x00\x02go";
+        let bytes = [&[0xd0, 0][..], farewell].concat();
+        for cut in 0..bytes.len() {
+            let (mut intake, mut broker) = open(STALL).await;
+            let mut seen = Vec::new();
+            broker.write_all(&bytes[..cut]).await.expect("room");
+            let feed = async {
+                tokio::task::yield_now().await;
+                broker.write_all(&bytes[cut..]).await.expect("room");
+            };
+            let (error, ()) = tokio::join!(async { intake.read_to_end(&mut seen).await.expect_err("the end") }, feed);
+            assert_eq!(seen, [0xd0, 0], "cut at {cut}");
+            assert!(matches!(failure(&error), Failure::Disconnected { text, .. } if text == "go"), "{error:?}");
         }
     }
 
     #[tokio::test]
-    async fn a_refusal_is_read_from_pieces() {
-        assert_eq!(refusal(&[0x20, 0x02, 0x00, 0x05], Protocol::V311), (0x87, String::new()));
-        assert_eq!(refusal(&[0x20, 0x02, 0x00, 0x01], Protocol::V5), (0x84, String::new()));
-        assert_eq!(refusal(&[0x20, 0x02, 0x00, 0x84], Protocol::V5), (0x84, String::new()));
-        assert_eq!(refusal(b"\x20\x08\x00\x87\x05\x1f\x00\x02no", Protocol::V5), (0x87, "no".into()));
-    }
-
-    #[tokio::test]
-    async fn the_reason_string_of_a_long_connack_is_found() {
-        let mut bytes = vec![0x20, 0xcf, 0x01, 0x00, 0x8a, 0xcb, 0x01, 0x1f, 0x00, 0xc8];
-        bytes.extend([b'x'; 200]);
-        assert_eq!(refusal(&bytes, Protocol::V5), (0x8a, "x".repeat(200)));
-    }
-
-    #[tokio::test]
-    async fn a_reason_that_the_standard_does_not_know_is_told_by_its_code() {
-        assert_eq!(refusal(&[0x20, 0x03, 0x00, 0xff, 0x00], Protocol::V5), (0xff, String::new()));
-    }
-
-    #[tokio::test]
-    async fn no_first_packet_makes_the_judge_panic() {
-        for first in 0..=u8::MAX {
-            for rest in [&[0x00, 0, 0][..], &[0xff; 9], &[0x02, 0x00, 0x84, 0x00], &[0x03, 0x00, 0x87, 0x05], &[0x01, 0x87, 0x87]] {
-                for protocol in [Protocol::V311, Protocol::V5] {
-                    let deadline = Box::pin(sleep(LINGER));
-                    let mut connack = Connack { bytes: BytesMut::new(), deadline, limit: LINGER };
-                    drop([first].iter().chain(rest).find_map(|byte| connack.judge(&[*byte], protocol)));
-                }
+    async fn a_broker_that_is_silent_while_we_send_is_asked_and_then_gone() {
+        let keep_alive = Duration::from_secs(1);
+        let (mut intake, mut broker) = open(keep_alive).await;
+        let began = Instant::now();
+        let error = loop {
+            match timeout(keep_alive / 10, intake.read_u8()).await {
+                Ok(read) => break read.expect_err("the end"),
+                // A QoS 0 publish now and then: the library would never ping.
+                Err(_) => intake.write_all(&[0x30, 4, 0, 1, b't', 0]).await.expect("room"),
             }
-        }
+        };
+        assert!(matches!(failure(&error), Failure::Silent { awaited: "PINGRESP", .. }), "{error:?}");
+        let took = began.elapsed();
+        assert!(took >= keep_alive && took < 2 * keep_alive, "{took:?}");
+        drop(intake);
+        let mut sent = Vec::new();
+        broker.read_to_end(&mut sent).await.expect("all that was sent");
+        assert_eq!(sent.chunks(6).filter(|chunk| chunk.starts_with(PINGREQ)).count(), 1, "asked once, between two packets");
     }
 
     #[tokio::test]
-    async fn an_acceptance_passes() {
-        assert!(judged(&[0x20, 0x02, 0x01, 0x00], Protocol::V311).1.is_ok());
-        assert!(judged(&[0x20, 0x03, 0x00, 0x00, 0x00], Protocol::V5).1.is_ok());
+    async fn a_connack_that_does_not_come_is_silent_at_the_deadline() {
+        let (mut intake, _broker) = pair(STALL);
+        intake.opening = Some((Opening::default(), Box::pin(sleep(LINGER))));
+        let error = intake.read_u8().await.expect_err("the end");
+        assert!(matches!(failure(&error), Failure::Silent { awaited: "CONNACK", .. }), "{error:?}");
     }
 }

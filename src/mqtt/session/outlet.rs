@@ -4,11 +4,14 @@ use std::{collections::VecDeque, sync::Arc};
 
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::gate::Gate;
-use crate::mqtt::{
-    event::{Event, Status},
-    message::Received,
-    options::Overflow,
+use super::{gate::Gate, gather::Gatherer};
+use crate::{
+    mqtt::{
+        event::{Event, Status},
+        message::Received,
+        options::Overflow,
+    },
+    wire::tap::Noted,
 };
 
 /// The most messages in one `Event::Messages`.
@@ -21,6 +24,12 @@ const MAX_MESSAGES: usize = 8 * BATCH;
 /// The most bytes of topics and payloads that wait likewise.
 const MAX_BYTES: usize = 64 << 20;
 
+/// The most packets that wait likewise, a batch of counts alone being taken for one; what comes on top is counted.
+const MAX_PACKETS: usize = 16 * 1024;
+
+/// The most bytes of packets that wait likewise.
+const MAX_PACKET_BYTES: usize = 8 << 20;
+
 /// Where the tasks of a session put what happened; the queue is short because the other end never waits for the consumer.
 #[derive(Debug, Clone)]
 pub(super) struct Outlet {
@@ -29,10 +38,16 @@ pub(super) struct Outlet {
 
 impl Outlet {
     /// Starts the task that delivers to `events` until every `Outlet` is dropped and all is delivered, or nobody listens.
-    pub(super) fn start(events: mpsc::Sender<Event>, overflow: Overflow, gate: Arc<Gate>) -> (Self, JoinHandle<()>) {
+    ///
+    /// What the tap noted before an event is told before it.
+    pub(super) fn start(
+        events: mpsc::Sender<Event>,
+        overflow: Overflow,
+        gate: Arc<Gate>,
+        gatherer: Gatherer,
+    ) -> (Self, JoinHandle<()>) {
         let (sender, inbox) = mpsc::channel(256);
-        let backlog = Backlog { overflow, gate, events: VecDeque::new(), messages: 0, bytes: 0 };
-        (Self { inbox: sender }, tokio::spawn(deliver(inbox, events, backlog)))
+        (Self { inbox: sender }, tokio::spawn(deliver(inbox, events, gatherer, Backlog::new(overflow, gate))))
     }
 
     /// Passes an event on; an event that nobody listens to any more is dropped.
@@ -56,7 +71,7 @@ impl Outlet {
     }
 }
 
-async fn deliver(mut inbox: mpsc::Receiver<Event>, consumer: mpsc::Sender<Event>, mut backlog: Backlog) {
+async fn deliver(mut inbox: mpsc::Receiver<Event>, consumer: mpsc::Sender<Event>, mut gatherer: Gatherer, mut backlog: Backlog) {
     let mut open = true;
     while open || !backlog.events.is_empty() {
         tokio::select! {
@@ -66,9 +81,14 @@ async fn deliver(mut inbox: mpsc::Receiver<Event>, consumer: mpsc::Sender<Event>
                 Err(_) => break,
             },
             event = inbox.recv(), if open => match event {
-                Some(event) => backlog.push(event),
+                Some(event) => {
+                    // Nothing is left untold when a connection changes or ends.
+                    backlog.push_packets(gatherer.take(matches!(event, Event::Status(_))));
+                    backlog.push(event);
+                }
                 None => open = false,
             },
+            () = gatherer.due(), if open => backlog.push_packets(gatherer.take(false)),
             () = consumer.closed() => break,
         }
     }
@@ -83,9 +103,38 @@ struct Backlog {
     events: VecDeque<Event>,
     messages: usize,
     bytes: usize,
+    packets: usize,
+    packet_bytes: usize,
+    /// Counts for which there was no room.
+    untold: Noted,
 }
 
 impl Backlog {
+    fn new(overflow: Overflow, gate: Arc<Gate>) -> Self {
+        let (events, untold) = (VecDeque::new(), Noted::default());
+        Self { overflow, gate, events, messages: 0, bytes: 0, packets: 0, packet_bytes: 0, untold }
+    }
+
+    /// Takes packets, or only counts them, so that a session never waits for whoever looks at them.
+    fn push_packets(&mut self, noted: Option<Noted>) {
+        let Some(mut noted) = noted else { return };
+        let (packets, bytes) = weight(&noted);
+        if self.packets > 0 && (self.packets + packets > MAX_PACKETS || self.packet_bytes + bytes > MAX_PACKET_BYTES) {
+            noted.lost += noted.packets.len() as u64;
+            noted.packets.clear();
+            self.untold.absorb(noted);
+            return;
+        }
+        if !self.untold.is_empty() {
+            let mut all = std::mem::take(&mut self.untold);
+            all.absorb(noted);
+            noted = all;
+        }
+        self.packets += packets;
+        self.packet_bytes += bytes;
+        self.events.push_back(Event::Packets(noted));
+    }
+
     fn push(&mut self, event: Event) {
         let Event::Messages(batch) = event else {
             self.events.push_back(event);
@@ -133,6 +182,11 @@ impl Backlog {
             self.bytes -= batch.iter().map(size).sum::<usize>();
             self.tend_gate();
         }
+        if let Event::Packets(noted) = &event {
+            let (packets, bytes) = weight(noted);
+            self.packets -= packets;
+            self.packet_bytes -= bytes;
+        }
         Some(event)
     }
 
@@ -148,21 +202,32 @@ impl Backlog {
     }
 }
 
+/// Returns what packets count for in the backlog.
+fn weight(noted: &Noted) -> (usize, usize) {
+    (noted.packets.len().max(1), noted.held())
+}
+
 fn size(received: &Received) -> usize {
     received.message.topic.len() + received.message.payload.len()
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
-    use crate::mqtt::message::Message;
+    use crate::{
+        base::clock::Stamp,
+        mqtt::message::Message,
+        wire::packet::{Direction, Packet},
+    };
 
     fn batch(count: usize) -> Event {
         Event::Messages((0..count).map(|_| Received::default()).collect())
     }
 
     fn backlog(overflow: Overflow) -> Backlog {
-        Backlog { overflow, gate: Arc::default(), events: VecDeque::new(), messages: 0, bytes: 0 }
+        Backlog::new(overflow, Arc::default())
     }
 
     #[test]
@@ -183,6 +248,19 @@ mod tests {
         assert!(backlog.gate.is_closed());
         backlog.pop();
         assert!(!backlog.gate.is_closed());
+    }
+
+    #[test]
+    fn packets_that_nobody_takes_are_counted_and_told_when_there_is_room() {
+        let ping = Packet { at: Stamp::default(), direction: Direction::Out, first: 0xc0, size: 2, head: Bytes::new() };
+        let noted = |count| Some(Noted { packets: vec![ping.clone(); count], ..Noted::default() });
+        let mut backlog = backlog(Overflow::Count);
+        backlog.push_packets(noted(MAX_PACKETS));
+        backlog.push_packets(noted(3));
+        assert!(matches!(backlog.pop(), Some(Event::Packets(all)) if all.packets.len() == MAX_PACKETS && all.lost == 0));
+        backlog.push_packets(noted(1));
+        assert!(matches!(backlog.pop(), Some(Event::Packets(one)) if one.packets.len() == 1 && one.lost == 3));
+        assert_eq!((backlog.packets, backlog.packet_bytes), (0, 0));
     }
 
     #[test]

@@ -1,60 +1,125 @@
-//! Notices a broker that keeps sending what breaks the connection, such as a malformed retained message.
+//! Notices what ends one connection after the other, such as a malformed retained message.
 
-use std::{collections::VecDeque, time::Duration};
+use std::sync::Arc;
 
-use crate::{base::clock::Stamp, mqtt::error::Failure};
+use crate::mqtt::{error::Failure, reason::Reason};
 
-/// So many identical failures within `SPAN` end the attempts.
+/// So many connections that ended alike end the attempts.
 const STRIKES: usize = 3;
 
-const SPAN: Duration = Duration::from_mins(1);
-
-/// The last protocol errors, at most `STRIKES`.
+/// What ended the connections one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Poison {
-    recent: VecDeque<(Stamp, String)>,
+    last: Option<Mark>,
+    strikes: usize,
+}
+
+/// By what a failure is known again.
+#[derive(Debug, PartialEq, Eq)]
+enum Mark {
+    /// Packet, topic and field; the bytes differ from one delivery to the next.
+    Violation(&'static str, Option<Box<str>>, &'static str),
+    Protocol(String),
+    /// What the broker has against what we send.
+    Blame(Reason),
 }
 
 impl Poison {
-    /// Counts a failure; tells whether trying again would only bring it once more.
-    pub(super) fn strikes_out(&mut self, failure: &Failure, now: Stamp) -> bool {
-        let Failure::Protocol(what) = failure else { return false };
-        self.recent.push_back((now, what.clone()));
-        if self.recent.len() > STRIKES {
-            self.recent.pop_front();
+    /// Forgets what was seen, after a connection that held or at the user's word.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Counts a failure, and says so in its place when trying again would only bring it once more.
+    pub(super) fn judge(&mut self, failure: Failure) -> Failure {
+        let mark = Mark::of(&failure);
+        self.strikes = if mark.is_some() && mark == self.last { self.strikes + 1 } else { 1 };
+        self.last = mark;
+        if self.last.is_none() || self.strikes < STRIKES {
+            return failure;
         }
-        self.recent.len() == STRIKES && self.recent.iter().all(|(at, seen)| seen == what && now.since(*at) <= SPAN)
+        Failure::Repeated { times: self.strikes, cause: Arc::new(failure) }
+    }
+}
+
+impl Mark {
+    fn of(failure: &Failure) -> Option<Self> {
+        match failure {
+            Failure::Violation(violation) => Some(Self::Violation(violation.packet, violation.topic.clone(), violation.field)),
+            Failure::Protocol(what) => Some(Self::Protocol(what.clone())),
+            Failure::Disconnected { reason, .. } => reason.blames_us().then_some(Self::Blame(*reason)),
+            Failure::Wire(_)
+            | Failure::Refused { .. }
+            | Failure::Redirected { .. }
+            | Failure::Authentication(_)
+            | Failure::Denied { .. }
+            | Failure::Silent { .. }
+            | Failure::Closed { .. }
+            | Failure::Invalid(_)
+            | Failure::Unconfirmed
+            | Failure::Offline
+            | Failure::Repeated { .. } => None,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::violation::Violation;
 
-    fn protocol(what: &str) -> Failure {
-        Failure::Protocol(what.into())
+    fn violation(topic: &str, bytes: &[u8]) -> Failure {
+        Failure::Violation(Violation {
+            packet: "PUBLISH",
+            topic: Some(topic.into()),
+            field: "Content Type",
+            detail: "occurs twice".into(),
+            reason_code: 0x82,
+            bytes: bytes.into(),
+        })
     }
 
-    fn at(seconds: u64) -> Stamp {
-        Stamp::default().after(Duration::from_secs(seconds))
+    fn strikes_out(poison: &mut Poison, failure: Failure) -> bool {
+        matches!(poison.judge(failure), Failure::Repeated { .. })
     }
 
     #[test]
-    fn three_identical_protocol_errors_within_a_minute_strike_out() {
+    fn the_third_delivery_of_a_bad_message_strikes_out_and_is_named() {
         let mut poison = Poison::default();
-        assert!(!poison.strikes_out(&protocol("x"), at(0)));
-        assert!(!poison.strikes_out(&protocol("x"), at(10)));
-        assert!(poison.strikes_out(&protocol("x"), at(60)));
+        assert!(!strikes_out(&mut poison, violation("a", &[1])));
+        assert!(!strikes_out(&mut poison, violation("a", &[2])));
+        let said = poison.judge(violation("a", &[3])).to_string();
+        assert_eq!(
+            said,
+            "given up after 3 connections that ended alike: protocol error: PUBLISH on a: Content Type occurs twice (bytes 03)"
+        );
     }
 
     #[test]
-    fn other_failures_and_slow_ones_do_not() {
+    fn a_broker_that_blames_us_the_same_way_strikes_out() {
+        let blamed = |code| Failure::Disconnected { reason: Reason(code), text: String::new() };
         let mut poison = Poison::default();
-        for (what, second) in [("x", 0), ("y", 1), ("x", 2), ("x", 90), ("x", 151)] {
-            assert!(!poison.strikes_out(&protocol(what), at(second)), "{what} {second}");
+        for _ in 0..2 {
+            assert!(!strikes_out(&mut poison, blamed(0x95)));
+        }
+        assert!(strikes_out(&mut poison, blamed(0x95)));
+        for _ in 0..9 {
+            assert!(!strikes_out(&mut poison, blamed(0x8b)), "a restart is nobody's fault");
+        }
+    }
+
+    #[test]
+    fn what_differs_or_comes_after_something_else_does_not() {
+        let mut poison = Poison::default();
+        for topic in ["a", "b", "a", "b", "a"] {
+            assert!(!strikes_out(&mut poison, violation(topic, &[])));
         }
         for _ in 0..9 {
-            assert!(!poison.strikes_out(&Failure::Closed { during: None }, at(0)));
+            assert!(!strikes_out(&mut poison, Failure::Closed { during: None }));
         }
+        assert!(!strikes_out(&mut poison, violation("a", &[])));
+        poison.forget();
+        assert!(!strikes_out(&mut poison, violation("a", &[])));
+        assert!(!strikes_out(&mut poison, violation("a", &[])));
     }
 }

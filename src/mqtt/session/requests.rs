@@ -5,6 +5,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::time::timeout;
 
+use super::aliases::Aliases;
 use crate::{
     base::clock::Clock,
     mqtt::{
@@ -24,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The requests under way, at most `REQUESTS`; each ends with exactly one event.
 pub(super) struct Requests {
     clock: Clock,
+    aliases: Aliases,
     answers: FuturesUnordered<Pin<Box<dyn Future<Output = Event> + Send>>>,
 }
 
@@ -36,7 +38,12 @@ pub(super) struct Broker<'a> {
 
 impl Requests {
     pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, answers: FuturesUnordered::new() }
+        Self { clock, aliases: Aliases::default(), answers: FuturesUnordered::new() }
+    }
+
+    /// Takes note that a new connection begins.
+    pub(super) fn begin_connection(&mut self) {
+        self.aliases.forget();
     }
 
     /// Tells whether one more may be sent.
@@ -50,14 +57,21 @@ impl Requests {
 
     /// Waits for the next answer; nothing when none is due.
     pub(super) async fn next(&mut self) -> Option<Event> {
-        self.answers.next().await
+        let event = self.answers.next().await?;
+        if let Event::Settled { token, outcome } = &event {
+            self.aliases.settle(*token, outcome.is_ok());
+        }
+        Some(event)
     }
 
     /// Sends a message.
-    pub(super) fn publish(&self, broker: &Broker<'_>, token: Token, message: Message) {
+    pub(super) fn publish(&mut self, broker: &Broker<'_>, token: Token, mut message: Message) {
         let clock = self.clock;
         let began = clock.now();
-        let answer = check::publish(&message, broker.limits, broker.protocol).and_then(|()| broker.client.publish(message));
+        let answer = check::publish(&message, broker.limits, broker.protocol).and_then(|()| {
+            self.aliases.shorten(token, &mut message);
+            broker.client.publish(message)
+        });
         self.answers.push(Box::pin(async move {
             let outcome = match answer {
                 Ok(answer) => answer.await.map(|reason| Receipt { took: clock.now().since(began), reason }),
@@ -73,6 +87,12 @@ impl Requests {
             check::subscribe(subscription, broker.limits, broker.protocol).and_then(|()| broker.client.subscribe(subscription));
         let filter = subscription.filter.clone();
         self.answers.push(Box::pin(async move { Event::Subscribed { filter, outcome: patiently(answer, "SUBACK").await } }));
+    }
+
+    /// Begins a re-authentication.
+    pub(super) fn reauthenticate(&self, broker: &Broker<'_>) {
+        let answer = broker.client.reauthenticate();
+        self.answers.push(Box::pin(async move { Event::Reauthenticated(patiently(answer, "AUTH").await) }));
     }
 
     /// Sends an UNSUBSCRIBE.

@@ -17,29 +17,28 @@ const PUBACK: &[u8] = &[0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99];
 const PUBREL: &[u8] = &[0x00, 0x92];
 /// The Reason Codes of SUBACK.
 pub(in crate::wire) const SUBACK: &[u8] = &[0x00, 0x01, 0x02, 0x80, 0x83, 0x87, 0x8f, 0x91, 0x97, 0x9e, 0xa1, 0xa2];
-/// The return codes of SUBACK in MQTT 3.1.1.
-pub(in crate::wire) const SUBACK_V311: &[u8] = &[0x00, 0x01, 0x02, 0x80];
+/// The return codes of SUBACK in MQTT 3.1.1; 3.1 has no failure, but brokers send it all the same.
+pub(in crate::wire) const SUBACK_V3: &[u8] = &[0x00, 0x01, 0x02, 0x80];
 /// The Reason Codes of UNSUBACK.
 pub(in crate::wire) const UNSUBACK: &[u8] = &[0x00, 0x11, 0x80, 0x83, 0x87, 0x8f, 0x91];
-/// The Reason Codes of DISCONNECT from a server.
-const DISCONNECT: &[u8] = &[
-    0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8b, 0x8d, 0x8e, 0x8f, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9a, 0x9b,
-    0x9c, 0x9d, 0x9e, 0x9f, 0xa0, 0xa1, 0xa2,
-];
 /// The Reason Codes of AUTH from a server.
 const AUTH: &[u8] = &[0x00, 0x18];
 
 pub(super) fn connack(version: Version, body: &[u8]) -> Result<(), Fault> {
     let mut reader = Reader::new(body);
-    let flags = reader.byte("acknowledge flags")?;
+    let flags = match (version, reader.byte("acknowledge flags")?) {
+        // MQTT 3.1 reserves the whole byte and says nothing of its value.
+        (Version::V31, _) => 0,
+        (Version::V311 | Version::V5, flags) => flags,
+    };
     if flags > 1 {
         return Err(Fault::malformed("acknowledge flags", format!("are 0x{flags:02X}, only bit 0 may be set")));
     }
     let code = match version {
-        Version::V311 => {
+        Version::V31 | Version::V311 => {
             let code = reader.byte("return code")?;
             if code > 5 {
-                return Err(Fault::protocol("return code", format!("{code} is not one that MQTT 3.1.1 defines")));
+                return Err(Fault::protocol("return code", format!("{code} is not one that MQTT 3 defines")));
             }
             code
         }
@@ -78,7 +77,7 @@ pub(super) fn suback(version: Version, body: &[u8]) -> Result<(), Fault> {
 pub(super) fn unsuback(version: Version, body: &[u8]) -> Result<(), Fault> {
     let codes = subscription(version, Kind::Unsuback, body)?;
     match version {
-        Version::V311 => codes.end(),
+        Version::V31 | Version::V311 => codes.end(),
         Version::V5 => some_code(codes),
     }
 }
@@ -98,10 +97,16 @@ fn some_code(codes: Reader<'_>) -> Result<(), Fault> {
 }
 
 /// Checks DISCONNECT and AUTH of MQTT 5, whose Reason Code and properties may be left out.
+///
+/// A DISCONNECT with a Reason Code that no server may send passes: the connection is over, and the code is what is left to say.
 pub(super) fn farewell(kind: Kind, body: &[u8]) -> Result<(), Fault> {
     let mut reader = Reader::new(body);
     if !reader.is_empty() {
-        reason(&mut reader, if kind == Kind::Auth { AUTH } else { DISCONNECT })?;
+        if kind == Kind::Auth {
+            reason(&mut reader, AUTH)?;
+        } else {
+            reader.byte("reason code")?;
+        }
         properties::check(&mut reader, kind)?;
     }
     reader.end()

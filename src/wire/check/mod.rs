@@ -36,7 +36,9 @@ pub(super) fn first_byte(version: Version, connected: bool, first: u8) -> Result
         | Kind::Auth => 0,
     };
     sender(version, kind)?;
-    if first & 0x0f != flags {
+    // In MQTT 3.1 a PUBREL that is sent again says so.
+    let flagged = if version == Version::V31 && kind == Kind::Pubrel { first & 0x07 } else { first & 0x0f };
+    if flagged != flags {
         return Err(Fault::malformed("flags", format!("are 0x{:X}, they must be 0x{flags:X}", first & 0x0f)));
     }
     match kind {
@@ -50,12 +52,11 @@ pub(super) fn first_byte(version: Version, connected: bool, first: u8) -> Result
 /// Refuses the types that no server sends.
 fn sender(version: Version, kind: Kind) -> Result<(), Fault> {
     match (kind, version) {
-        (Kind::Reserved, _) | (Kind::Auth, Version::V311) => {
+        (Kind::Reserved, _) | (Kind::Auth, Version::V31 | Version::V311) => {
             Err(Fault::malformed("type", "is one that this version of MQTT forbids"))
         }
-        (Kind::Connect | Kind::Subscribe | Kind::Unsubscribe | Kind::Pingreq, _) | (Kind::Disconnect, Version::V311) => {
-            Err(Fault::protocol("type", "is one that only a client sends"))
-        }
+        (Kind::Connect | Kind::Subscribe | Kind::Unsubscribe | Kind::Pingreq, _)
+        | (Kind::Disconnect, Version::V31 | Version::V311) => Err(Fault::protocol("type", "is one that only a client sends")),
         (
             Kind::Connack
             | Kind::Publish
@@ -72,12 +73,12 @@ fn sender(version: Version, kind: Kind) -> Result<(), Fault> {
     }
 }
 
-/// Checks the fields of a packet whose first byte has been checked.
+/// Checks the fields of a packet whose first byte has been checked; returns the Topic Alias of a PUBLISH.
 #[inline]
-pub(super) fn body(version: Version, first: u8, body: &[u8]) -> Result<(), Fault> {
+pub(super) fn body(version: Version, first: u8, body: &[u8]) -> Result<Option<u16>, Fault> {
     let kind = Kind::of(first);
-    match kind {
-        Kind::Publish => publish::check(version, first, body),
+    let checked = match kind {
+        Kind::Publish => return publish::check(version, first, body),
         Kind::Connack => answers::connack(version, body),
         Kind::Puback | Kind::Pubrec | Kind::Pubrel | Kind::Pubcomp => answers::acknowledgement(version, kind, body),
         Kind::Suback => answers::suback(version, body),
@@ -86,5 +87,6 @@ pub(super) fn body(version: Version, first: u8, body: &[u8]) -> Result<(), Fault
         Kind::Pingresp => Reader::new(body).end(),
         // The first byte has refused these.
         Kind::Reserved | Kind::Connect | Kind::Subscribe | Kind::Unsubscribe | Kind::Pingreq => sender(version, kind),
-    }
+    };
+    checked.map(|()| None)
 }

@@ -98,7 +98,7 @@ const PROPERTIES: [Property; 27] = [
 const SUBSCRIPTION_ID: u8 = 0x0b;
 const AUTH_METHOD: u8 = 0x15;
 pub(in crate::wire) const AUTH_DATA: u8 = 0x16;
-const TOPIC_ALIAS: u8 = 0x23;
+pub(in crate::wire) const TOPIC_ALIAS: u8 = 0x23;
 const USER_PROPERTY: u8 = 0x26;
 
 /// The row of each identifier in [`PROPERTIES`].
@@ -114,17 +114,22 @@ const ROWS: [Option<u8>; 0x2b] = {
     rows
 };
 
-/// The identifiers that were read, one bit each: all are below 64.
+/// What was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Seen(u64);
+pub(super) struct Seen {
+    /// The identifiers, one bit each: all are below 64.
+    ids: u64,
+    alias: Option<u16>,
+}
 
 impl Seen {
-    pub(super) fn has_topic_alias(self) -> bool {
-        self.has(TOPIC_ALIAS)
+    /// Returns the Topic Alias.
+    pub(super) fn topic_alias(self) -> Option<u16> {
+        self.alias
     }
 
     fn has(self, id: u8) -> bool {
-        self.0 & (1 << id) != 0
+        self.ids & (1 << id) != 0
     }
 }
 
@@ -149,8 +154,11 @@ fn check_all(mut reader: Reader<'_>, kind: Kind) -> Result<Seen, Fault> {
         if seen.has(property.id) && property.id != USER_PROPERTY && property.id != SUBSCRIPTION_ID {
             return Err(Fault::protocol(property.name, "occurs twice"));
         }
-        seen.0 |= 1 << property.id;
-        value(&mut reader, property)?;
+        seen.ids |= 1 << property.id;
+        let number = value(&mut reader, property)?;
+        if property.id == TOPIC_ALIAS {
+            seen.alias = u16::try_from(number).ok();
+        }
     }
     if kind == Kind::Auth && !seen.has(AUTH_METHOD) {
         return Err(Fault::protocol("Authentication Method", "is missing"));
@@ -165,33 +173,59 @@ fn next(reader: &mut Reader<'_>) -> Result<&'static Property, Fault> {
         .ok_or_else(|| Fault::malformed("property", format!("0x{id:02X} is not one that MQTT 5 defines")))
 }
 
-fn value(reader: &mut Reader<'_>, property: &Property) -> Result<(), Fault> {
+/// Checks a value; returns it where it is a number, else 0.
+fn value(reader: &mut Reader<'_>, property: &Property) -> Result<u32, Fault> {
     let name = property.name;
     let number = match property.form {
         Form::Byte => u32::from(reader.byte(name)?),
         Form::TwoBytes => u32::from(reader.u16(name)?),
         Form::FourBytes => reader.u32(name)?,
         Form::Varint => reader.varint(name)?,
-        Form::Text => return check_text(reader.binary(name)?, name),
-        Form::Binary => return reader.binary(name).map(drop),
+        Form::Text => return check_text(reader.binary(name)?, name).map(|()| 0),
+        Form::Binary => return reader.binary(name).map(|_| 0),
         Form::Pair => {
             reader.text(name)?;
-            return reader.text(name).map(drop);
+            return reader.text(name).map(|_| 0);
         }
         Form::Topic => {
             let topic = reader.binary(name)?;
             if topic.is_empty() {
                 return Err(Fault::protocol(name, "is empty"));
             }
-            return check_topic(topic, name);
+            return check_topic(topic, name).map(|()| 0);
         }
     };
     match property.range {
         Range::Bool if number > 1 => Err(Fault::protocol(name, format!("is {number}, only 0 and 1 are allowed"))),
         Range::NotZero if number == 0 && property.id == TOPIC_ALIAS => Err(Fault::new(name, "is 0", ALIAS_INVALID)),
         Range::NotZero if number == 0 => Err(Fault::protocol(name, "is 0")),
-        Range::Any | Range::Bool | Range::NotZero => Ok(()),
+        Range::Any | Range::Bool | Range::NotZero => Ok(number),
     }
+}
+
+/// The value of a property, as it was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::wire) enum Value<'a> {
+    Number(u32),
+    Text(&'a [u8]),
+    Binary(&'a [u8]),
+    Pair(&'a [u8], &'a [u8]),
+}
+
+/// Reads a property without a check of its value; returns its identifier, its name and the value.
+pub(in crate::wire) fn read<'a>(reader: &mut Reader<'a>) -> Result<(u8, &'static str, Value<'a>), Fault> {
+    let property = next(reader)?;
+    let name = property.name;
+    let value = match property.form {
+        Form::Byte => Value::Number(u32::from(reader.byte(name)?)),
+        Form::TwoBytes => Value::Number(u32::from(reader.u16(name)?)),
+        Form::FourBytes => Value::Number(reader.u32(name)?),
+        Form::Varint => Value::Number(reader.varint(name)?),
+        Form::Text | Form::Topic => Value::Text(reader.binary(name)?),
+        Form::Binary => Value::Binary(reader.binary(name)?),
+        Form::Pair => Value::Pair(reader.binary(name)?, reader.binary(name)?),
+    };
+    Ok((property.id, name, value))
 }
 
 /// Calls `each` with the identifier of every property, its value, and how many bytes of the packet follow the value.

@@ -6,9 +6,9 @@ use super::{
 };
 use crate::wire::packet::{Kind, Version};
 
-/// Checks all but the payload, which may be anything.
+/// Checks all but the payload, which may be anything; returns the Topic Alias.
 #[inline]
-pub(super) fn check(version: Version, first: u8, body: &[u8]) -> Result<(), Fault> {
+pub(super) fn check(version: Version, first: u8, body: &[u8]) -> Result<Option<u16>, Fault> {
     let mut reader = Reader::new(body);
     let topic = reader.binary("topic")?;
     check_topic(topic, "topic")?;
@@ -18,14 +18,14 @@ pub(super) fn check(version: Version, first: u8, body: &[u8]) -> Result<(), Faul
         _ => drop(reader.packet_id()?),
     }
     match version {
-        Version::V311 if topic.is_empty() => Err(Fault::protocol("topic", "is empty")),
-        Version::V311 => Ok(()),
+        Version::V31 | Version::V311 if topic.is_empty() => Err(Fault::protocol("topic", "is empty")),
+        Version::V31 | Version::V311 => Ok(None),
         Version::V5 => {
             let seen = properties::check(&mut reader, Kind::Publish)?;
-            if topic.is_empty() && !seen.has_topic_alias() {
+            if topic.is_empty() && seen.topic_alias().is_none() {
                 return Err(Fault::protocol("topic", "is empty, and there is no Topic Alias"));
             }
-            Ok(())
+            Ok(seen.topic_alias())
         }
     }
 }

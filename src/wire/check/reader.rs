@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 /// Reason Code Malformed Packet.
-pub(super) const MALFORMED: u8 = 0x81;
+pub(in crate::wire) const MALFORMED: u8 = 0x81;
 /// Reason Code Protocol Error.
 pub(super) const PROTOCOL: u8 = 0x82;
 /// Reason Code Topic Name invalid.
 pub(super) const TOPIC_INVALID: u8 = 0x90;
 /// Reason Code Topic Alias invalid.
-pub(super) const ALIAS_INVALID: u8 = 0x94;
+pub(in crate::wire) const ALIAS_INVALID: u8 = 0x94;
 
 /// What is wrong with one field of a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Fault {
     }
 
     #[cold]
-    pub(super) fn protocol(field: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub(in crate::wire) fn protocol(field: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(field, detail, PROTOCOL)
     }
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use Version::{V5, V311};
+use Version::{V5, V31, V311};
 
 const LIMIT: u32 = 1 << 20;
 
@@ -74,6 +74,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 
 fn connack(version: Version) -> &'static [u8] {
     match version {
+        V31 => &[0x20, 2, 0x55, 0],
         V311 => &[0x20, 2, 0, 0],
         V5 => &[0x20, 3, 0, 0, 0],
     }
@@ -110,6 +111,9 @@ const GOOD: &[(Version, &str)] = &[
     (V311, "30 r 0005 'to' 01 7f 'p'"),
     (V311, "40 r 0001"),
     (V311, "62 r ffff"),
+    (V31, "62 r ffff"),
+    (V31, "6a r ffff"),
+    (V31, "3c r 0003 'a/b' 0001 'x'"),
     (V311, "90 r 0001 0280"),
     (V311, "b0 r 0001"),
     (V311, "d0 r"),
@@ -130,6 +134,7 @@ const GOOD: &[(Version, &str)] = &[
     (V5, "b0 r 0001 00 1187"),
     (V5, "e0 r"),
     (V5, "e0 r 8b 04 1f 0001 'x'"),
+    (V5, "e0 r 05 00"),
     (V5, "f0 r 18 04 15 0001 'x'"),
 ];
 
@@ -145,6 +150,11 @@ const BAD: &[(Version, &str, &str, &str, &str)] = &[
     (V5, "20 03 000000", "CONNACK", "type", "sent before on this connection"),
     (V5, "30 ffffffff 01", "PUBLISH", "remaining length", "four bytes"),
     (V5, "41 02 0001", "PUBACK", "flags", "0x1, they must be 0x0"),
+    (V31, "64 02 0001", "PUBREL", "flags", "0x4, they must be 0x2"),
+    (V311, "6a 02 0001", "PUBREL", "flags", "0xA, they must be 0x2"),
+    (V31, "f0 00", "AUTH", "type", "forbids"),
+    (V31, "e0 00", "DISCONNECT", "type", "only a client"),
+    (V31, "30 03 0000 'x'", "PUBLISH", "topic", "is empty"),
     (V5, "60 02 0001", "PUBREL", "flags", "0x0, they must be 0x2"),
     (V5, "d1 00", "PINGRESP", "flags", "0x1"),
     (V311, "d0 01 00", "PINGRESP", "remaining length", "exceeds the fields by 1"),
@@ -192,7 +202,6 @@ const BAD: &[(Version, &str, &str, &str, &str)] = &[
     (V311, "b0 00", "UNSUBACK", "packet identifier", "runs past the end"),
     (V311, "b0 03 0001 00", "UNSUBACK", "remaining length", "exceeds the fields by 1"),
     (V5, "b0 03 0001 00", "UNSUBACK", "reason codes", "missing"),
-    (V5, "e0 01 05", "DISCONNECT", "reason code", "0x05"),
     (V5, "e0 03 00 01 1c", "DISCONNECT", "Server Reference", "runs past the end"),
     (V5, "e0 07 00 05 11 00000000", "DISCONNECT", "Session Expiry Interval", "not allowed"),
     (V5, "f0 06 18 04 16 0001 'x'", "AUTH", "Authentication Method", "is missing"),
@@ -455,15 +464,22 @@ proptest! {
         tail in proptest::collection::vec(any::<u8>(), 0..80),
         cut in 0usize..90,
         room in 1usize..40,
-        v5 in any::<bool>(),
+        version in prop_oneof![Just(V31), Just(V311), Just(V5)],
+        recalls in any::<bool>(),
     ) {
-        let version = if v5 { V5 } else { V311 };
         let stream = [connack(version), &tail].concat();
         let cut = cut.min(stream.len());
+        let run = async |pieces: &[&[u8]], room| {
+            let guard = Guard::new(Script::new(pieces), version, LIMIT);
+            let mut guard = if recalls { guard.with_history(2) } else { guard };
+            // A publish of QoS 1, and one of QoS 2.
+            guard.write_all(&[bytes("32 r 0001 'a' 0001 00"), bytes("34 r 0001 'a' 0002 00")].concat()).await.expect("it takes all");
+            drain(&mut guard, room).await
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
-            let (whole, error) = passed(version, &[&stream], 8192).await;
-            let (cut, cut_error) = passed(version, &[&stream[..cut], &stream[cut..]], room).await;
+            let (whole, error) = run(&[&stream], 8192).await;
+            let (cut, cut_error) = run(&[&stream[..cut], &stream[cut..]], room).await;
             prop_assert_eq!(whole, cut);
             prop_assert_eq!(essence(error.as_ref()), essence(cut_error.as_ref()));
             prop_assert_eq!(error.map(|error| error.kind()), cut_error.map(|error| error.kind()));
@@ -484,4 +500,28 @@ proptest! {
         // Repairs apart, a packet passes whole or not at all.
         prop_assert_eq!(error.is_some(), out == connack(version), "{:?} {:?}", out, error);
     }
+}
+
+#[tokio::test]
+async fn what_answers_to_nothing_is_left_out_and_the_rest_passes_at_any_cut() {
+    let sent = bytes("32 r 0001 'a' 0007 00");
+    let given = [connack(V5), &bytes("40 r 0009"), &bytes("d0 00"), &bytes("40 r 0007"), &bytes("40 r 0007"), &[0xd0, 0]].concat();
+    let wanted = [connack(V5), &[0xd0, 0], &bytes("40 r 0007"), &[0xd0, 0]].concat();
+    for cut in 0..=given.len() {
+        for room in [1, 3, 8192] {
+            let mut guard = Guard::new(Script::new([&given[..cut], &given[cut..]]), V5, LIMIT).with_history(0);
+            guard.write_all(&sent).await.expect("it takes all");
+            let (out, error) = drain(&mut guard, room).await;
+            assert!(error.is_none() && out == wanted, "cut at {cut}, room {room}: {out:02x?} {error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_publish_names_its_topic() {
+    let error = passed(V5, &[connack(V5), &bytes("30 r 0003 'a' 1b 'b' 02 7f00")], 64).await.1.expect("an unknown property");
+    let violation = Violation::of(&error).expect("a typed error");
+    assert_eq!(violation.topic.as_deref(), Some("a␛b"));
+    let short = passed(V5, &[connack(V5), &bytes("30 05 0009 'a/b'")], 64).await.1.expect("a topic that runs out");
+    assert_eq!(Violation::of(&short).expect("a typed error").topic, None);
 }

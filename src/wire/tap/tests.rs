@@ -58,13 +58,46 @@ async fn quiet_publishes_are_counted_not_kept() {
         far.write_all(&[0x30, 4, 0, 1, b'a', b'x']).await.expect("a PUBLISH comes");
     }
     tap.read_exact(&mut vec![0; 6000]).await.expect("all are read");
-    assert_eq!((trace.quiet(Direction::In), trace.try_next(), trace.lost()), (1000, None, 0));
+    assert_eq!(trace.quiet(Direction::In), Quiet { count: 1000, bytes: 6000 });
+    assert_eq!((trace.try_next(), trace.lost()), (None, 0));
+}
+
+#[tokio::test]
+async fn quiet_publishes_are_kept_from_the_first_that_begins_after_they_were_asked_for() {
+    let (near, mut far) = duplex(1 << 20);
+    let (sink, mut trace) = trace(8);
+    let mut tap = Tap::new(near, Clock::start(), Some(sink.clone()));
+    far.write_all(&[0x30, 4, 0, 1, b'a']).await.expect("most of a PUBLISH comes");
+    tap.read_exact(&mut [0; 5]).await.expect("it is read");
+    sink.list_quiet(true);
+    far.write_all(&[b'x', 0x30, 4, 0, 1, b'b', b'y']).await.expect("its end and one more come");
+    tap.read_exact(&mut [0; 7]).await.expect("they are read");
+    assert_eq!(trace.quiet(Direction::In).count, 1);
+    assert_eq!(trace.try_next().map(|packet| packet.head.to_vec()), Some(vec![0x30, 4, 0, 1, b'b', b'y']));
+    assert_eq!(trace.try_next(), None);
+}
+
+#[tokio::test]
+async fn a_trace_is_bounded_in_bytes_too() {
+    let (mut tap, mut far, mut trace) = tapped(1_000);
+    let subacks = WAITING / CONTROL_KEPT;
+    let suback = [&[0x90, 0xfd, 0xff, 0x03][..], &vec![0; CONTROL_KEPT - 3]].concat();
+    assert_eq!(suback.len(), CONTROL_KEPT + 1);
+    for _ in 0..subacks + 2 {
+        far.write_all(&suback).await.expect("a SUBACK comes");
+        tap.read_exact(&mut vec![0; suback.len()]).await.expect("it is read");
+    }
+    assert_eq!(trace.lost(), 2);
+    assert_eq!(std::iter::from_fn(|| trace.try_next()).count(), subacks);
+    far.write_all(&suback).await.expect("one more comes");
+    tap.read_exact(&mut vec![0; suback.len()]).await.expect("it is read");
+    assert!(trace.try_next().is_some(), "there is room again");
 }
 
 #[tokio::test]
 async fn a_publish_is_cut_and_says_so() {
     let (mut tap, mut far, mut trace) = tapped(8);
-    let packet = [&[0x32, 0xd4, 0x07, 0, 1, b'a', 0, 1][..], &[7; 975]].concat();
+    let packet = [&[0x32, 0xd4, 0x17, 0, 1, b'a', 0, 1][..], &[7; 3023]].concat();
     far.write_all(&packet).await.expect("a PUBLISH comes");
     tap.read_exact(&mut vec![0; packet.len()]).await.expect("it is read");
     let noted = trace.try_next().expect("QoS 1 is noted");

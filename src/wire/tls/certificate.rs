@@ -1,4 +1,4 @@
-//! What a refused certificate says of itself, and why it was refused.
+//! What a certificate says of itself, and why it was refused.
 
 use std::{fmt, net::IpAddr};
 
@@ -88,6 +88,10 @@ pub enum Refusal {
     UnknownIssuer(String),
     /// Its subject signed it itself, and is not trusted.
     SelfSigned,
+    /// It is for something else than to be a server.
+    WrongPurpose,
+    /// It is not the one that is pinned; its own digest, as [`Certificate::fingerprint`] writes it.
+    NotPinned(String),
     /// Something else, in rustls' words, made safe.
     Other(String),
 }
@@ -104,6 +108,8 @@ impl Refusal {
             }
             // A self-signed authority that is used as a server's certificate comes as `Other`.
             CertificateError::UnknownIssuer | CertificateError::Other(_) if certificate.is_self_signed => Self::SelfSigned,
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => Self::WrongPurpose,
+            CertificateError::ApplicationVerificationFailure => Self::NotPinned(certificate.fingerprint()),
             CertificateError::UnknownIssuer => Self::UnknownIssuer(certificate.issuer.clone()),
             other => Self::Other(shown(&other.to_string())),
         }
@@ -119,6 +125,10 @@ impl Refusal {
             Self::UnknownIssuer(_) => "set ca_file to the certificate of the authority that signed it, if you trust that",
             Self::SelfSigned => {
                 "set ca_file to this certificate if you trust it; one marked as an authority must sign another for the broker"
+            }
+            Self::WrongPurpose => "the broker needs a certificate whose extended key usage is serverAuth",
+            Self::NotPinned(_) => {
+                "if the broker got a new certificate, set verify to its fingerprint; if not, somebody else answers"
             }
             Self::Other(_) => "the broker needs another certificate",
         }
@@ -146,6 +156,8 @@ impl fmt::Display for Refusal {
             },
             Self::UnknownIssuer(issuer) => write!(f, "certificate is signed by an unknown authority ({issuer})"),
             Self::SelfSigned => f.write_str("certificate is self-signed"),
+            Self::WrongPurpose => f.write_str("certificate is not for a server"),
+            Self::NotPinned(found) => write!(f, "certificate has the fingerprint {found}, which is not the pinned one"),
             Self::Other(why) => write!(f, "certificate refused: {why}"),
         }
     }

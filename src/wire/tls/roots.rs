@@ -13,6 +13,28 @@ use crate::{base::text, wire::error::WireError};
 /// No list of authorities is larger in bytes; the system's has a quarter of a megabyte.
 const LARGEST_FILE: u64 = 16 << 20;
 
+/// What the system's store of certificate authorities holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SystemStore {
+    /// Authorities that can be used.
+    pub usable: usize,
+    /// Certificates that cannot.
+    pub unusable: usize,
+    /// What could not be read, made safe.
+    pub problems: Vec<String>,
+}
+
+impl SystemStore {
+    /// Reads the store from disk.
+    #[must_use]
+    pub fn read() -> Self {
+        let system = rustls_native_certs::load_native_certs();
+        let problems = system.errors.iter().map(|error| text::safe(&error.to_string()).to_string()).collect();
+        let (usable, unusable) = RootCertStore::empty().add_parsable_certificates(system.certs);
+        Self { usable, unusable, problems }
+    }
+}
+
 /// Reads the roots from disk; a broken certificate in the system's store is skipped, in the user's file it is an error.
 pub(super) fn load(options: &TlsOptions) -> Result<RootCertStore, WireError> {
     let mut roots = RootCertStore::empty();
@@ -34,13 +56,7 @@ pub(super) fn load(options: &TlsOptions) -> Result<RootCertStore, WireError> {
 }
 
 fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
-    let pem = read(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
-        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
-        io::ErrorKind::FileTooLarge => "it is too large for a list of certificates".to_owned(),
-        _ => text::safe(&error.to_string()).to_string(),
-    })?;
+    let pem = read(path)?;
     let mut found = 0;
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         found += 1;
@@ -52,9 +68,19 @@ fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
     if found == 0 { Err("it holds no certificate".to_owned()) } else { Ok(()) }
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    if fs::metadata(path)?.len() > LARGEST_FILE {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    fs::read(path)
+/// Reads a PEM file, or says in plain words why it cannot.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let bytes = || {
+        if fs::metadata(path)?.len() > LARGEST_FILE {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        fs::read(path)
+    };
+    bytes().map_err(|error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        io::ErrorKind::FileTooLarge => "it is too large for a list of certificates".to_owned(),
+        _ => text::safe(&error.to_string()).to_string(),
+    })
 }

@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 use crate::wire::{
-    dial::{Dialed, Stage, dial},
+    dial::{Dialed, Stage, tests::dial_tls},
     endpoint::Transport,
 };
 
@@ -47,7 +47,7 @@ impl Authority {
     fn trusted(&self, dir: &Path) -> TlsOptions {
         let file = dir.join("ca.pem");
         fs::write(&file, &self.pem).expect("the CA file is written");
-        TlsOptions { ca_file: Some(file), ca_only: true, server_name: None }
+        TlsOptions { ca_file: Some(file), ca_only: true, ..TlsOptions::default() }
     }
 }
 
@@ -123,8 +123,8 @@ async fn answer(bytes: &'static [u8]) -> Server {
 }
 
 async fn call(server: &Server, options: &TlsOptions) -> Result<Dialed, WireError> {
-    let endpoint = Endpoint { transport: Transport::Tls, host: "localhost".into(), port: server.address.port() };
-    timeout(DEADLINE, dial(&endpoint, options, |_| ())).await.expect("an answer in time")
+    let endpoint = Endpoint::new(Transport::Tls, "localhost", server.address.port());
+    timeout(DEADLINE, dial_tls(&endpoint, options, |_| ())).await.expect("an answer in time")
 }
 
 /// The error of dialling a server that shows a certificate with these parameters, its authority being trusted.
@@ -140,10 +140,10 @@ async fn a_good_certificate_opens_an_encrypted_stream() {
     let dir = TempDir::new().expect("a directory");
     let authority = Authority::new("Test CA");
     let server = serve(authority.sign(&params("broker", &["localhost"]))).await;
-    let endpoint = Endpoint { transport: Transport::Tls, host: "localhost".into(), port: server.address.port() };
+    let endpoint = Endpoint::new(Transport::Tls, "localhost", server.address.port());
     let reported = Mutex::new(Vec::new());
     let report = |stage| reported.lock().expect("one thread").push(stage);
-    let dialed = timeout(DEADLINE, dial(&endpoint, &authority.trusted(dir.path()), report)).await;
+    let dialed = timeout(DEADLINE, dial_tls(&endpoint, &authority.trusted(dir.path()), report)).await;
     let mut dialed = dialed.expect("in time").expect("a stream");
     let stages = [Stage::Name, Stage::Tcp, Stage::Tls];
     assert_eq!(*reported.lock().expect("one thread"), stages);
@@ -231,7 +231,7 @@ async fn a_self_signed_certificate_is_refused_unless_it_is_the_ca_file() {
         assert!(error.to_string().ends_with("certificate is self-signed"), "{error}");
         let file = dir.path().join("broker.pem");
         fs::write(&file, certificate.pem()).expect("the CA file is written");
-        let trusting = TlsOptions { ca_file: Some(file), ca_only: true, server_name: None };
+        let trusting = TlsOptions { ca_file: Some(file), ca_only: true, ..TlsOptions::default() };
         assert_eq!(call(&serve(identity).await, &trusting).await.is_ok(), trusting_helps);
     }
 }
@@ -285,7 +285,7 @@ async fn a_useless_ca_file_is_named_with_its_reason() {
     ];
     for (path, said) in cases {
         let server = answer(b"").await;
-        let options = TlsOptions { ca_file: Some(path), ca_only: true, server_name: None };
+        let options = TlsOptions { ca_file: Some(path), ca_only: true, ..TlsOptions::default() };
         let error = call(&server, &options).await.err().expect("a useless file");
         assert!(error.to_string().contains(said) && error.is_final(), "{error}");
     }
@@ -293,7 +293,7 @@ async fn a_useless_ca_file_is_named_with_its_reason() {
 
 #[tokio::test]
 async fn trusting_nobody_is_an_error() {
-    let options = TlsOptions { ca_file: None, ca_only: true, server_name: None };
+    let options = TlsOptions { ca_only: true, ..TlsOptions::default() };
     assert_eq!(call(&answer(b"").await, &options).await.err(), Some(WireError::NoRoots));
 }
 

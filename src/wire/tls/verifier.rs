@@ -1,37 +1,48 @@
-//! Verifies as rustls does, and keeps the certificate that was refused so that the error can show it.
+//! Verifies as the options want, and keeps the certificate that was refused so that the error can show it.
 
 use std::sync::{Arc, OnceLock};
 
 use rustls::{
-    DigitallySignedStruct, Error, SignatureScheme,
+    CertificateError, DigitallySignedStruct, Error, SignatureScheme,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
-    crypto::CryptoProvider,
+    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
+
+/// Which certificates are taken.
+#[derive(Debug)]
+pub(super) enum Trust {
+    /// Those that lead to a trusted authority.
+    Signed(Arc<WebPkiServerVerifier>),
+    /// The one with this SHA-256 digest.
+    Pinned([u8; 32]),
+    /// All.
+    Anybody,
+}
 
 /// The verifier of one handshake.
 #[derive(Debug)]
 pub(super) struct Verifier {
-    inner: Arc<WebPkiServerVerifier>,
+    trust: Trust,
     provider: Arc<CryptoProvider>,
-    refused: OnceLock<CertificateDer<'static>>,
+    refused: OnceLock<(CertificateError, CertificateDer<'static>)>,
 }
 
 impl Verifier {
-    pub(super) fn new(inner: Arc<WebPkiServerVerifier>, provider: Arc<CryptoProvider>) -> Self {
-        Self { inner, provider, refused: OnceLock::new() }
+    pub(super) fn new(trust: Trust, provider: Arc<CryptoProvider>) -> Self {
+        Self { trust, provider, refused: OnceLock::new() }
     }
 
     pub(super) fn provider(&self) -> Arc<CryptoProvider> {
         Arc::clone(&self.provider)
     }
 
-    /// Returns the server's own certificate if it was refused.
-    pub(super) fn refused(&self) -> Option<&CertificateDer<'static>> {
-        self.refused.get()
+    /// Returns the server's own certificate if it was refused, and why.
+    pub(super) fn refused(&self) -> Option<(&CertificateError, &CertificateDer<'static>)> {
+        self.refused.get().map(|(why, certificate)| (why, certificate))
     }
 }
 
@@ -44,18 +55,28 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now).inspect_err(|_| {
-            self.refused.get_or_init(|| end_entity.clone().into_owned());
-        })
+        let verdict = match &self.trust {
+            Trust::Signed(inner) => inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now),
+            Trust::Pinned(digest) if ring::digest::digest(&ring::digest::SHA256, end_entity).as_ref() == digest => {
+                Ok(ServerCertVerified::assertion())
+            }
+            Trust::Pinned(_) => Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)),
+            Trust::Anybody => Ok(ServerCertVerified::assertion()),
+        };
+        if let Err(Error::InvalidCertificate(why)) = &verdict {
+            self.refused.get_or_init(|| (why.clone(), end_entity.clone().into_owned()));
+        }
+        verdict
     }
 
+    // That the server has the key to its certificate is always checked, or a pinned certificate would prove nothing.
     fn verify_tls12_signature(
         &self,
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, certificate, signature)
+        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -64,10 +85,10 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, certificate, signature)
+        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -2,9 +2,14 @@
 
 use std::fmt;
 
+use crate::wire::packet::Kind;
+
 /// A Reason Code; those of MQTT 3.1.1 are translated to their MQTT 5 equals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Reason(pub u8);
+
+/// Stands for a name where there is none.
+const UNDEFINED: &str = "a reason that MQTT does not define";
 
 /// Code, name, hint.
 type Row = (u8, &'static str, &'static str);
@@ -56,9 +61,9 @@ const ROWS: &[Row] = &[
 ];
 
 impl Reason {
-    /// Translates the return code of a MQTT 3.1.1 CONNACK (3.2.2.3 there).
+    /// Translates the return code of a CONNACK of MQTT 3 (3.1.1, 3.2.2.3).
     #[must_use]
-    pub fn of_v311_connack(code: u8) -> Self {
+    pub fn of_v3_connack(code: u8) -> Self {
         Self(match code {
             0 => 0x00,
             1 => 0x84,
@@ -74,6 +79,22 @@ impl Reason {
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
         self.row().map(|row| row.1)
+    }
+
+    /// Returns the name that the standard has for it in a packet: 0 and a few others mean different things in different ones.
+    #[must_use]
+    pub fn name_in(self, packet: Kind) -> Option<&'static str> {
+        match (self.0, packet) {
+            (0x00, Kind::Disconnect) => Some("Normal disconnection"),
+            (0x00, Kind::Suback) => Some("Granted QoS 0"),
+            _ => self.name(),
+        }
+    }
+
+    /// Returns name and code, as `Display` does, with the name in a packet.
+    #[must_use]
+    pub fn shown_in(self, packet: Kind) -> String {
+        format!("{} (0x{:02X})", self.name_in(packet).unwrap_or(UNDEFINED), self.0)
     }
 
     /// Says what to do; empty where nothing sensible can be said.
@@ -94,6 +115,18 @@ impl Reason {
         matches!(self.0, 0x84 | 0x85 | 0x86 | 0x87 | 0x8a | 0x8c | 0x8e | 0x98 | 0x9c | 0x9d)
     }
 
+    /// Tells whether the broker is busy, going down, or counts what it is asked, so that the next attempt waits longer.
+    #[must_use]
+    pub fn asks_for_patience(self) -> bool {
+        matches!(self.0, 0x89 | 0x8b | 0x97 | 0x9f)
+    }
+
+    /// Tells whether the code blames what we sent, which we would send again.
+    #[must_use]
+    pub fn blames_us(self) -> bool {
+        matches!(self.0, 0x81 | 0x82 | 0x8f | 0x90 | 0x93 | 0x94 | 0x95 | 0x99 | 0x9a | 0x9b | 0x9e | 0xa1 | 0xa2)
+    }
+
     fn row(self) -> Option<&'static Row> {
         ROWS.binary_search_by_key(&self.0, |row| row.0).ok().and_then(|i| ROWS.get(i))
     }
@@ -101,7 +134,7 @@ impl Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (0x{:02X})", self.name().unwrap_or("a reason that MQTT does not define"), self.0)
+        write!(f, "{} (0x{:02X})", self.name().unwrap_or(UNDEFINED), self.0)
     }
 }
 
@@ -115,9 +148,23 @@ mod tests {
     }
 
     #[test]
+    fn every_reason_of_the_standard_has_a_name() {
+        let low = [0x00, 0x01, 0x02, 0x04, 0x10, 0x11, 0x18, 0x19];
+        let named: Vec<u8> = (0..=u8::MAX).filter(|code| Reason(*code).name().is_some()).collect();
+        assert_eq!(named, low.into_iter().chain(0x80..=0xa2).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_name_depends_on_the_packet() {
+        assert_eq!(Reason(0).shown_in(Kind::Disconnect), "Normal disconnection (0x00)");
+        assert_eq!(Reason(0).shown_in(Kind::Suback), "Granted QoS 0 (0x00)");
+        assert_eq!(Reason(0x8e).shown_in(Kind::Disconnect), "Session taken over (0x8E)");
+    }
+
+    #[test]
     fn reasons_are_shown_by_name_and_code() {
         assert_eq!(Reason(0x87).to_string(), "Not authorized (0x87)");
         assert_eq!(Reason(0x7b).to_string(), "a reason that MQTT does not define (0x7B)");
-        assert_eq!(Reason::of_v311_connack(4).name(), Some("Bad User Name or Password"));
+        assert_eq!(Reason::of_v3_connack(4).name(), Some("Bad User Name or Password"));
     }
 }

@@ -1,0 +1,272 @@
+//! What was said before on a connection, as far as it decides what a server may say now.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::wire::{
+    check::{
+        Fault, answers,
+        reader::{ALIAS_INVALID, MALFORMED, Reader},
+    },
+    frame::Header,
+    packet::{Kind, Version},
+};
+
+/// How much of a SUBSCRIBE or UNSUBSCRIBE is looked at; the filters of a longer one are not counted.
+const REQUEST_KEPT: usize = 64 << 10;
+
+/// How much of a PUBLISH it takes to reach its Packet Identifier: header, topic and identifier.
+const PUBLISH_KEPT: usize = 5 + 2 + 65_535 + 2;
+
+/// How much it takes to reach the Packet Identifier of the others.
+const SHORT_KEPT: usize = 5 + 2;
+
+/// What is to be done with a valid packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The library gets it.
+    Pass,
+    /// It answers to nothing, so the library would hang up; nobody misses it.
+    LeaveOut,
+}
+
+/// The answers that are due and the aliases that are set; both grow to 65,535 entries at most.
+#[derive(Debug)]
+pub(super) struct History {
+    topic_alias_maximum: u16,
+    aliases: HashSet<u16>,
+    due: HashMap<u16, Due>,
+    stray: u64,
+}
+
+/// The packet that answers to one of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Puback,
+    Pubrec,
+    /// PUBREC has come, PUBREL is ours to send.
+    Nothing,
+    Pubcomp,
+    /// With so many codes, where they were counted.
+    Suback(Option<usize>),
+    Unsuback(Option<usize>),
+}
+
+impl History {
+    pub(super) fn new(topic_alias_maximum: u16) -> Self {
+        Self { topic_alias_maximum, aliases: HashSet::new(), due: HashMap::new(), stray: 0 }
+    }
+
+    /// Notes a packet of ours, of which [`kept`] says how much is needed.
+    pub(super) fn outgoing(&mut self, version: Version, header: Header, head: &[u8]) {
+        let mut reader = Reader::new(head.get(header.len..).unwrap_or_default());
+        let kind = Kind::of(header.first);
+        if kind == Kind::Publish && reader.binary("topic").is_err() {
+            return;
+        }
+        let whole = head.len() == header.size();
+        let Ok(id) = reader.packet_id() else { return };
+        let due = match kind {
+            Kind::Publish if header.first & 0x06 == 0x02 => Due::Puback,
+            Kind::Publish if header.first & 0x06 == 0x04 => Due::Pubrec,
+            Kind::Pubrel => Due::Pubcomp,
+            Kind::Subscribe => Due::Suback(filters(version, reader, true).filter(|_| whole)),
+            Kind::Unsubscribe => Due::Unsuback(filters(version, reader, false).filter(|_| whole)),
+            Kind::Publish
+            | Kind::Reserved
+            | Kind::Connect
+            | Kind::Connack
+            | Kind::Puback
+            | Kind::Pubrec
+            | Kind::Pubcomp
+            | Kind::Suback
+            | Kind::Unsuback
+            | Kind::Pingreq
+            | Kind::Pingresp
+            | Kind::Disconnect
+            | Kind::Auth => return,
+        };
+        self.due.insert(id, due);
+    }
+
+    /// Compares a valid packet of the server with what was said before.
+    #[inline]
+    pub(super) fn incoming(&mut self, version: Version, first: u8, alias: Option<u16>, body: &[u8]) -> Result<Verdict, Fault> {
+        match Kind::of(first) {
+            Kind::Publish => match alias {
+                None => Ok(Verdict::Pass),
+                Some(alias) => self.alias(alias, body.starts_with(&[0, 0])).map(|()| Verdict::Pass),
+            },
+            kind @ (Kind::Puback | Kind::Pubrec | Kind::Pubcomp | Kind::Suback | Kind::Unsuback) => {
+                self.answer(version, kind, body)
+            }
+            Kind::Reserved
+            | Kind::Connect
+            | Kind::Connack
+            | Kind::Pubrel
+            | Kind::Subscribe
+            | Kind::Unsubscribe
+            | Kind::Pingreq
+            | Kind::Pingresp
+            | Kind::Disconnect
+            | Kind::Auth => Ok(Verdict::Pass),
+        }
+    }
+
+    fn alias(&mut self, alias: u16, is_used: bool) -> Result<(), Fault> {
+        if alias > self.topic_alias_maximum {
+            let detail = format!("is {alias}, the maximum is {}", self.topic_alias_maximum);
+            return Err(Fault::new("Topic Alias", detail, ALIAS_INVALID));
+        }
+        if is_used {
+            let unknown = || Fault::protocol("Topic Alias", format!("is {alias}, which was not set on this connection"));
+            return self.aliases.contains(&alias).then_some(()).ok_or_else(unknown);
+        }
+        self.aliases.insert(alias);
+        Ok(())
+    }
+
+    fn answer(&mut self, version: Version, kind: Kind, body: &[u8]) -> Result<Verdict, Fault> {
+        let mut reader = Reader::new(body);
+        let id = reader.packet_id()?;
+        let Some(due) = self.due.get(&id).copied().filter(|due| due.packet() == Some(kind)) else {
+            self.stray += 1;
+            tracing::warn!(packet = %kind, id, stray = self.stray, "an answer to nothing was left out");
+            return Ok(Verdict::LeaveOut);
+        };
+        self.due.remove(&id);
+        match due {
+            Due::Pubrec => {
+                let is_failure = version == Version::V5 && reader.rest().first().is_some_and(|code| *code >= 0x80);
+                if !is_failure {
+                    self.due.insert(id, Due::Nothing);
+                }
+            }
+            Due::Suback(count) | Due::Unsuback(count) => codes(version, kind, body, count)?,
+            Due::Puback | Due::Pubcomp | Due::Nothing => {}
+        }
+        Ok(Verdict::Pass)
+    }
+}
+
+impl Due {
+    fn packet(self) -> Option<Kind> {
+        match self {
+            Self::Puback => Some(Kind::Puback),
+            Self::Pubrec => Some(Kind::Pubrec),
+            Self::Nothing => None,
+            Self::Pubcomp => Some(Kind::Pubcomp),
+            Self::Suback(_) => Some(Kind::Suback),
+            Self::Unsuback(_) => Some(Kind::Unsuback),
+        }
+    }
+}
+
+/// Says how much of a packet of ours is needed, by its first byte.
+pub(super) fn kept(first: u8) -> usize {
+    match Kind::of(first) {
+        Kind::Publish if first & 0x06 != 0 => PUBLISH_KEPT,
+        Kind::Subscribe | Kind::Unsubscribe => REQUEST_KEPT,
+        Kind::Pubrel => SHORT_KEPT,
+        Kind::Publish
+        | Kind::Reserved
+        | Kind::Connect
+        | Kind::Connack
+        | Kind::Puback
+        | Kind::Pubrec
+        | Kind::Pubcomp
+        | Kind::Suback
+        | Kind::Unsuback
+        | Kind::Pingreq
+        | Kind::Pingresp
+        | Kind::Disconnect
+        | Kind::Auth => 0,
+    }
+}
+
+/// Counts the filters of a SUBSCRIBE, which have options, or of an UNSUBSCRIBE.
+fn filters(version: Version, mut reader: Reader<'_>, with_options: bool) -> Option<usize> {
+    if version == Version::V5 {
+        let length = reader.varint("property length").ok()?;
+        reader.take(usize::try_from(length).ok()?, "property length").ok()?;
+    }
+    let mut count = 0;
+    while !reader.is_empty() {
+        reader.binary("filter").ok()?;
+        if with_options {
+            reader.byte("options").ok()?;
+        }
+        count += 1;
+    }
+    Some(count)
+}
+
+/// Checks that there is a code for each filter; the UNSUBACK of MQTT 3 has none.
+fn codes(version: Version, kind: Kind, body: &[u8], asked: Option<usize>) -> Result<(), Fault> {
+    let Some(asked) = asked.filter(|_| version == Version::V5 || kind == Kind::Suback) else { return Ok(()) };
+    let count = answers::subscription(version, kind, body)?.rest().len();
+    if count == asked {
+        return Ok(());
+    }
+    Err(Fault::new("reason codes", format!("are {count}, for {asked} that were asked for"), MALFORMED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::frame::Framer;
+
+    /// A history of MQTT 5 in which these bytes were sent.
+    fn after(sent: &[u8]) -> History {
+        let mut history = History::new(3);
+        Framer::new().feed(sent, kept, |header, head| history.outgoing(Version::V5, header, head));
+        history
+    }
+
+    fn verdict(history: &mut History, packet: &[u8]) -> Result<Verdict, String> {
+        let alias = crate::wire::check::body(Version::V5, packet[0], &packet[2..]).expect("a valid packet");
+        history.incoming(Version::V5, packet[0], alias, &packet[2..]).map_err(|fault| format!("{} {}", fault.field, fault.detail))
+    }
+
+    #[test]
+    fn an_answer_passes_once_and_a_stray_one_never() {
+        let mut history = after(&[0x32, 6, 0, 1, b'a', 0, 7, 0, 0x34, 6, 0, 1, b'a', 0, 8, 0]);
+        assert_eq!(verdict(&mut history, &[0x40, 2, 0, 8]), Ok(Verdict::LeaveOut), "PUBREC is due");
+        assert_eq!(verdict(&mut history, &[0x40, 2, 0, 7]), Ok(Verdict::Pass));
+        assert_eq!(verdict(&mut history, &[0x40, 2, 0, 7]), Ok(Verdict::LeaveOut));
+        assert_eq!(verdict(&mut history, &[0x50, 2, 0, 8]), Ok(Verdict::Pass));
+        assert_eq!(verdict(&mut history, &[0x50, 2, 0, 8]), Ok(Verdict::LeaveOut));
+        assert_eq!(verdict(&mut history, &[0x70, 2, 0, 8]), Ok(Verdict::LeaveOut), "PUBREL was not sent yet");
+        Framer::new().feed(&[0x62, 2, 0, 8], kept, |header, head| history.outgoing(Version::V5, header, head));
+        assert_eq!(verdict(&mut history, &[0x70, 2, 0, 8]), Ok(Verdict::Pass));
+        assert_eq!(history.due.len(), 0);
+    }
+
+    #[test]
+    fn a_refused_publish_of_qos_2_is_over() {
+        let mut history = after(&[0x34, 6, 0, 1, b'a', 0, 8, 0]);
+        assert_eq!(verdict(&mut history, &[0x50, 3, 0, 8, 0x87]), Ok(Verdict::Pass));
+        assert_eq!(history.due.len(), 0);
+    }
+
+    #[test]
+    fn an_answer_has_a_code_for_each_filter() {
+        let mut history = after(&[0x82, 11, 0, 1, 0, 0, 1, b'a', 0, 0, 1, b'b', 0, 0xa2, 6, 0, 2, 0, 0, 1, b'a']);
+        let said = verdict(&mut history, &[0x90, 4, 0, 1, 0, 0]);
+        assert_eq!(said, Err("reason codes are 1, for 2 that were asked for".into()));
+        let mut history = after(&[0x82, 11, 0, 1, 0, 0, 1, b'a', 0, 0, 1, b'b', 0, 0xa2, 6, 0, 2, 0, 0, 1, b'a']);
+        assert_eq!(verdict(&mut history, &[0x90, 5, 0, 1, 0, 0, 0]), Ok(Verdict::Pass));
+        assert_eq!(verdict(&mut history, &[0x90, 4, 0, 9, 0, 0]), Ok(Verdict::LeaveOut));
+        assert!(verdict(&mut history, &[0xb0, 5, 0, 2, 0, 0, 0]).is_err());
+    }
+
+    #[test]
+    fn an_alias_is_set_before_it_is_used_and_below_the_maximum() {
+        let mut history = after(&[]);
+        let used = [0x30, 6, 0, 0, 3, 0x23, 0, 2];
+        assert_eq!(verdict(&mut history, &used), Err("Topic Alias is 2, which was not set on this connection".into()));
+        assert_eq!(verdict(&mut history, &[0x30, 7, 0, 1, b'a', 3, 0x23, 0, 2]), Ok(Verdict::Pass));
+        assert_eq!(verdict(&mut history, &used), Ok(Verdict::Pass));
+        let above = verdict(&mut history, &[0x30, 7, 0, 1, b'a', 3, 0x23, 0, 4]);
+        assert_eq!(above, Err("Topic Alias is 4, the maximum is 3".into()));
+    }
+}

@@ -21,6 +21,7 @@ use crate::{
         options::{Options, Overflow},
         session::Session,
     },
+    wire::endpoint::Endpoint,
 };
 
 /// Events that may wait for the verb; then the session waits, and with it the broker.
@@ -43,6 +44,8 @@ pub(super) struct News {
     clock: Clock,
     /// The broker as errors name it.
     broker: String,
+    /// Where it should be, before any fallback.
+    first: Endpoint,
     /// Whether the first connection was made.
     was_online: bool,
     online: watch::Sender<bool>,
@@ -55,7 +58,8 @@ impl Link {
         let clock = Clock::start();
         let broker = options.endpoint.authority();
         let (sender, events) = mpsc::channel(EVENTS);
-        let news = News { events, clock, broker, was_online: false, online: watch::Sender::new(false) };
+        let first = options.endpoint.clone();
+        let news = News { events, clock, broker, first, was_online: false, online: watch::Sender::new(false) };
         Self { session: Session::start(options, clock, sender), news }
     }
 
@@ -149,6 +153,9 @@ impl News {
             note(&format!("{}: connected again", self.broker));
         } else if welcome.downgraded {
             note(&format!("{}: the broker does not speak MQTT 5; connected with {}", self.broker, welcome.protocol));
+        }
+        if welcome.endpoint != self.first {
+            note(&format!("{}: connected to the fallback {}", self.broker, welcome.endpoint));
         }
         self.was_online = true;
         self.online.send_replace(true);

@@ -15,7 +15,7 @@ mod values;
 use self::{client_id::Identity, secret::PasswordSource};
 pub use self::{file::Profiles, problem::Problem};
 use crate::{
-    mqtt::options::{Options, Protocol, Subscription},
+    mqtt::options::{Options, Protocol, Subscription, Will},
     wire::endpoint::{Endpoint, Url},
 };
 
@@ -112,6 +112,12 @@ impl Profile {
     #[must_use]
     pub fn username(&self) -> Option<&str> {
         self.template.username.as_deref()
+    }
+
+    /// Returns the Will Message.
+    #[must_use]
+    pub fn will(&self) -> Option<&Will> {
+        self.template.will.as_ref()
     }
 
     /// Returns what to subscribe to.

@@ -254,7 +254,7 @@ impl App {
         let (level, said, hint) = match &outcome {
             Ok(report) => match &report.arrival {
                 Some(arrival) => (Level::Success, format!("the will arrived after {}", human::span(arrival.after)), ""),
-                None => (Level::Error, "the will did not arrive".to_owned(), "6 shows what that may mean"),
+                None => (Level::Error, "the will did not arrive".to_owned(), "the Broker view tells what that may mean"),
             },
             Err(fault) => (Level::Error, format!("the will could not be tested: {fault}"), fault.hint()),
         };

@@ -382,15 +382,6 @@ impl Workspace {
         self.topic().map(|topic| text::escape(topic.as_bytes()))
     }
 
-    /// Returns what a subscription is likely to be about.
-    #[must_use]
-    pub fn suggested_filter(&self) -> Option<String> {
-        match self.view {
-            View::Broker => Some("$SYS/#".to_owned()),
-            View::Panes | View::Protocol => self.branch_filter(),
-        }
-    }
-
     /// Returns the filter for everything under the cursor of the tree.
     #[must_use]
     pub fn branch_filter(&self) -> Option<String> {

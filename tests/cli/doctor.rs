@@ -144,7 +144,7 @@ async fn a_broker_that_does_not_answer_is_code_27() {
     let checked = tokio::task::spawn_blocking(move || {
         let report = examined(&[&silent_url, "--connect-timeout", "300ms"], 27);
         assert_eq!(check(&report, "connect")["status"], "failed");
-        let report = examined(&[&mute_url], 27);
+        let report = examined(&[&mute_url, "--connect-timeout", "300ms"], 27);
         assert_eq!(
             (check(&report, "connect")["status"].clone(), check(&report, "ping")["status"].clone()),
             ("ok".into(), "failed".into())
@@ -245,11 +245,12 @@ fn a_will_that_arrives_is_told_with_all_that_came() {
 }
 
 #[test]
-fn a_will_test_without_a_will_says_what_to_do() {
+fn a_will_test_that_cannot_be_made_is_wrong_usage() {
     let broker = Mosquitto::start();
-    let report = examined(&[&broker.url(), "--will"], 2);
-    let tested = check(&report, "will");
-    assert!(tested["status"] == "failed" && text(&tested["hint"]).contains("--will-topic"), "{tested}");
+    let assert = mqtap(&["doctor", &broker.url(), "--will"]).assert().code(2).stdout("");
+    let said = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    assert!(said.contains("no will to test") && said.contains("--will-topic"), "{said}");
+    mqtap(&["doctor", "--will"]).assert().code(2);
 }
 
 /// Runs the doctor for this machine with the files of a directory.

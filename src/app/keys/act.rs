@@ -261,7 +261,11 @@ impl App {
     }
 
     fn open_subscribe(&mut self) -> Vec<Effect> {
-        let filter = self.workspace().and_then(Workspace::suggested_filter).unwrap_or_default();
+        let filter = match self.workspace() {
+            Some(workspace) if workspace.view == View::Broker => "$SYS/#".to_owned(),
+            Some(workspace) => workspace.branch_filter().unwrap_or_default(),
+            None => String::new(),
+        };
         self.open(Popup::Subscribe(popup::subscribe_form(&filter)))
     }
 

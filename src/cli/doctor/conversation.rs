@@ -22,9 +22,6 @@ use crate::{
 /// Events that may wait; messages beyond that are let go, as nobody wants them here.
 const EVENTS: usize = 64;
 
-/// How long the broker may take to answer to a ping.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// How long DISCONNECT may take.
 const GOODBYE: Duration = Duration::from_millis(1_500);
 
@@ -67,7 +64,8 @@ pub(super) async fn hold(
             return Ok(false);
         }
     }
-    match conversation.ping().await {
+    // What is too long for CONNACK is too long for PINGRESP.
+    match conversation.ping(options.connect_timeout).await {
         Ok(took) => report.check(&Check::good("ping", "ping", "the broker answers").took(Some(took)), Exit::Done)?,
         Err(failure) => report.check(&bad("ping", "ping", "", &failure), exit(&failure))?,
     }
@@ -104,7 +102,7 @@ impl Conversation {
         }
     }
 
-    async fn ping(&mut self) -> Result<Duration, Failure> {
+    async fn ping(&mut self, patience: Duration) -> Result<Duration, Failure> {
         self.session.command(Command::Ping)?;
         let answer = async {
             loop {
@@ -113,7 +111,7 @@ impl Conversation {
                 }
             }
         };
-        timeout(PATIENCE, answer).await.unwrap_or(Err(Failure::Silent { awaited: "PINGRESP", after: PATIENCE }))
+        timeout(patience, answer).await.unwrap_or(Err(Failure::Silent { awaited: "PINGRESP", after: patience }))
     }
 
     async fn leave(self) -> Check {

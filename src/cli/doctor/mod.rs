@@ -19,6 +19,7 @@ use crate::{
     mqtt::{
         message::Qos,
         options::{Options, Subscription},
+        will_test::WillFault,
     },
 };
 
@@ -39,6 +40,9 @@ pub(super) fn run(args: DoctorArgs) -> Result<Exit, Problem> {
     if args.will && read_only {
         let hint = "--will has the broker publish the will, as if this client had died";
         return Err(Problem::usage("this connection is read-only: nothing can be published").hint(hint));
+    }
+    if args.will && options.will.is_none() {
+        return Err(Problem::usage(WillFault::NoWill.to_string()).hint(WillFault::NoWill.hint()));
     }
     let subscriptions = subscriptions(&args, &options);
     let report = Report::new(Some(target), args.json);

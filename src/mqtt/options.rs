@@ -149,6 +149,7 @@ pub struct Authentication {
 ///
 /// `Debug` shows no secret: [`Secret`] prints stars.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own in the standard")]
 pub struct Options {
     /// Where the broker is.
     pub endpoint: Endpoint,

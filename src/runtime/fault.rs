@@ -1,6 +1,9 @@
-//! Faults on request, so that a test sees what follows them; in debug builds only.
+//! Faults on request, in debug builds only, so that a test sees what follows a panic.
 
-/// Panics in the `task`, `thread` or `loop` that `place` names, or does nothing.
+/// The variable that says where the key that redraws the screen panics: `task`, `thread` or `loop`.
+pub(super) const VARIABLE: &str = "MQTAP_FAULT";
+
+/// Panics where `place` says, or does nothing.
 pub(super) fn inject(place: Option<&str>) {
     match place {
         Some("task") => drop(tokio::spawn(async { panic!("injected into a task") })),

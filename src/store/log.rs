@@ -1,10 +1,11 @@
 //! Every message that is kept, in order of arrival, in segments of which the oldest goes first.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::properties;
-use super::record::Record;
+use super::record::{self, Record};
 use super::segment::{Segment, Slot};
 use crate::mqtt::message::Received;
 
@@ -17,7 +18,19 @@ const SMALLEST_SEGMENT: usize = 4 << 10;
 /// How many segments a budget is divided into at least.
 const PARTS: usize = 16;
 
-/// Bounded in bytes as they are allocated: while there are more, the oldest segment goes, but never the newest message.
+/// How many of the newest segments are never compressed, since they are the ones that are looked at.
+const HOT: usize = 4;
+
+/// How many segments are compressed for one that begins: few, so that no message waits long for its place.
+const PACKED_AT_ONCE: usize = 2;
+
+/// How many blocks of compressed segments stay unpacked for the next look, at most 64 KiB each.
+const UNPACKED: usize = 64;
+
+/// Bounded in bytes as they are allocated: while there are more, the oldest segments are compressed, then the oldest of all
+/// goes, but never the newest message.
+///
+/// Nothing is compressed before the budget is spent. Beside the budget, up to 4 MiB are unpacked for reading.
 #[derive(Debug)]
 pub(super) struct Log {
     segments: VecDeque<Segment>,
@@ -26,6 +39,10 @@ pub(super) struct Log {
     /// Bytes of all segments but the last, which still grows.
     sealed: usize,
     next: u64,
+    /// Segments from this message on were not tried to be compressed.
+    unpacked_from: u64,
+    /// The blocks that are unpacked: the first message of their segment, and their index in it.
+    unpacked: RefCell<VecDeque<(u64, usize)>>,
     /// Where properties are encoded before they are appended.
     scratch: Vec<u8>,
 }
@@ -40,6 +57,8 @@ impl Log {
             budget,
             sealed: 0,
             next: 0,
+            unpacked_from: 0,
+            unpacked: RefCell::default(),
             scratch: Vec::new(),
         }
     }
@@ -86,6 +105,7 @@ impl Log {
         while self.bytes() > self.budget && self.segments.len() > 1 {
             self.evict();
         }
+        self.forget_unpacked();
     }
 
     /// Begins a segment with room for at least so many bytes.
@@ -98,15 +118,31 @@ impl Log {
         }
         let capacity = room.max(self.segment_size);
         let mut spare = None;
+        for _ in 0..PACKED_AT_ONCE {
+            if self.sealed + capacity > self.budget {
+                spare = self.pack().or(spare);
+            }
+        }
         while self.sealed + capacity > self.budget
             && let Some(evicted) = self.evict()
         {
-            spare = Some(evicted);
+            spare = evicted.into_arena().or(spare);
         }
-        self.segments.push_back(match spare.filter(|spare| spare.capacity() == capacity) {
-            Some(spare) => spare.restart(self.next, received.at),
-            None => Segment::new(self.next, received.at, capacity, messages.min(capacity / 16)),
-        });
+        let mut arena = spare.filter(|spare| spare.capacity() == capacity).unwrap_or_else(|| Vec::with_capacity(capacity));
+        arena.clear();
+        self.segments.push_back(Segment::new(self.next, received.at, arena, messages.min(capacity / 16)));
+    }
+
+    /// Compresses the oldest segment that was not tried yet, the newest ones left out, and returns its arena.
+    fn pack(&mut self) -> Option<Vec<u8>> {
+        let cold = self.segments.len().saturating_sub(HOT);
+        let index = self.segments.partition_point(|segment| segment.first() < self.unpacked_from);
+        let segment = self.segments.get_mut(index).filter(|_| index < cold)?;
+        let before = segment.bytes();
+        let arena = segment.pack();
+        self.sealed = self.sealed - before + segment.bytes();
+        self.unpacked_from = segment.first() + segment.len() as u64;
+        arena
     }
 
     /// Removes the oldest segment; the last one is removed only while it is sealed.
@@ -122,23 +158,106 @@ impl Log {
         self.sealed = 0;
     }
 
-    /// Returns a message's index entry and its record.
+    /// Packs away what was unpacked first, beyond what may stay.
+    pub(super) fn forget_unpacked(&mut self) {
+        while self.unpacked.get_mut().len() > UNPACKED
+            && let Some((first, block)) = self.unpacked.get_mut().pop_front()
+        {
+            let index = self.segments.partition_point(|segment| segment.first() < first);
+            let segment = self.segments.get_mut(index).filter(|segment| segment.first() == first);
+            if let Some(packed) = segment.and_then(Segment::packed_mut) {
+                packed.forget(block);
+            }
+        }
+    }
+
+    /// Returns a message's index entry and its record, which stays unpacked for the next look.
     pub(super) fn record(&self, seq: u64) -> Option<(Slot, Record<'_>)> {
-        self.segment(seq)?.record(seq)
+        let segment = self.segment(seq)?;
+        let slot = segment.slot(seq)?;
+        Some((slot, record::read(self.tail(segment, slot), segment.base())))
     }
 
     /// Returns how far the previous message of the topic is back, 0 when there is none.
     pub(super) fn back(&self, seq: u64) -> Option<u64> {
-        self.segment(seq)?.back(seq)
+        let segment = self.segment(seq)?;
+        Some(record::read_back(self.tail(segment, segment.slot(seq)?)))
     }
 
-    /// Returns index entries from a message on: all of its segment, none when it is not kept.
-    pub(super) fn slots_from(&self, seq: u64) -> &[Slot] {
-        self.segment(seq).map_or(&[], |segment| segment.slots_from(seq))
+    fn tail<'a>(&self, segment: &'a Segment, slot: Slot) -> &'a [u8] {
+        if let Some(arena) = segment.plain() {
+            return arena.get(slot.offset()..).unwrap_or_default();
+        }
+        let Some((packed, block)) = segment.packed().and_then(|packed| Some((packed, packed.block(slot.offset())?))) else {
+            return &[];
+        };
+        let (records, was_packed) = packed.records(block);
+        if was_packed {
+            self.unpacked.borrow_mut().push_back((segment.first(), block));
+        }
+        records.get(slot.offset() - packed.part(block).start..).unwrap_or_default()
+    }
+
+    /// Returns the first message that arrived at a moment of the monotonic clock or later.
+    pub(super) fn first_since(&self, mono: u64) -> u64 {
+        let after = self.segments.partition_point(|segment| segment.base().mono < mono);
+        let Some(segment) = after.checked_sub(1).and_then(|before| self.segments.get(before)) else { return self.range().start };
+        let (mut low, mut high) = (segment.first(), segment.first() + segment.len() as u64);
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.record(middle) {
+                Some((_, record)) if record.at.mono >= mono => high = middle,
+                Some(_) | None => low = middle + 1,
+            }
+        }
+        low
+    }
+
+    /// Starts to read many messages.
+    pub(super) fn cursor(&self) -> Cursor<'_> {
+        Cursor { log: self, segment: None, part: 0..0, unpacked: Vec::new() }
     }
 
     fn segment(&self, seq: u64) -> Option<&Segment> {
         let after = self.segments.partition_point(|segment| segment.first() <= seq);
         self.segments.get(after.checked_sub(1)?)
+    }
+}
+
+/// Reads messages one after the other, in either direction; what it unpacks is its own, one block at a time.
+#[derive(Debug)]
+pub(super) struct Cursor<'a> {
+    log: &'a Log,
+    segment: Option<&'a Segment>,
+    /// The part of a packed segment's arena that is in `unpacked`.
+    part: Range<usize>,
+    unpacked: Vec<u8>,
+}
+
+impl Cursor<'_> {
+    /// Returns the index entry of a message.
+    pub(super) fn slot(&mut self, seq: u64) -> Option<Slot> {
+        if let Some(slot) = self.segment.and_then(|segment| segment.slot(seq)) {
+            return Some(slot);
+        }
+        self.part = 0..0;
+        self.segment = self.log.segment(seq);
+        self.segment?.slot(seq)
+    }
+
+    /// Returns the index entry of a message, and its record.
+    pub(super) fn record(&mut self, seq: u64) -> Option<(Slot, Record<'_>)> {
+        let slot = self.slot(seq)?;
+        let segment = self.segment?;
+        if let Some(arena) = segment.plain() {
+            return Some((slot, record::read(arena.get(slot.offset()..)?, segment.base())));
+        }
+        if !self.part.contains(&slot.offset()) {
+            let packed = segment.packed()?;
+            let block = packed.block(slot.offset())?;
+            packed.unpack(block, &mut self.unpacked);
+            self.part = packed.part(block);
+        }
+        Some((slot, record::read(self.unpacked.get(slot.offset() - self.part.start..)?, segment.base())))
     }
 }

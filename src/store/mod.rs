@@ -8,16 +8,20 @@
 //! ```
 
 use std::ops::Range;
+use std::time::Duration;
 
 use self::log::Log;
 use self::record::Record;
+use self::segment::Slot;
 use self::tree::Home;
 use crate::base::clock::Stamp;
 use crate::mqtt::message::{Properties, Qos, Received};
 
 pub mod exchange;
+mod filter;
 mod hits;
 mod log;
+mod packed;
 mod properties;
 mod record;
 mod segment;
@@ -27,7 +31,8 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use self::tree::{MAX_DEPTH, NodeId, Row, Rows, Stats, Tree};
+pub use self::filter::{Filter, FilterError, Formats, LONGEST_FILTER, TopicFilter};
+pub use self::tree::{Busiest, MAX_DEPTH, NodeId, Row, Rows, Sort, Stats, Tree};
 pub use self::view::{Scope, View};
 
 /// The least that the tree may take, however small the budget for messages is.
@@ -112,7 +117,7 @@ impl Entry<'_> {
 /// What one connection received.
 ///
 /// Bounded: the messages by their budget, beyond which the oldest go, and the tree by the same budget (at least 64 MiB),
-/// beyond which new topics are not listed. The counts tell how many messages either has met.
+/// beyond which new topics are not listed. What is old is compressed before it goes. The counts tell how many messages either has met.
 #[derive(Debug)]
 pub struct Store {
     log: Log,
@@ -224,10 +229,26 @@ impl Store {
     #[must_use]
     pub fn message(&self, seq: Seq) -> Option<Entry<'_>> {
         let (slot, record) = self.log.record(seq.0)?;
+        Some(self.entry(seq, slot, record))
+    }
+
+    fn entry<'a>(&'a self, seq: Seq, slot: Slot, record: Record<'a>) -> Entry<'a> {
         let Record { back: _, at, qos, retain, dup, resumed, topic, properties, payload } = record;
         let node = NodeId(slot.node());
         let topic = topic.unwrap_or_else(|| self.tree.topic(node));
-        Some(Entry { seq, at, node, topic, payload, qos, retain, dup, resumed, properties })
+        Entry { seq, at, node, topic, payload, qos, retain, dup, resumed, properties }
+    }
+
+    /// Returns the first kept message that arrived within `age` before a moment, or the number of the next one.
+    #[must_use]
+    pub fn first_within(&self, age: Duration, now: Stamp) -> Seq {
+        let age = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
+        Seq(self.log.first_since(now.mono.saturating_sub(age)))
+    }
+
+    /// Packs old messages away that were unpacked to be looked at; inserting does that, too.
+    pub fn tidy(&mut self) {
+        self.log.forget_unpacked();
     }
 
     /// Returns the previous kept message of the same topic.

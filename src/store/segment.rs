@@ -1,6 +1,7 @@
 //! A run of messages in one arena, with the index to find them.
 
-use super::record::{self, Context, MAX_OVERHEAD, Record};
+use super::packed::Packed;
+use super::record::{self, Context, MAX_OVERHEAD};
 use crate::base::clock::Stamp;
 use crate::mqtt::message::{Message, Received};
 
@@ -15,6 +16,11 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// Returns where the record starts in the arena.
+    pub(super) fn offset(self) -> usize {
+        self.offset as usize
+    }
+
     /// Returns the node where the message is counted.
     pub(super) fn node(self) -> u32 {
         self.node & !UNLISTED
@@ -31,21 +37,21 @@ impl Slot {
 pub(super) struct Segment {
     first: u64,
     base: Stamp,
-    arena: Vec<u8>,
     slots: Vec<Slot>,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    /// The records as they were written.
+    Plain(Vec<u8>),
+    Packed(Packed),
 }
 
 impl Segment {
-    /// Makes an empty segment for `capacity` bytes and about `messages` messages; the arena never grows.
-    pub(super) fn new(first: u64, base: Stamp, capacity: usize, messages: usize) -> Self {
-        Self { first, base, arena: Vec::with_capacity(capacity), slots: Vec::with_capacity(messages) }
-    }
-
-    /// Forgets everything and starts again, so that memory is used again instead of returned and asked for.
-    pub(super) fn restart(mut self, first: u64, base: Stamp) -> Self {
-        self.arena.clear();
-        self.slots.clear();
-        Self { first, base, ..self }
+    /// Makes an empty segment for about `messages` messages in an empty arena, which never grows.
+    pub(super) fn new(first: u64, base: Stamp, arena: Vec<u8>, messages: usize) -> Self {
+        Self { first, base, slots: Vec::with_capacity(messages), body: Body::Plain(arena) }
     }
 
     /// Returns the most bytes that a message can take in an arena.
@@ -55,22 +61,46 @@ impl Segment {
 
     /// Tells whether so many bytes are free.
     pub(super) fn has_room(&self, bytes: usize) -> bool {
-        self.arena.capacity() - self.arena.len() >= bytes
+        match &self.body {
+            Body::Plain(arena) => arena.capacity() - arena.len() >= bytes,
+            Body::Packed(_) => false,
+        }
     }
 
     /// Adds a message for which there is room.
     pub(super) fn push(&mut self, node: u32, back: u64, received: &Received, properties: &[u8], with_topic: bool) {
-        let offset = u32::try_from(self.arena.len()).expect("an arena with room for a further message is at most 1 MiB");
+        let Body::Plain(arena) = &mut self.body else { return };
+        let offset = u32::try_from(arena.len()).expect("an arena with room for a further message is at most 1 MiB");
         self.slots.push(Slot { offset, node: if with_topic { node | UNLISTED } else { node } });
         let Received { at, resumed, message } = received;
         let context = Context { back, at: *at, base: self.base, resumed: *resumed, with_topic, properties };
-        record::write(&mut self.arena, message, &context);
+        record::write(arena, message, &context);
     }
 
     /// Gives back memory that will not be used: no more messages will come.
     pub(super) fn seal(&mut self) {
-        shrink(&mut self.arena);
         shrink(&mut self.slots);
+        if let Body::Plain(arena) = &mut self.body {
+            shrink(arena);
+        }
+    }
+
+    /// Compresses the records and returns the arena, nothing where that would not save enough.
+    pub(super) fn pack(&mut self) -> Option<Vec<u8>> {
+        let Body::Plain(arena) = &self.body else { return None };
+        let packed = Packed::new(arena, self.slots.iter().map(|slot| slot.offset))?;
+        match std::mem::replace(&mut self.body, Body::Packed(packed)) {
+            Body::Plain(arena) => Some(arena),
+            Body::Packed(_) => None,
+        }
+    }
+
+    /// Returns the arena, nothing of a segment that is packed.
+    pub(super) fn into_arena(self) -> Option<Vec<u8>> {
+        match self.body {
+            Body::Plain(arena) => Some(arena),
+            Body::Packed(_) => None,
+        }
     }
 
     /// Returns the number of the first message.
@@ -83,39 +113,48 @@ impl Segment {
         self.slots.len()
     }
 
-    /// Returns the size of the arena.
-    pub(super) fn capacity(&self) -> usize {
-        self.arena.capacity()
-    }
-
-    /// Returns the memory taken.
+    /// Returns the memory taken, what is unpacked to be read left out.
     pub(super) fn bytes(&self) -> usize {
-        self.arena.capacity() + self.slots.capacity() * size_of::<Slot>()
+        let body = match &self.body {
+            Body::Plain(arena) => arena.capacity(),
+            Body::Packed(packed) => packed.bytes(),
+        };
+        body + self.slots.capacity() * size_of::<Slot>()
     }
 
-    /// Returns the index entry of a message that is in this segment, and its record.
-    pub(super) fn record(&self, seq: u64) -> Option<(Slot, Record<'_>)> {
-        let slot = *self.slots.get(self.position(seq)?)?;
-        Some((slot, record::read(self.tail(slot), self.base)))
+    /// Returns the index entry of a message that is in this segment.
+    pub(super) fn slot(&self, seq: u64) -> Option<Slot> {
+        let position = usize::try_from(seq.checked_sub(self.first)?).ok()?;
+        self.slots.get(position).copied()
     }
 
-    /// Returns how far the previous message of the topic is back, 0 when there is none.
-    pub(super) fn back(&self, seq: u64) -> Option<u64> {
-        let slot = *self.slots.get(self.position(seq)?)?;
-        Some(record::read_back(self.tail(slot)))
+    /// Returns the records when they lie as they were written.
+    pub(super) fn plain(&self) -> Option<&[u8]> {
+        match &self.body {
+            Body::Plain(arena) => Some(arena),
+            Body::Packed(_) => None,
+        }
     }
 
-    /// Returns the index entries from a message on.
-    pub(super) fn slots_from(&self, seq: u64) -> &[Slot] {
-        self.position(seq).and_then(|position| self.slots.get(position..)).unwrap_or_default()
+    /// Returns the records when they are compressed.
+    pub(super) fn packed(&self) -> Option<&Packed> {
+        match &self.body {
+            Body::Plain(_) => None,
+            Body::Packed(packed) => Some(packed),
+        }
     }
 
-    fn tail(&self, slot: Slot) -> &[u8] {
-        self.arena.get(slot.offset as usize..).unwrap_or_default()
+    /// Returns the records, to forget what was unpacked of them.
+    pub(super) fn packed_mut(&mut self) -> Option<&mut Packed> {
+        match &mut self.body {
+            Body::Plain(_) => None,
+            Body::Packed(packed) => Some(packed),
+        }
     }
 
-    fn position(&self, seq: u64) -> Option<usize> {
-        usize::try_from(seq.checked_sub(self.first)?).ok()
+    /// Returns the moment that the records' times count from.
+    pub(super) fn base(&self) -> Stamp {
+        self.base
     }
 }
 

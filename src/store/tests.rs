@@ -33,6 +33,7 @@ enum Step {
 fn message() -> impl Strategy<Value = Received> {
     let payload = prop_oneof![
         8 => proptest::collection::vec(any::<u8>(), 0..300),
+        8 => (any::<i16>(), 0..100).prop_map(|(t, n)| format!("{{\"t\":{t},\"unit\":\"C\",\"n\":{n}}}").repeat(3).into_bytes()),
         1 => (0_usize..30_000).prop_map(|len| vec![7; len]),
     ];
     let properties = proptest::option::weighted(0.2, "\\PC{0,9}")
@@ -185,6 +186,58 @@ fn the_newest_message_is_kept_however_large() {
     assert_eq!(store.range(), 2..3);
     assert_eq!(store.previous(next), None);
     assert!(store.counts().bytes <= 100_000);
+}
+
+#[test]
+fn what_is_compressed_is_read_in_any_order() {
+    let mut store = Store::new(1 << 20);
+    let payload = |n: u64| format!("{{\"t\":{n},\"unit\":\"C\"}}").repeat(1 + usize::try_from(n % 9).unwrap()).into_bytes();
+    for n in 0..60_000 {
+        store.insert(&received(["a/b", "a/c", "d"][usize::try_from(n % 3).unwrap()], &payload(n)));
+    }
+    let Range { start, end } = store.range();
+    let plain = (start..end).map(|n| payload(n).len()).sum::<usize>();
+    assert!(plain > 3 * store.counts().bytes / 2, "{plain} bytes in {}", store.counts().bytes);
+    for n in (start..end).rev().chain((start..end).step_by(7)) {
+        let entry = store.message(Seq(n)).unwrap();
+        assert_eq!(entry.payload, payload(n));
+        assert_eq!(store.previous(Seq(n)), n.checked_sub(3).filter(|&n| n >= start).map(Seq));
+        if n % 100 == 0 {
+            store.tidy();
+        }
+    }
+}
+
+#[test]
+fn the_newest_hits_are_found_first() {
+    let mut store = Store::new(1 << 20);
+    for n in 0..1_000_u32 {
+        store.insert(&received("a", n.to_string().as_bytes()));
+    }
+    let mut view = View::filtered(Scope::All);
+    let keep = |entry: &Entry<'_>| entry.payload.ends_with(b"7");
+    assert!(!view.catch_up_where(&store, 20, keep));
+    assert_eq!((view.get(0), view.get(1), view.looked_at()), (Some(Seq(987)), Some(Seq(997)), 20));
+    store.insert(&received("a", b"1007"));
+    assert!(view.catch_up_where(&store, 2_000, keep));
+    assert_eq!((view.len(), view.get(0), view.get(100)), (101, Some(Seq(7)), Some(Seq(1_000))));
+}
+
+#[test]
+fn a_view_forgets_what_is_too_old() {
+    let mut store = Store::new(1 << 20);
+    for second in 0..100 {
+        store.insert(&Received { at: seconds(second), ..received("a", b"1") });
+    }
+    let first = store.first_within(Duration::from_secs(10), seconds(100));
+    assert_eq!(first, Seq(90));
+    let mut view = View::filtered(Scope::All);
+    view.forget_before(first);
+    assert!(view.catch_up_where(&store, 10, |_| true));
+    assert_eq!(view.len(), 10);
+    view.forget_before(Seq(95));
+    assert!(view.catch_up_where(&store, 0, |_| true));
+    assert_eq!((view.len(), view.get(0)), (5, Some(Seq(95))));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::hits::Hits;
+use super::log::Cursor;
 use super::segment::Slot;
 use super::{Entry, NodeId, Seq, Store};
 
@@ -19,28 +20,34 @@ pub enum Scope {
 
 /// The kept messages of a scope, in order of arrival, any window of which is at hand.
 ///
-/// It follows the store only when told to, a bounded number of messages at a time, so that it never delays a frame. What
-/// was evicted since then is still counted and no longer found.
+/// It follows the store only when told to, a bounded number of messages at a time, so that it never delays a frame: first
+/// what is new, then what is older, the newest first, so that the end of the list is there at once. What was evicted since
+/// then is still counted and no longer found.
 #[derive(Debug, Clone)]
 pub struct View {
     scope: Scope,
     kept: Kept,
+    /// Nothing before this number is of interest.
+    floor: u64,
 }
 
 #[derive(Debug, Clone)]
 enum Kept {
     /// All that is kept, which needs no looking.
     Range(Range<u64>),
-    /// What was found below `next`.
-    Hits { hits: Hits, next: u64 },
+    /// What was found in `seen`, nothing of which was looked at before there is one.
+    Hits { hits: Hits, seen: Option<Range<u64>> },
 }
+
+/// How many bytes of payload cost as much of a budget as a message does by itself.
+const BYTES_PER_COST: usize = 256;
 
 impl View {
     /// Makes an empty view of a scope.
     #[must_use]
     pub fn new(scope: Scope) -> Self {
         match scope {
-            Scope::All => Self { scope, kept: Kept::Range(0..0) },
+            Scope::All => Self { scope, kept: Kept::Range(0..0), floor: 0 },
             Scope::Branch(_) | Scope::Topic(_) => Self::filtered(scope),
         }
     }
@@ -48,7 +55,7 @@ impl View {
     /// Makes an empty view that can be narrowed further, by [`View::catch_up_where`].
     #[must_use]
     pub fn filtered(scope: Scope) -> Self {
-        Self { scope, kept: Kept::Hits { hits: Hits::default(), next: 0 } }
+        Self { scope, kept: Kept::Hits { hits: Hits::default(), seen: None }, floor: 0 }
     }
 
     /// Returns the scope.
@@ -59,49 +66,57 @@ impl View {
 
     /// Follows the store, looking at no more than `budget` messages, and tells whether that was all.
     pub fn catch_up(&mut self, store: &Store, budget: usize) -> bool {
-        self.follow(store, budget, |_| true)
+        self.follow(store, budget, None::<fn(&Entry<'_>) -> bool>)
     }
 
     /// Follows the store like [`View::catch_up`], and leaves out the messages that `keep` does not want.
     ///
-    /// Only a [`View::filtered`] one asks; `keep` has to be the same each time.
-    pub fn catch_up_where(&mut self, store: &Store, budget: usize, mut keep: impl FnMut(&Entry<'_>) -> bool) -> bool {
-        self.follow(store, budget, |seq| store.message(Seq(seq)).is_some_and(|entry| keep(&entry)))
+    /// Only a [`View::filtered`] one asks; `keep` has to be the same each time. A message with a large payload takes more
+    /// of the budget than others.
+    pub fn catch_up_where(&mut self, store: &Store, budget: usize, keep: impl FnMut(&Entry<'_>) -> bool) -> bool {
+        self.follow(store, budget, Some(keep))
     }
 
-    fn follow(&mut self, store: &Store, budget: usize, mut keep: impl FnMut(u64) -> bool) -> bool {
-        let range = store.range();
-        let scope = self.scope;
-        match &mut self.kept {
+    fn follow(&mut self, store: &Store, budget: usize, mut keep: Option<impl FnMut(&Entry<'_>) -> bool>) -> bool {
+        let Range { start, end } = store.range();
+        let range = start.max(self.floor).min(end)..end;
+        let (hits, seen) = match &mut self.kept {
             Kept::Range(kept) => {
                 *kept = range;
-                true
+                return true;
             }
-            Kept::Hits { hits, next } => {
-                hits.forget_below(range.start);
-                *next = range.start.max(*next);
-                let end = next.saturating_add(budget as u64).min(range.end);
-                while *next < end {
-                    let slots = store.log.slots_from(*next);
-                    let wanted = usize::try_from(end - *next).unwrap_or(usize::MAX).min(slots.len());
-                    for (slot, seq) in slots[..wanted].iter().zip(*next..) {
-                        if scope.takes(store, *slot) && keep(seq) {
-                            hits.push(seq);
-                        }
-                    }
-                    *next += wanted as u64;
-                }
-                *next == range.end
+            Kept::Hits { hits, seen } => (hits, seen),
+        };
+        hits.forget_below(range.start);
+        let seen = seen.get_or_insert(range.end..range.end);
+        *seen = seen.start.max(range.start)..seen.end.max(range.start);
+        let mut look = Look { store, scope: self.scope, cursor: store.log.cursor(), left: budget };
+        while look.left > 0 && seen.end < range.end {
+            if look.takes(seen.end, keep.as_mut()) {
+                hits.push(seen.end);
+            }
+            seen.end += 1;
+        }
+        while look.left > 0 && seen.start > range.start {
+            seen.start -= 1;
+            if look.takes(seen.start, keep.as_mut()) {
+                hits.push_front(seen.start);
             }
         }
+        *seen == range
     }
 
-    /// Returns how many messages were looked at, or are no longer there to be.
+    /// Leaves out the messages before `seq` from now on, without looking at them.
+    pub fn forget_before(&mut self, seq: Seq) {
+        self.floor = self.floor.max(seq.0);
+    }
+
+    /// Returns how many of the kept messages were looked at.
     #[must_use]
-    pub fn looked_at(&self) -> Seq {
+    pub fn looked_at(&self) -> u64 {
         match &self.kept {
-            Kept::Range(kept) => Seq(kept.end),
-            Kept::Hits { next, .. } => Seq(*next),
+            Kept::Range(kept) => kept.end - kept.start,
+            Kept::Hits { seen, .. } => seen.as_ref().map_or(0, |seen| seen.end - seen.start),
         }
     }
 
@@ -140,6 +155,29 @@ impl View {
             Kept::Hits { hits, .. } => hits.position(seq.0),
         };
         usize::try_from(position).unwrap_or(usize::MAX)
+    }
+}
+
+/// A walk over messages that counts what it costs.
+struct Look<'a> {
+    store: &'a Store,
+    scope: Scope,
+    cursor: Cursor<'a>,
+    left: usize,
+}
+
+impl Look<'_> {
+    /// Tells whether a message is of the view.
+    fn takes(&mut self, seq: u64, keep: Option<&mut impl FnMut(&Entry<'_>) -> bool>) -> bool {
+        self.left -= 1;
+        if !self.cursor.slot(seq).is_some_and(|slot| self.scope.takes(self.store, slot)) {
+            return false;
+        }
+        let Some(keep) = keep else { return true };
+        let Some((slot, record)) = self.cursor.record(seq) else { return false };
+        let entry = self.store.entry(Seq(seq), slot, record);
+        self.left = self.left.saturating_sub(entry.size() / BYTES_PER_COST);
+        keep(&entry)
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod peer;
 pub(crate) mod process;
 pub(crate) mod pty;
 pub(crate) mod scripted;
+pub(crate) mod sshd;
 
 use std::{future::Future, time::Duration};
 

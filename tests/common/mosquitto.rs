@@ -2,8 +2,8 @@
 
 use std::{
     fmt::Write as _,
-    fs,
-    net::{TcpListener, TcpStream},
+    fs, iter,
+    net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -17,10 +17,14 @@ use tempfile::TempDir;
 /// The plugin that comes with the broker.
 const DYNAMIC_SECURITY: &str = "/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so";
 
+/// What the broker logs when it has its port.
+const RUNNING: &str = " running\n";
+
 /// A running broker, killed when dropped.
 pub(crate) struct Mosquitto {
     pub(crate) port: u16,
     directory: TempDir,
+    environment: Vec<(&'static str, PathBuf)>,
     child: Option<Child>,
 }
 
@@ -32,6 +36,7 @@ pub(crate) struct Config {
     acl: Option<String>,
     subscribable: Option<String>,
     persistent: bool,
+    environment: Vec<(&'static str, PathBuf)>,
 }
 
 impl Config {
@@ -44,6 +49,12 @@ impl Config {
     /// Adds a user; without a user, anonymous clients are allowed.
     pub(crate) fn user(mut self, name: &str, password: &str) -> Self {
         self.users.push((name.to_owned(), password.to_owned()));
+        self
+    }
+
+    /// Sets a variable of the broker's environment.
+    pub(crate) fn variable(mut self, name: &'static str, value: &Path) -> Self {
+        self.environment.push((name, value.to_owned()));
         self
     }
 
@@ -75,14 +86,19 @@ impl Config {
         let directory = tempfile::Builder::new().prefix("mqtap-mosquitto-").tempdir().expect("a directory");
         // mosquitto gives up root for a user of its own, who must read the files too.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).expect("permissions");
-        let port = free_port();
-        self.write(directory.path(), port);
-        let mut broker = Mosquitto { port, directory, child: None };
-        broker.restart();
-        broker
+        let environment = self.environment.clone();
+        let mut broker = Mosquitto { port: 0, directory, environment, child: None };
+        for _ in 0..100 {
+            broker.port = free_port();
+            self.write(broker.directory.path(), broker.port);
+            if broker.run() {
+                return broker;
+            }
+        }
+        panic!("mosquitto does not start: {}", broker.log_text());
     }
 
-    fn write(self, directory: &Path, port: u16) {
+    fn write(&self, directory: &Path, port: u16) {
         let mut text = format!("listener {port} 127.0.0.1\nallow_anonymous {}\nset_tcp_nodelay true\n", self.users.is_empty());
         writeln!(text, "persistence {}", self.persistent).expect("a string takes all");
         if self.persistent {
@@ -99,14 +115,14 @@ impl Config {
             fs::set_permissions(&passwords, fs::Permissions::from_mode(0o644)).expect("permissions");
             writeln!(text, "password_file {}", passwords.display()).expect("a string takes all");
         }
-        if let Some(rules) = self.acl {
+        if let Some(rules) = &self.acl {
             let file = directory.join("acl");
             fs::write(&file, rules).expect("the access rules");
             writeln!(text, "acl_file {}", file.display()).expect("a string takes all");
         }
-        if let Some(filter) = self.subscribable {
+        if let Some(filter) = &self.subscribable {
             let file = directory.join("dynamic-security.json");
-            fs::write(&file, dynamic_security(&filter)).expect("the rules");
+            fs::write(&file, dynamic_security(filter)).expect("the rules");
             fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).expect("permissions");
             writeln!(text, "plugin {DYNAMIC_SECURITY}\nplugin_opt_config_file {}", file.display()).expect("a string takes all");
         }
@@ -138,22 +154,33 @@ impl Mosquitto {
     /// Starts the broker again, on the same port and with the same files.
     pub(crate) fn restart(&mut self) {
         self.kill();
+        assert!(self.run(), "mosquitto does not start again: {}", self.log_text());
+    }
+
+    /// Runs the broker until it accepts connections; tells whether it does, as another program may have its port.
+    fn run(&mut self) -> bool {
+        let earlier = self.log_text().matches(RUNNING).count();
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log()).expect("the log");
         let mut child = Command::new(executable())
             .arg("-c")
             .arg(self.directory.path().join("mosquitto.conf"))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("the log"))
             .stderr(log)
             .spawn()
             .expect("mosquitto must be installed to run the tests");
         let deadline = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            let ended = child.try_wait().expect("the state of the broker").is_some();
-            assert!(!ended && Instant::now() < deadline, "mosquitto does not accept: {}", self.log_text());
+        // That something accepts on the port would not tell that it is this broker.
+        while self.log_text().matches(RUNNING).count() == earlier {
+            if child.try_wait().expect("the state of the broker").is_some() {
+                return false;
+            }
+            assert!(Instant::now() < deadline, "mosquitto does not run: {}", self.log_text());
             thread::sleep(Duration::from_millis(5));
         }
         self.child = Some(child);
+        true
     }
 
     /// Waits until the log, which is the broker's own view, contains `text`.
@@ -200,6 +227,8 @@ fn executable() -> PathBuf {
     if installed.exists() { installed.to_owned() } else { "mosquitto".into() }
 }
 
+/// Returns a port below those that the system gives to clients, so that it is still free when the broker starts again.
 fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    iter::repeat_with(|| fastrand::u16(10_000..32_000)).take(1_000).find(free).expect("a free port")
 }

@@ -29,7 +29,7 @@ pub(crate) struct Player {
     pub(crate) app: App,
     pub(crate) effects: Vec<Effect>,
     now: Stamp,
-    theme: Theme,
+    pub(crate) theme: Theme,
 }
 
 impl Player {
@@ -67,6 +67,11 @@ impl Player {
 
     /// Lets the broker accept the connection.
     pub(crate) fn welcome(&mut self) {
+        self.welcome_as(false);
+    }
+
+    /// Lets the broker accept the connection, whose certificate somebody verified or nobody did.
+    pub(crate) fn welcome_as(&mut self, unverified: bool) {
         let welcome = Welcome {
             at: self.now,
             protocol: Protocol::V5,
@@ -75,7 +80,7 @@ impl Player {
             peer: "192.0.2.7:1883".into(),
             tls: None,
             chain: Vec::new(),
-            unverified: false,
+            unverified,
             took: std::time::Duration::from_micros(12_300),
             times: times(),
             session_present: false,

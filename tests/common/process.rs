@@ -10,6 +10,11 @@ pub(crate) fn state(pid: Pid) -> Option<char> {
     (state != 'Z').then_some(state)
 }
 
+/// Returns the process that started a process, or that it was left to.
+pub(crate) fn parent(pid: Pid) -> Option<Pid> {
+    Pid::from_raw(field(pid, 1)?.parse().ok()?)
+}
+
 /// Returns the processor time that a process has used, in clock ticks.
 pub(crate) fn ticks(pid: Pid) -> u64 {
     let count = |index| field(pid, index).and_then(|field| field.parse::<u64>().ok()).expect("the process runs");

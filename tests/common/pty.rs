@@ -104,6 +104,16 @@ impl Setup {
         path.to_string_lossy().into_owned()
     }
 
+    /// Returns the home directory.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Iterates over the environment.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.env.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Returns where the saved connections are.
     pub(crate) fn profiles_path(&self) -> PathBuf {
         self.dir("config").join("profiles.toml")
@@ -131,17 +141,14 @@ impl Setup {
         let reading = thread::spawn(move || {
             let mut buffer = [0; 8192];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
-                if sender.send((Instant::now(), buffer[..count].to_vec())).is_err() {
+                if sender.send(buffer[..count].to_vec()).is_err() {
                     break;
                 }
             }
         });
-        let started = Instant::now();
         let child = pair.slave.spawn_command(command).expect("the program starts");
         drop(pair.slave);
         Pty {
-            started,
-            first_output: None,
             keys: Some(pair.master.take_writer().expect("the terminal can be written to")),
             master: Some(pair.master),
             output: Some(output),
@@ -157,11 +164,9 @@ impl Setup {
 
 /// A program in a pseudo-terminal; dropping it kills the program.
 pub(crate) struct Pty {
-    pub(crate) started: Instant,
-    pub(crate) first_output: Option<Instant>,
     master: Option<Box<dyn MasterPty + Send>>,
     keys: Option<Box<dyn Write + Send>>,
-    output: Option<Receiver<(Instant, Vec<u8>)>>,
+    output: Option<Receiver<Vec<u8>>>,
     reading: Option<JoinHandle<()>>,
     screen: vt100::Parser,
     log: Vec<u8>,
@@ -184,8 +189,7 @@ impl Pty {
             return false;
         };
         match output.recv_timeout(within) {
-            Ok((at, bytes)) => {
-                self.first_output.get_or_insert(at);
+            Ok(bytes) => {
                 self.screen.process(&bytes);
                 self.log.extend_from_slice(&bytes);
                 true
@@ -353,7 +357,8 @@ impl Pty {
 
     fn report(&self) -> String {
         let tail = &self.log[self.log.len().saturating_sub(300)..];
-        format!("{}\n--- the last of {} bytes: {}", self.contents(), self.log.len(), tail.escape_ascii())
+        let said = fs::read_to_string(self.home.path().join("state/mqtap.log")).unwrap_or_default();
+        format!("{}\n--- the last of {} bytes: {}\n--- the log:\n{said}", self.contents(), self.log.len(), tail.escape_ascii())
     }
 }
 

@@ -30,6 +30,7 @@ use crate::{
         self,
         dial::{Dialed, Io, Stage, dial},
         endpoint::Endpoint,
+        error::WireError,
         packet::Version,
         tap::Sink,
         tls::certificate::Certificate,
@@ -96,7 +97,8 @@ pub(super) async fn drive(attempt: Attempt, mut event_loop: Loop, online: onesho
     let attempt = Arc::new(attempt);
     let route = Arc::new(OnceLock::new());
     let connector = (Arc::clone(&attempt), Arc::clone(&route));
-    event_loop.set_connector(move || open(Arc::clone(&connector.0), Arc::clone(&connector.1)));
+    let client_id = event_loop.client_id();
+    event_loop.set_connector(move || open(Arc::clone(&connector.0), Arc::clone(&connector.1), client_id.clone()));
     let keep_alive = event_loop.keep_alive();
     let driver = Driver {
         attempt,
@@ -113,7 +115,7 @@ pub(super) async fn drive(attempt: Attempt, mut event_loop: Loop, online: onesho
 }
 
 /// Opens the stream; an error holds a `Failure` or a `WireError`.
-async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>) -> io::Result<Intake> {
+async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>, client_id: String) -> io::Result<Intake> {
     let Attempt { options, endpoint, outlet, number, .. } = &*attempt;
     let means = options.means();
     let latest = watch::Sender::new(Stage::Name);
@@ -138,8 +140,13 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>) -> io::Result<
     let stream: Box<dyn Io> = if version == Version::V31 { Box::new(V31::new(guarded)) } else { Box::new(guarded) };
     // An attempt opens one stream, so the cell is empty.
     drop(route.set(Route { peer, tls, chain, unverified, times }));
-    let terms =
-        Terms { options: Arc::clone(options), endpoint: endpoint.clone(), protocol: attempt.protocol, deadline: attempt.deadline };
+    let terms = Terms {
+        options: Arc::clone(options),
+        endpoint: endpoint.clone(),
+        protocol: attempt.protocol,
+        client_id,
+        deadline: attempt.deadline,
+    };
     Ok(Intake::new(stream, terms, Arc::clone(&attempt.gate)))
 }
 
@@ -226,11 +233,12 @@ impl Driver {
             limits: connack.limits,
             properties: connack.properties,
         };
-        outlet.status(Status::Online(Box::new(welcome))).await;
+        // The conversation first: whoever hears that the session is online may publish at once, and must not be told otherwise.
         if let Some(online) = self.online.take() {
             // The session may have been asked to end meanwhile.
             let _ = online.send(Granted { limits: connack.limits, keeps_session });
         }
+        outlet.status(Status::Online(Box::new(welcome))).await;
     }
 
     fn failure(&self, broken: Broken) -> Option<Failure> {
@@ -240,6 +248,9 @@ impl Driver {
             Broken::NoPong => Some(Failure::Silent { awaited: "PINGRESP", after: self.keep_alive }),
             Broken::Failed(Failure::Closed { during: None }) if self.online.is_some() => {
                 Some(Failure::Closed { during: Some("CONNECT") })
+            }
+            Broken::Failed(Failure::Wire(WireError::Broken { detail })) if self.online.is_some() => {
+                Some(Failure::Wire(WireError::BrokenEarly { detail }))
             }
             Broken::Failed(failure) => Some(failure),
         }

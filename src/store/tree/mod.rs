@@ -4,20 +4,26 @@ use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use self::narrow::Narrow;
 use self::order::{Link, Order, Place, ROOT};
 use self::tally::{Change, Tally, second_of};
 use self::texts::{ADDRESSABLE, LONGEST, Texts};
 use crate::base::clock::Stamp;
 
+mod busiest;
+mod narrow;
 mod order;
 mod rows;
+mod sort;
 mod tally;
 mod texts;
 
 #[cfg(test)]
 mod tests;
 
+pub use self::busiest::Busiest;
 pub use self::rows::{Row, Rows};
+pub use self::sort::Sort;
 
 /// The deepest level that is a node of its own, counted from 1.
 ///
@@ -69,6 +75,9 @@ pub struct Tree {
     /// Bytes of kept texts.
     text_bytes: usize,
     limit: usize,
+    sort: Sort,
+    /// What a filter leaves, while there is one.
+    narrow: Option<Box<Narrow>>,
 }
 
 /// An entry of the table; the hash in it makes growing cheap, and a comparison of texts rare.
@@ -108,6 +117,8 @@ impl Tree {
             hasher,
             text_bytes: 0,
             limit,
+            sort: Sort::default(),
+            narrow: None,
         }
     }
 
@@ -131,6 +142,7 @@ impl Tree {
             + self.firsts.capacity() * size_of::<Stamp>()
             + self.texts.bytes()
             + self.table.allocation_size()
+            + self.narrow.as_ref().map_or(0, |narrow| narrow.bytes())
     }
 
     /// Returns the full path of a node, as it came from the broker.
@@ -220,6 +232,11 @@ impl Tree {
         let tally = &mut self.tallies[node as usize];
         change.topics = u32::from(!tally.is_topic());
         tally.own();
+        if change.topics > 0
+            && let Some(narrow) = &mut self.narrow
+        {
+            narrow.becomes_topic(node);
+        }
         self.spread(node, &change);
     }
 
@@ -287,22 +304,12 @@ impl Tree {
     }
 
     fn create(&mut self, branch: u32, link: Link, hash: u32, at: Stamp) -> u32 {
-        let place = self.place(branch, &link);
+        let place = place(&self.order, &self.texts, branch, &link);
         let node = self.order.attach(place, link);
         push(&mut self.tallies, Tally::new(branch));
         push(&mut self.firsts, at);
         self.table.insert_unique(Slot::wide(hash), Slot { hash, node }, |slot| Slot::wide(slot.hash));
         node
-    }
-
-    /// Finds the place among siblings: by name, in byte order, `$SYS` and the like after all other first levels.
-    fn place(&self, branch: u32, link: &Link) -> Place {
-        let name = self.name_of(link);
-        let hidden = |name: &str| branch == ROOT && name.starts_with('$');
-        self.order.place(branch, |sibling| {
-            let other = self.name_of(sibling);
-            hidden(name).cmp(&hidden(other)).then_with(|| name.cmp(other))
-        })
     }
 
     fn hash(&self, path: &str) -> u32 {
@@ -321,13 +328,33 @@ impl Tree {
     }
 
     fn name_of(&self, link: &Link) -> &str {
-        self.texts.slice(link.text, link.start, link.end)
+        name(&self.texts, link)
     }
 
     /// Returns the link of a node that came from outside, the root left out.
     fn link(&self, node: NodeId) -> Option<&Link> {
         exists(node.0).and_then(|node| self.order.link(node.0))
     }
+}
+
+/// Finds the place of a link among its siblings: by name, in byte order, `$SYS` and the like after all other first levels.
+fn place(order: &Order, texts: &Texts, branch: u32, link: &Link) -> Place {
+    let key = by_name(texts, branch, link);
+    order.place(branch, |sibling| key.cmp(&by_name(texts, branch, sibling)))
+}
+
+fn by_name<'a>(texts: &'a Texts, branch: u32, link: &Link) -> (bool, &'a str) {
+    let name = name(texts, link);
+    (is_hidden(branch, name), name)
+}
+
+/// Tells whether a first level is one of the broker's own, which come last.
+fn is_hidden(branch: u32, name: &str) -> bool {
+    branch == ROOT && name.starts_with('$')
+}
+
+fn name<'a>(texts: &'a Texts, link: &Link) -> &'a str {
+    texts.slice(link.text, link.start, link.end)
 }
 
 fn exists(node: u32) -> Option<NodeId> {

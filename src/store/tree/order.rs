@@ -7,7 +7,10 @@
 
 use std::cmp::Ordering;
 
+use hashbrown::HashMap;
+
 use super::texts::Text;
+use crate::base::clock::Stamp;
 
 /// The invisible root, parent of the first levels; as a link to a sibling or child it means "none".
 pub(super) const ROOT: u32 = 0;
@@ -70,6 +73,8 @@ pub(super) struct Order {
     links: Vec<Link>,
     /// Makes priorities unpredictable: who knows them could publish topics that make a treap a list.
     seed: u32,
+    /// The branches whose children are not in the order of their names, with when that was done and how many there were.
+    arranged: HashMap<u32, (Stamp, usize)>,
 }
 
 impl Order {
@@ -77,7 +82,7 @@ impl Order {
     pub(super) fn new(seed: u32) -> Self {
         let mut root = Link::new(Text::EMPTY, 0, 0, 0);
         root.open = true;
-        Self { links: vec![root], seed }
+        Self { links: vec![root], seed, arranged: HashMap::new() }
     }
 
     /// Returns how many links there are, the root included.
@@ -110,13 +115,16 @@ impl Order {
         self.rows_of(self.at(ROOT).children) as usize
     }
 
-    /// Finds the place of a new child; `compare` tells how the new one stands to a sibling.
+    /// Finds the place of a new child; `compare` tells how the new one stands to a sibling by name.
+    ///
+    /// Among children that are in another order it is the last until they are arranged again.
     pub(super) fn place(&self, branch: u32, compare: impl Fn(&Link) -> Ordering) -> Place {
+        let by_name = !self.arranged.contains_key(&branch);
         let mut next = self.at(branch).children;
         let mut place = Place::Only(branch);
         while next != ROOT {
             let link = self.at(next);
-            if compare(link) == Ordering::Less {
+            if by_name && compare(link) == Ordering::Less {
                 place = Place::Left(next);
                 next = link.left;
             } else {
@@ -337,6 +345,64 @@ impl Order {
         let link = *self.at(node);
         let below = if link.open { self.rows_of(link.children) } else { 0 };
         self.at_mut(node).rows = 1 + below + self.rows_of(link.left) + self.rows_of(link.right);
+    }
+
+    /// Returns when the children of a branch were arranged, and how many there were; nothing where they are by name.
+    pub(super) fn arranged(&self, branch: u32) -> Option<(Stamp, usize)> {
+        self.arranged.get(&branch).copied()
+    }
+
+    /// Returns the branches whose children are not in the order of their names.
+    pub(super) fn out_of_order(&self) -> Vec<u32> {
+        self.arranged.keys().copied().collect()
+    }
+
+    /// Puts the children of a branch in the order of `key`; equal ones stay as they are.
+    ///
+    /// `at` is the moment for an order that changes, nothing when it is that of the names.
+    pub(super) fn arrange<K: Ord>(&mut self, branch: u32, at: Option<Stamp>, key: impl Fn(u32, &Link) -> K) {
+        let mut children = Vec::new();
+        let mut next = self.first_child(branch);
+        while next != ROOT {
+            children.push(next);
+            next = self.next_sibling(next);
+        }
+        match at {
+            Some(at) => drop(self.arranged.insert(branch, (at, children.len()))),
+            None => drop(self.arranged.remove(&branch)),
+        }
+        let mut keyed: Vec<(K, u32)> = children.into_iter().map(|child| (key(child, self.at(child)), child)).collect();
+        if !keyed.is_sorted_by(|one, other| one.0 <= other.0) {
+            keyed.sort_by(|one, other| one.0.cmp(&other.0));
+            self.relink(branch, keyed.iter().map(|(_, child)| *child));
+        }
+    }
+
+    /// Makes the treap of a branch anew from its children in their order.
+    fn relink(&mut self, branch: u32, children: impl Iterator<Item = u32>) {
+        // The way down along the right, on which the next child belongs; what leaves it is complete.
+        let mut spine: Vec<u32> = Vec::new();
+        for child in children {
+            let mut left = ROOT;
+            while let Some(last) = spine.pop_if(|last| self.priority(*last) < self.priority(child)) {
+                self.recount(last);
+                left = last;
+            }
+            let link = self.at_mut(child);
+            (link.left, link.right) = (left, ROOT);
+            link.up = spine.last().copied().unwrap_or(branch);
+            if left != ROOT {
+                self.at_mut(left).up = child;
+            }
+            if let Some(&up) = spine.last() {
+                self.at_mut(up).right = child;
+            }
+            spine.push(child);
+        }
+        self.at_mut(branch).children = spine.first().copied().unwrap_or(ROOT);
+        while let Some(last) = spine.pop() {
+            self.recount(last);
+        }
     }
 
     /// Mixes a node's number with the seed (the finaliser of `MurmurHash3`).

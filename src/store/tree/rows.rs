@@ -1,6 +1,6 @@
-//! The visible rows of the tree: the first levels, and the children of what is open.
+//! The visible rows of the tree: the first levels, and the children of what is open, as far as a filter lets them through.
 
-use super::order::{Link, ROOT};
+use super::order::{Order, ROOT};
 use super::{NodeId, Tree, exists};
 
 /// One visible row.
@@ -27,61 +27,68 @@ impl Tree {
     /// Returns how many rows are visible.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.order.rows()
+        self.shown().rows()
     }
 
     /// Returns the row at an index.
     #[must_use]
     pub fn row(&self, index: usize) -> Option<Row<'_>> {
-        self.order.row(index).map(|node| self.make_row(node))
+        self.shown().row(index).map(|link| self.make_row(link))
     }
 
     /// Returns at most `count` rows from an index on.
     #[must_use]
     pub fn rows_from(&self, index: usize, count: usize) -> Rows<'_> {
-        Rows { tree: self, node: self.order.row(index).unwrap_or(ROOT), left: count }
+        Rows { tree: self, link: self.shown().row(index).unwrap_or(ROOT), left: count }
     }
 
-    /// Returns the row of a node, nothing while it is hidden in a closed branch.
+    /// Returns the row of a node, nothing while it is hidden in a closed branch or by a filter.
     #[must_use]
     pub fn row_of(&self, node: NodeId) -> Option<usize> {
-        self.link(node).and_then(|_| self.order.row_of(node.0))
+        self.shown().row_of(self.shown_link(node)?)
     }
 
     /// Tells whether the children of a node are shown, or would be, if the branches above it were open.
     #[must_use]
     pub fn is_open(&self, node: NodeId) -> bool {
-        self.link(node).is_some_and(Link::is_open)
+        self.shown_link(node).is_some_and(|link| self.shown().at(link).is_open())
     }
 
     /// Opens or closes a node; one without children stays closed.
     pub fn set_open(&mut self, node: NodeId, open: bool) {
-        if self.link(node).is_some() {
-            self.order.set_open(node.0, open);
+        if let Some(link) = self.shown_link(node) {
+            self.shown_mut().set_open(link, open);
         }
     }
 
     /// Opens or closes a node and all below it, or everything.
     pub fn set_open_below(&mut self, node: Option<NodeId>, open: bool) {
+        let first = match node {
+            None => ROOT,
+            Some(node) => match self.shown_link(node) {
+                None => return,
+                Some(link) => link,
+            },
+        };
         let branch = node.unwrap_or(NodeId(ROOT));
-        let nodes = branch.0..u32::try_from(self.order.len()).unwrap_or(u32::MAX);
+        let links = first..u32::try_from(self.shown().len()).unwrap_or(u32::MAX);
         // Opening goes from the lowest branches up and closing from the top down: what lies above is closed each time,
         // so that the new count is not carried any further.
         if open {
-            for node in nodes.rev() {
-                self.set_open_within(node, branch, true);
+            for link in links.rev() {
+                self.set_open_within(link, branch, true);
             }
         } else {
-            for node in nodes {
-                self.set_open_within(node, branch, false);
+            for link in links {
+                self.set_open_within(link, branch, false);
             }
         }
     }
 
-    fn set_open_within(&mut self, node: u32, branch: NodeId, open: bool) {
-        let link = self.order.at(node);
-        if link.has_children() && link.is_open() != open && self.is_within(NodeId(node), branch) {
-            self.order.set_open(node, open);
+    fn set_open_within(&mut self, link: u32, branch: NodeId, open: bool) {
+        let shown = self.shown().at(link);
+        if shown.has_children() && shown.is_open() != open && self.is_within(self.shown_node(link), branch) {
+            self.shown_mut().set_open(link, open);
         }
     }
 
@@ -89,13 +96,14 @@ impl Tree {
     pub fn reveal(&mut self, node: NodeId) {
         let mut above = self.parent(node);
         while let Some(branch) = above {
-            self.order.set_open(branch.0, true);
+            self.set_open(branch, true);
             above = self.parent(branch);
         }
     }
 
-    fn make_row(&self, node: u32) -> Row<'_> {
-        let link = self.order.at(node);
+    fn make_row(&self, link: u32) -> Row<'_> {
+        let NodeId(node) = self.shown_node(link);
+        let link = self.shown().at(link);
         Row {
             node: NodeId(node),
             depth: usize::from(link.depth),
@@ -103,8 +111,28 @@ impl Tree {
             has_children: link.has_children(),
             open: link.is_open(),
             is_topic: self.tallies[node as usize].is_topic(),
-            retained: link.retained,
+            retained: self.order.at(node).retained,
         }
+    }
+
+    /// Returns the order that makes the rows: that of all nodes, or of those that a filter leaves.
+    fn shown(&self) -> &Order {
+        self.narrow.as_ref().map_or(&self.order, |narrow| narrow.order())
+    }
+
+    pub(super) fn shown_mut(&mut self) -> &mut Order {
+        self.narrow.as_mut().map_or(&mut self.order, |narrow| narrow.order_mut())
+    }
+
+    /// Returns the node of a link of the shown order.
+    pub(super) fn shown_node(&self, link: u32) -> NodeId {
+        NodeId(self.narrow.as_ref().map_or(link, |narrow| narrow.node(link)))
+    }
+
+    /// Returns the link of a node in the shown order, nothing for the root and for what a filter hides.
+    fn shown_link(&self, node: NodeId) -> Option<u32> {
+        self.link(node)?;
+        self.narrow.as_ref().map_or(Some(node.0), |narrow| narrow.link(node.0))
     }
 }
 
@@ -112,7 +140,7 @@ impl Tree {
 #[derive(Debug, Clone)]
 pub struct Rows<'a> {
     tree: &'a Tree,
-    node: u32,
+    link: u32,
     left: usize,
 }
 
@@ -120,9 +148,9 @@ impl<'a> Iterator for Rows<'a> {
     type Item = Row<'a>;
 
     fn next(&mut self) -> Option<Row<'a>> {
-        let NodeId(node) = exists(self.node)?;
+        let NodeId(link) = exists(self.link)?;
         self.left = self.left.checked_sub(1)?;
-        self.node = self.tree.order.next_row(node);
-        Some(self.tree.make_row(node))
+        self.link = self.tree.shown().next_row(link);
+        Some(self.tree.make_row(link))
     }
 }

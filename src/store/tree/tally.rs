@@ -75,6 +75,21 @@ impl Tally {
         self.messages == 0
     }
 
+    /// Returns how many messages were counted.
+    pub(super) fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    /// Returns how many payload bytes were counted.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Returns the second of the last arrival.
+    pub(super) fn second(&self) -> u64 {
+        self.second.into()
+    }
+
     /// Counts a message of exactly this topic; [`Self::add`] counts it for this node and all above.
     pub(super) fn own(&mut self) {
         self.own += 1;

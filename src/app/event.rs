@@ -50,6 +50,8 @@ pub enum Outcome {
     Probed(bool),
     /// The simulated plant listens there, as a URL.
     DemoReady(Box<Profile>),
+    /// The test of a will came to its end.
+    WillTested(ConnId, Result<Box<WillReport>, WillFault>),
     /// The terminal's background is light.
     LightBackground,
 }
@@ -60,6 +62,8 @@ pub enum Effect {
     Start(ConnId, Box<Profile>, Vec<(Need, Secret)>),
     /// Tells a session something.
     Mqtt(ConnId, Command),
+    /// Cuts off a client like that of the connection, and waits for its will.
+    TestWill(ConnId),
     /// Ends a session with DISCONNECT.
     Stop(ConnId),
     /// Adds a connection to the profiles file.

@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use crate::{
     base::secret::Secret,
     keymap::key::Key,
-    mqtt::{self, command::Command},
+    mqtt::{
+        self,
+        command::Command,
+        will_test::{WillFault, WillReport},
+    },
     profile::{Profile, Profiles, draft::Draft, need::Need},
     record::pcapng::Item,
 };

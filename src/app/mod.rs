@@ -36,7 +36,10 @@ use self::{
 use crate::{
     base::{clock::Stamp, human, secret::Secret},
     keymap::{Keymap, key::Key},
-    mqtt::event::Status,
+    mqtt::{
+        event::Status,
+        will_test::{WillFault, WillReport},
+    },
     profile::{Profile, need::Need},
 };
 

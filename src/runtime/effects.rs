@@ -11,7 +11,7 @@ use crate::{
     app::event::{ConnId, Effect, Outcome},
     base::{clock::Clock, human, secret::Secret},
     config::paths::Paths,
-    mqtt::options::Options,
+    mqtt::{options::Options, will_test},
     profile::{Profile, Profiles, client_id::Identity, draft::Saving, need::Need, save},
     record,
 };

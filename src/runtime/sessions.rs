@@ -67,7 +67,8 @@ impl Sessions {
         if let Some(trace) = &self.trace {
             events = trace.follow(name, move || clock.now(), events, AHEAD, failed)?;
         }
-        self.live.push(Live { id, session: Session::start(options, clock, sender), events });
+        let session = Session::start(options.clone(), clock, sender);
+        self.live.push(Live { id, options, session, events });
         Ok(())
     }
 

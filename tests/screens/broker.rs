@@ -1,10 +1,11 @@
 //! The Broker view: keys and events in, snapshots out.
 
-#[path = "common/player.rs"]
-mod player;
-
 use std::time::Duration;
 
+use crate::{
+    SIZES,
+    player::{Player, properties},
+};
 use insta::assert_snapshot;
 use mqtap::{
     app::{
@@ -23,9 +24,6 @@ use mqtap::{
     },
     wire::tls::certificate::Certificate,
 };
-use player::{Player, properties};
-
-const SIZES: [(u16, u16); 3] = [(80, 24), (120, 34), (160, 45)];
 
 /// What a mosquitto tells of itself.
 const SYS: &[(&str, &str)] = &[

@@ -5,26 +5,31 @@ mod history;
 mod tests;
 
 use std::{
+    future::Future as _,
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 use self::history::{History, Verdict};
 use super::{
     check::{self, Fault},
     frame::{BadLength, Framer, Header},
-    packet::{Kind, Version},
+    packet::{Kind, Version, is_quiet_publish},
     repair::{self, Replacement},
+    run::{Gathering, Layout, Run},
     violation::{EVIDENCE, FIRST_BYTES, Violation},
 };
 use crate::base::{human, text};
 
-/// A beginning of a packet of up to so many bytes is read on in the reader's own buffer.
-const CARRIED: usize = 1024;
+/// How much is read at a time.
+const CHUNK: usize = 64 << 10;
+
+/// The least room for which the system is asked.
+const SMALLEST_READ: usize = 8 << 10;
 
 /// The most columns of a topic in a violation.
 const TOPIC_COLUMNS: usize = 80;
@@ -34,8 +39,7 @@ const TOO_LARGE: u8 = 0x95;
 
 /// A stream that lets through what a client may see of a server.
 ///
-/// Inbound, a packet passes when it is complete and every field of it is valid; most are checked where they were read,
-/// without a copy. Memory follows the bytes that arrived and is bounded by the packet limit: a packet over it is refused
+/// Inbound, a packet passes when it is complete and every field of it is valid. Memory follows the bytes that arrived and is bounded by the packet limit: a packet over it is refused
 /// when its header is read. After a [`Violation`] (found with [`Violation::of`]) no byte follows, and to a server of
 /// MQTT 5 the guard says why in a DISCONNECT. Outbound, bytes pass untouched.
 #[derive(Debug)]
@@ -45,9 +49,9 @@ pub struct Guard<S> {
     limit: usize,
     /// Whether CONNACK has passed.
     connected: bool,
-    /// The beginning of a packet, never a whole one between two reads.
+    /// What was read and not checked: the beginning of a packet, never a whole one between two reads.
     partial: BytesMut,
-    /// Checked bytes for which the reader had no room.
+    /// Checked bytes that the reader has not taken.
     ready: BytesMut,
     refused: Option<Violation>,
     /// Whether the server was told of the refusal, or need not be.
@@ -55,15 +59,33 @@ pub struct Guard<S> {
     outgoing: Framer,
     /// What was said before, where the guard minds it.
     history: Option<History>,
+    /// Whether PUBLISH packets with QoS 0 are taken out.
+    takes: bool,
+    /// Whether that is so for the next packet of the bytes that are being checked.
+    taking: bool,
+    gathering: Gathering,
+    taken: Option<Run>,
 }
 
 /// Why a run of packets ended.
 enum Stop {
     /// The bytes end, perhaps within a packet.
     Partial,
+    /// From here on the reader gets everything.
+    Through,
     /// The packet of so many bytes is to be replaced.
     Replace(usize, Replacement),
     Refused(Violation),
+}
+
+/// What becomes of a packet while others are taken out.
+enum Way {
+    /// It is taken out.
+    Out,
+    /// The reader gets it before what was taken out is handed on, which nobody can tell.
+    Ahead,
+    /// The reader gets it and all that follows.
+    Through,
 }
 
 impl<S> Guard<S> {
@@ -80,6 +102,10 @@ impl<S> Guard<S> {
             told: false,
             outgoing: Framer::new(),
             history: None,
+            takes: false,
+            taking: false,
+            gathering: Gathering::default(),
+            taken: None,
         }
     }
 
@@ -91,7 +117,28 @@ impl<S> Guard<S> {
         self
     }
 
-    /// Checks the packets at the start of `bytes`; returns how many bytes may pass.
+    /// Takes PUBLISH packets with QoS 0 out of the stream, for [`Self::take_run`].
+    ///
+    /// What was taken out came before every byte that is read later, and after every byte that was read before. So that this
+    /// order is kept, from the first packet of a read on that has to be in its place, the reader gets all of that read.
+    /// A packet that gives a Topic Alias its topic is such a one, since later packets for the reader may use the alias.
+    #[must_use]
+    pub fn taking_quiet(mut self) -> Self {
+        self.takes = true;
+        self
+    }
+
+    /// Returns what was taken out by the last read; until then reading is pending, and wakes nobody.
+    pub fn take_run(&mut self) -> Option<Run> {
+        self.taken.take()
+    }
+
+    /// Tells whether the next read only goes on with what was read from the connection before.
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Checks the packets at the start of `bytes`; returns how many bytes may pass, or were taken out.
     fn check(&mut self, bytes: &mut [u8]) -> (usize, Stop) {
         let mut passed = 0;
         loop {
@@ -108,6 +155,10 @@ impl<S> Guard<S> {
                 return (passed, Stop::Refused(violation(fault, rest)));
             }
             let Some(frame) = rest.get_mut(..header.size()) else { return (passed, Stop::Partial) };
+            let way = if self.taking { way(header.first) } else { Way::Through };
+            if self.taking && matches!(way, Way::Through) {
+                return (passed, Stop::Through);
+            }
             if let Some(replacement) = repair::replacement(self.version, header, frame) {
                 if let Err(fault) = check::body(self.version, header.first, &replacement.as_slice()[2..]) {
                     return (passed, Stop::Refused(violation(fault, frame)));
@@ -115,16 +166,35 @@ impl<S> Guard<S> {
                 self.connected |= Kind::of(header.first) == Kind::Connack;
                 return (passed, Stop::Replace(header.size(), replacement));
             }
-            let verdict = check::body(self.version, header.first, &frame[header.len..])
-                .and_then(|alias| self.recall(header.first, alias, &frame[header.len..]));
-            match verdict {
-                Ok(Verdict::Pass) => {}
-                Ok(Verdict::LeaveOut) => return (passed, Stop::Replace(header.size(), Replacement::NOTHING)),
+            let body = &frame[header.len..];
+            let checked = check::body(self.version, header.first, body)
+                .and_then(|layout| self.recall(header.first, layout, body).map(|verdict| (layout, verdict)));
+            let (layout, verdict) = match checked {
+                Ok(checked) => checked,
                 Err(fault) => return (passed, Stop::Refused(violation(fault, frame))),
-            }
+            };
             repair::in_place(self.version, header, frame);
-            self.connected |= Kind::of(header.first) == Kind::Connack;
-            passed += header.size();
+            let end = passed + header.size();
+            match (way, verdict) {
+                (Way::Through, Verdict::LeaveOut) => return (passed, Stop::Replace(header.size(), Replacement::NOTHING)),
+                (Way::Through, Verdict::Pass | Verdict::Names | Verdict::Named(_)) => {
+                    self.connected |= Kind::of(header.first) == Kind::Connack;
+                }
+                (Way::Out, Verdict::Names) => return (passed, Stop::Through),
+                (Way::Out, Verdict::Named(topic)) => {
+                    if !self.gathering.push(frame[0], (passed + header.len, end), layout, Some(topic)) {
+                        return (passed, Stop::Through);
+                    }
+                }
+                (Way::Out, Verdict::Pass | Verdict::LeaveOut) => {
+                    if !self.gathering.push(frame[0], (passed + header.len, end), layout, None) {
+                        return (passed, Stop::Through);
+                    }
+                }
+                (Way::Ahead, Verdict::LeaveOut) => {}
+                (Way::Ahead, Verdict::Pass | Verdict::Names | Verdict::Named(_)) => self.ready.extend_from_slice(frame),
+            }
+            passed = end;
         }
     }
 
@@ -145,20 +215,25 @@ impl<S> Guard<S> {
 
     /// Compares a valid packet with what was said before.
     #[inline]
-    fn recall(&mut self, first: u8, alias: Option<u16>, body: &[u8]) -> Result<Verdict, Fault> {
+    fn recall(&mut self, first: u8, layout: Layout, body: &[u8]) -> Result<Verdict, Fault> {
         match &mut self.history {
-            Some(history) => history.incoming(self.version, first, alias, body),
+            Some(history) => history.incoming(self.version, first, layout, body),
             None => Ok(Verdict::Pass),
         }
     }
 
-    /// Moves what is complete from `partial` to `ready`.
+    /// Checks what was read, and moves what is complete out of `partial`.
     fn settle(&mut self) {
+        self.taking = self.takes && self.connected;
         loop {
             let mut partial = std::mem::take(&mut self.partial);
             let (passed, stop) = self.check(&mut partial);
             let checked = partial.split_to(passed);
-            if self.ready.is_empty() {
+            if self.taking {
+                if !self.gathering.is_empty() {
+                    self.taken = Some(self.gathering.take(checked.freeze()));
+                }
+            } else if self.ready.is_empty() {
                 self.ready = checked;
             } else {
                 self.ready.extend_from_slice(&checked);
@@ -166,8 +241,12 @@ impl<S> Guard<S> {
             match stop {
                 Stop::Partial => {
                     // A short rest must not hold the memory of a large packet.
-                    self.partial = if passed > 0 { BytesMut::from(&partial[..]) } else { partial };
+                    self.partial = if passed > CHUNK { BytesMut::from(&partial[..]) } else { partial };
                     return;
+                }
+                Stop::Through => {
+                    self.taking = false;
+                    self.partial = partial;
                 }
                 Stop::Replace(size, replacement) => {
                     self.ready.extend_from_slice(replacement.as_slice());
@@ -180,21 +259,6 @@ impl<S> Guard<S> {
                 }
             }
         }
-    }
-
-    /// Checks what was read into `bytes`, and returns how much of it the reader may see; the rest is kept.
-    fn check_in_place(&mut self, bytes: &mut [u8]) -> usize {
-        let (passed, stop) = self.check(bytes);
-        match stop {
-            Stop::Partial => self.partial.extend_from_slice(&bytes[passed..]),
-            Stop::Replace(size, replacement) => {
-                self.ready.extend_from_slice(replacement.as_slice());
-                self.partial.extend_from_slice(&bytes[passed + size..]);
-                self.settle();
-            }
-            Stop::Refused(violation) => self.refused = Some(violation),
-        }
-        passed
     }
 
     /// Says where in a packet the stream ended.
@@ -221,35 +285,19 @@ impl<S> Guard<S> {
 
 impl<S: AsyncRead + Unpin> Guard<S> {
     /// Reads once; true when the stream has ended between two packets.
-    fn poll_more(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<bool>> {
-        let start = buf.filled().len();
-        let carried = self.partial.len();
-        // A short beginning goes back into the reader's buffer, so that the rest joins it there.
-        let in_place = carried <= CARRIED && buf.remaining() > carried;
-        if in_place {
-            buf.put_slice(&self.partial);
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        if self.partial.capacity() - self.partial.len() < SMALLEST_READ {
+            self.partial.reserve(CHUNK);
         }
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
-        let after = buf.filled().len();
-        if !matches!(polled, Poll::Ready(Ok(()))) || after == before {
-            buf.set_filled(start);
-            return match ready!(polled) {
-                Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Poll::Ready(Err(self.broken(error))),
-                // Many brokers end TLS without its close_notify; whether bytes are missing is seen here all the same.
-                Ok(()) | Err(_) => Poll::Ready(self.end().map(|()| true)),
-            };
+        match ready!(pin!(self.inner.read_buf(&mut self.partial)).poll(cx)) {
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Poll::Ready(Err(self.broken(error))),
+            // Many brokers end TLS without its close_notify; whether bytes are missing is seen here all the same.
+            Ok(0) | Err(_) => Poll::Ready(self.end().map(|()| true)),
+            Ok(_) => {
+                self.settle();
+                Poll::Ready(Ok(false))
+            }
         }
-        if in_place {
-            self.partial.clear();
-            let passed = self.check_in_place(&mut buf.filled_mut()[start..]);
-            buf.set_filled(start + passed);
-        } else {
-            self.partial.extend_from_slice(&buf.filled()[start..]);
-            buf.set_filled(start);
-            self.settle();
-        }
-        Poll::Ready(Ok(false))
     }
 }
 
@@ -278,10 +326,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
                 if this.ready.is_empty() {
                     this.ready = BytesMut::new();
                 }
+            } else if this.taken.is_some() {
+                return Poll::Pending;
             } else if let Some(violation) = this.refused.clone() {
                 this.tell(cx, violation.reason_code);
                 return Poll::Ready(Err(violation.into()));
-            } else if ready!(this.poll_more(cx, buf))? {
+            } else if ready!(this.poll_more(cx))? {
                 break;
             }
         }
@@ -309,6 +359,27 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+/// Tells what may become of a packet by its first byte.
+fn way(first: u8) -> Way {
+    match Kind::of(first) {
+        Kind::Publish if is_quiet_publish(first) => Way::Out,
+        // Answers to what was sent; no message waits for them, and they wait for none.
+        Kind::Puback | Kind::Pubrec | Kind::Pubcomp | Kind::Pingresp => Way::Ahead,
+        Kind::Publish
+        | Kind::Reserved
+        | Kind::Connect
+        | Kind::Connack
+        | Kind::Pubrel
+        | Kind::Subscribe
+        | Kind::Suback
+        | Kind::Unsubscribe
+        | Kind::Unsuback
+        | Kind::Pingreq
+        | Kind::Disconnect
+        | Kind::Auth => Way::Through,
     }
 }
 

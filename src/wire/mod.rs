@@ -13,6 +13,7 @@ pub mod proxy;
 mod quic;
 pub mod reason;
 mod repair;
+pub mod run;
 pub mod tap;
 mod tcp;
 pub mod tls;

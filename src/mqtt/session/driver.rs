@@ -13,9 +13,11 @@ use tokio::{
 
 use super::{
     gate::Gate,
+    inlet::Inlet,
     intake::Intake,
     opening::Terms,
     outlet::{BATCH, Outlet},
+    shortcut::Shortcut,
 };
 use crate::{
     base::clock::{Clock, Stamp},
@@ -28,13 +30,12 @@ use crate::{
     },
     wire::{
         self,
-        dial::{Dialed, Io, Stage, dial},
+        dial::{Dialed, Stage, dial},
         endpoint::Endpoint,
         error::WireError,
         packet::Version,
         tap::Sink,
         tls::certificate::Certificate,
-        v31::V31,
     },
 };
 
@@ -82,8 +83,6 @@ struct Driver {
     event_loop: Loop,
     online: Option<oneshot::Sender<Granted>>,
     keep_alive: Duration,
-    /// Until when messages are taken for those of the resumed session.
-    resuming: Option<Stamp>,
     batch: Vec<Received>,
     batch_at: Stamp,
     pinged: Option<Stamp>,
@@ -106,7 +105,6 @@ pub(super) async fn drive(attempt: Attempt, mut event_loop: Loop, online: onesho
         event_loop,
         online: Some(online),
         keep_alive,
-        resuming: None,
         batch: Vec::new(),
         batch_at: Stamp::default(),
         pinged: None,
@@ -136,8 +134,7 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>, client_id: Str
     };
     let Dialed { stream, peer, tls, chain, unverified, times } = dialed;
     let guarded = wire::open(stream, version, options.max_packet_size, attempt.clock, attempt.sink.clone());
-    let guarded = guarded.with_history(options.topic_alias_maximum);
-    let stream: Box<dyn Io> = if version == Version::V31 { Box::new(V31::new(guarded)) } else { Box::new(guarded) };
+    let guarded = guarded.with_history(options.topic_alias_maximum).taking_quiet();
     // An attempt opens one stream, so the cell is empty.
     drop(route.set(Route { peer, tls, chain, unverified, times }));
     let terms = Terms {
@@ -147,7 +144,8 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>, client_id: Str
         client_id,
         deadline: attempt.deadline,
     };
-    Ok(Intake::new(stream, terms, Arc::clone(&attempt.gate)))
+    let shortcut = Shortcut::new(outlet, attempt.clock, Arc::clone(&attempt.gate));
+    Ok(Intake::new(Inlet::new(guarded, version), terms, Arc::clone(&attempt.gate), shortcut))
 }
 
 impl Driver {
@@ -171,10 +169,10 @@ impl Driver {
                     self.batch_at = self.attempt.clock.now();
                 }
                 let at = self.batch_at;
-                let resumed = self.resuming.is_some_and(|until| at.mono < until.mono);
+                let resumed = self.attempt.gate.is_resuming(at);
                 self.batch.push(Received { at, resumed, message });
             }
-            Arrival::Suback => self.resuming = None,
+            Arrival::Suback => self.attempt.gate.set_resuming(None),
             Arrival::Connack(connack) => self.welcome(connack).await,
             Arrival::Ping if self.attempt.gate.is_closed() => {
                 // PINGRESP waits behind messages that are held back; the library must not take that for a dead broker.
@@ -198,15 +196,15 @@ impl Driver {
     async fn pass_batch(&mut self) {
         if !self.batch.is_empty() {
             let batch = std::mem::take(&mut self.batch);
-            self.attempt.outlet.send(Event::Messages(batch)).await;
+            self.attempt.outlet.send(Event::Messages(batch.into())).await;
         }
     }
 
     async fn welcome(&mut self, connack: Connack) {
         self.event_loop.forget_store();
-        let Attempt { options, endpoint, clock, protocol, downgraded, expects_session, began, outlet, .. } = &*self.attempt;
+        let Attempt { options, endpoint, clock, protocol, downgraded, expects_session, began, outlet, gate, .. } = &*self.attempt;
         let now = clock.now();
-        self.resuming = connack.session_present.then(|| now.after(RESUMING));
+        gate.set_resuming(connack.session_present.then(|| now.after(RESUMING)));
         let expiry = connack.properties.session_expiry.unwrap_or(options.session_expiry);
         let keeps_session = !options.clean_start && (*protocol != Protocol::V5 || expiry != SessionExpiry::AtDisconnect);
         self.keep_alive = self.event_loop.keep_alive();

@@ -17,13 +17,15 @@ use tokio::{
 use super::{
     frames::Frames,
     gate::Gate,
+    inlet::Inlet,
     opening::{self, Opening, Step, Terms},
+    shortcut::Shortcut,
     watchdog::{Alarm, Watchdog},
 };
 use crate::{
     base::human,
     mqtt::error::Failure,
-    wire::{dial::Io, error::WireError},
+    wire::error::WireError,
 };
 
 /// PINGREQ.
@@ -45,7 +47,7 @@ const SHORTEST_STALL: Duration = Duration::from_secs(5);
 /// brought messages is followed by one empty turn, in which the library hands them out, before it sees DISCONNECT, the end
 /// of the stream or an error.
 pub(in crate::mqtt) struct Intake {
-    stream: Box<dyn Io>,
+    stream: Inlet,
     terms: Terms,
     gate: Arc<Gate>,
     incoming: Frames,
@@ -66,6 +68,7 @@ pub(in crate::mqtt) struct Intake {
     /// When writing is given up, while it makes no progress.
     stalled: Option<Pin<Box<Sleep>>>,
     leaving: Option<Leaving>,
+    shortcut: Shortcut,
 }
 
 /// DISCONNECT was written: the connection is closed once the broker has closed it, so that unread messages cannot turn the
@@ -77,7 +80,7 @@ struct Leaving {
 
 impl Intake {
     /// Wraps a fresh stream of whole, valid packets.
-    pub(super) fn new(stream: Box<dyn Io>, terms: Terms, gate: Arc<Gate>) -> Self {
+    pub(super) fn new(stream: Inlet, terms: Terms, gate: Arc<Gate>, shortcut: Shortcut) -> Self {
         let deadline = Box::pin(sleep_until(terms.deadline));
         Self {
             stream,
@@ -94,6 +97,7 @@ impl Intake {
             settled: true,
             stalled: None,
             leaving: None,
+            shortcut,
         }
     }
 
@@ -141,14 +145,24 @@ impl Intake {
 
     fn poll_fresh(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
-            let fresh = buf.filled().len();
-            let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, buf) else {
-                self.settled = true;
-                return self.poll_silence(cx);
-            };
-            if let Some(watchdog) = &mut self.watchdog {
-                watchdog.hear();
+            if !self.stream.guard().has_ready() {
+                // What the library holds comes before what is taken past it.
+                ready!(self.settle(cx));
+                ready!(self.shortcut.poll_ready(cx));
             }
+            let fresh = buf.filled().len();
+            let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+            if let Some(run) = self.stream.guard().take_run() {
+                self.shortcut.take(run);
+                if read.is_pending() {
+                    // The library gets its turn for requests and pings between two reads.
+                    self.hear();
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            }
+            let Poll::Ready(read) = read else { return self.poll_silence(cx) };
+            self.hear();
             match read {
                 Ok(()) if buf.filled().len() > fresh => self.inspect(buf, fresh),
                 end => self.end = Some(end),
@@ -163,6 +177,12 @@ impl Intake {
             if self.end.is_some() {
                 return self.poll_end(cx);
             }
+        }
+    }
+
+    fn hear(&mut self) {
+        if let Some(watchdog) = &mut self.watchdog {
+            watchdog.hear();
         }
     }
 
@@ -278,6 +298,7 @@ impl AsyncRead for Intake {
 impl AsyncWrite for Intake {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.shortcut.wake();
         if this.ping.is_some() {
             let progress = this.poll_ping(cx);
             ready!(this.watch(cx, progress))?;

@@ -1,6 +1,8 @@
 //! What was said before on a connection, as far as it decides what a server may say now.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+
+use bytestring::ByteString;
 
 use crate::wire::{
     check::{
@@ -9,6 +11,7 @@ use crate::wire::{
     },
     frame::Header,
     packet::{Kind, Version},
+    run::Layout,
 };
 
 /// How much of a SUBSCRIBE or UNSUBSCRIBE is looked at; the filters of a longer one are not counted.
@@ -21,10 +24,14 @@ const PUBLISH_KEPT: usize = 5 + 2 + 65_535 + 2;
 const SHORT_KEPT: usize = 5 + 2;
 
 /// What is to be done with a valid packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The library gets it.
+    /// Nothing special.
     Pass,
+    /// It gives an alias a topic, which the library has to hear of, too.
+    Names,
+    /// It names this topic by an alias.
+    Named(ByteString),
     /// It answers to nothing, so the library would hang up; nobody misses it.
     LeaveOut,
 }
@@ -33,7 +40,7 @@ pub(super) enum Verdict {
 #[derive(Debug)]
 pub(super) struct History {
     topic_alias_maximum: u16,
-    aliases: HashSet<u16>,
+    aliases: HashMap<u16, ByteString>,
     due: HashMap<u16, Due>,
     stray: u64,
 }
@@ -53,7 +60,7 @@ enum Due {
 
 impl History {
     pub(super) fn new(topic_alias_maximum: u16) -> Self {
-        Self { topic_alias_maximum, aliases: HashSet::new(), due: HashMap::new(), stray: 0 }
+        Self { topic_alias_maximum, aliases: HashMap::new(), due: HashMap::new(), stray: 0 }
     }
 
     /// Notes a packet of ours, of which [`kept`] says how much is needed.
@@ -90,11 +97,11 @@ impl History {
 
     /// Compares a valid packet of the server with what was said before.
     #[inline]
-    pub(super) fn incoming(&mut self, version: Version, first: u8, alias: Option<u16>, body: &[u8]) -> Result<Verdict, Fault> {
+    pub(super) fn incoming(&mut self, version: Version, first: u8, layout: Layout, body: &[u8]) -> Result<Verdict, Fault> {
         match Kind::of(first) {
-            Kind::Publish => match alias {
+            Kind::Publish => match layout.alias {
                 None => Ok(Verdict::Pass),
-                Some(alias) => self.alias(alias, body.starts_with(&[0, 0])).map(|()| Verdict::Pass),
+                Some(alias) => self.alias(alias, &body[2..2 + usize::from(layout.topic_len)]),
             },
             kind @ (Kind::Puback | Kind::Pubrec | Kind::Pubcomp | Kind::Suback | Kind::Unsuback) => {
                 self.answer(version, kind, body)
@@ -112,17 +119,23 @@ impl History {
         }
     }
 
-    fn alias(&mut self, alias: u16, is_used: bool) -> Result<(), Fault> {
+    /// Takes note of an alias, whose topic is empty where it is only used.
+    fn alias(&mut self, alias: u16, topic: &[u8]) -> Result<Verdict, Fault> {
         if alias > self.topic_alias_maximum {
             let detail = format!("is {alias}, the maximum is {}", self.topic_alias_maximum);
             return Err(Fault::new("Topic Alias", detail, ALIAS_INVALID));
         }
-        if is_used {
+        let known = self.aliases.get(&alias);
+        if topic.is_empty() {
             let unknown = || Fault::protocol("Topic Alias", format!("is {alias}, which was not set on this connection"));
-            return self.aliases.contains(&alias).then_some(()).ok_or_else(unknown);
+            return known.cloned().map(Verdict::Named).ok_or_else(unknown);
         }
-        self.aliases.insert(alias);
-        Ok(())
+        if known.is_some_and(|known| known.as_bytes() == topic) {
+            return Ok(Verdict::Pass);
+        }
+        let topic = ByteString::try_from(topic).map_err(|_| Fault::new("topic", "is not valid UTF-8", MALFORMED))?;
+        self.aliases.insert(alias, topic);
+        Ok(Verdict::Names)
     }
 
     fn answer(&mut self, version: Version, kind: Kind, body: &[u8]) -> Result<Verdict, Fault> {
@@ -223,8 +236,8 @@ mod tests {
     }
 
     fn verdict(history: &mut History, packet: &[u8]) -> Result<Verdict, String> {
-        let alias = crate::wire::check::body(Version::V5, packet[0], &packet[2..]).expect("a valid packet");
-        history.incoming(Version::V5, packet[0], alias, &packet[2..]).map_err(|fault| format!("{} {}", fault.field, fault.detail))
+        let layout = crate::wire::check::body(Version::V5, packet[0], &packet[2..]).expect("a valid packet");
+        history.incoming(Version::V5, packet[0], layout, &packet[2..]).map_err(|fault| format!("{} {}", fault.field, fault.detail))
     }
 
     #[test]
@@ -264,8 +277,11 @@ mod tests {
         let mut history = after(&[]);
         let used = [0x30, 6, 0, 0, 3, 0x23, 0, 2];
         assert_eq!(verdict(&mut history, &used), Err("Topic Alias is 2, which was not set on this connection".into()));
-        assert_eq!(verdict(&mut history, &[0x30, 7, 0, 1, b'a', 3, 0x23, 0, 2]), Ok(Verdict::Pass));
-        assert_eq!(verdict(&mut history, &used), Ok(Verdict::Pass));
+        let set = [0x30, 7, 0, 1, b'a', 3, 0x23, 0, 2];
+        assert_eq!(verdict(&mut history, &set), Ok(Verdict::Names));
+        assert_eq!(verdict(&mut history, &set), Ok(Verdict::Pass), "nothing new");
+        assert_eq!(verdict(&mut history, &used), Ok(Verdict::Named("a".into())));
+        assert_eq!(verdict(&mut history, &[0x30, 7, 0, 1, b'b', 3, 0x23, 0, 2]), Ok(Verdict::Names), "another topic");
         let above = verdict(&mut history, &[0x30, 7, 0, 1, b'a', 3, 0x23, 0, 4]);
         assert_eq!(above, Err("Topic Alias is 4, the maximum is 3".into()));
     }

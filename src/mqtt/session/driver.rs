@@ -144,7 +144,7 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>, client_id: Str
         client_id,
         deadline: attempt.deadline,
     };
-    let shortcut = Shortcut::new(outlet, attempt.clock, Arc::clone(&attempt.gate));
+    let shortcut = Shortcut::new(outlet.poll_sender(), attempt.clock, Arc::clone(&attempt.gate));
     Ok(Intake::new(Inlet::new(guarded, version), terms, Arc::clone(&attempt.gate), shortcut))
 }
 

@@ -22,11 +22,7 @@ use super::{
     shortcut::Shortcut,
     watchdog::{Alarm, Watchdog},
 };
-use crate::{
-    base::human,
-    mqtt::error::Failure,
-    wire::error::WireError,
-};
+use crate::{base::human, mqtt::error::Failure, wire::error::WireError};
 
 /// PINGREQ.
 const PINGREQ: &[u8] = &[0xc0, 0x00];
@@ -269,7 +265,11 @@ impl Intake {
         let mut scratch = [0; 4096];
         while leaving.deadline.as_mut().poll(cx).is_pending() {
             let mut buf = ReadBuf::new(&mut scratch);
-            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf)) {
+            let read = Pin::new(&mut self.stream).poll_read(cx, &mut buf);
+            if self.stream.guard().take_run().is_some() {
+                continue;
+            }
+            match ready!(read) {
                 Ok(()) if !buf.filled().is_empty() => {}
                 Ok(()) | Err(_) => break,
             }
@@ -327,18 +327,24 @@ impl AsyncWrite for Intake {
 mod tests {
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+        sync::mpsc,
         time::{Instant, timeout},
     };
+    use tokio_util::sync::PollSender;
 
     use super::*;
     use crate::{
+        base::clock::Clock,
         mqtt::options::{Options, Protocol},
-        wire::endpoint::Url,
+        wire::{dial::Io, endpoint::Url, packet::Version},
     };
 
     /// A stream and the broker at its other end.
     fn pair(keep_alive: Duration) -> (Intake, DuplexStream) {
         let (ours, broker) = duplex(4096);
+        let clock = Clock::start();
+        let ours: Box<dyn Io> = Box::new(ours);
+        let guarded = crate::wire::open(ours, Version::V5, u32::MAX, clock, None);
         let endpoint = Url::parse("mqtt://h").expect("valid").endpoint;
         let options = Arc::new(Options { keep_alive, ..Options::new(endpoint, "me") });
         let terms = Terms {
@@ -348,7 +354,8 @@ mod tests {
             client_id: "me".into(),
             deadline: Instant::now() + STALL,
         };
-        (Intake::new(Box::new(ours), terms, Arc::default()), broker)
+        let shortcut = Shortcut::new(PollSender::new(mpsc::channel(1).0), clock, Arc::default());
+        (Intake::new(Inlet::new(guarded, Version::V5), terms, Arc::default(), shortcut), broker)
     }
 
     /// The same after CONNACK.

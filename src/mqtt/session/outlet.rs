@@ -17,9 +17,11 @@ use crate::{
 /// The most messages in one `Event::Messages`.
 pub(super) const BATCH: usize = 1024;
 
-/// The most messages that wait for the consumer beside those in its channel; what comes on top is counted, or the broker is
-/// slowed.
-const MAX_MESSAGES: usize = 8 * BATCH;
+/// The most messages that wait for the consumer beside those in its channel; then the broker is slowed.
+const MAX_WAITING: usize = 8 * BATCH;
+
+/// The same where nothing is slowed and what comes on top is counted: a flood of a tenth of a second.
+const MAX_COUNTED: usize = 256 * BATCH;
 
 /// The most bytes of topics and payloads that wait likewise.
 const MAX_BYTES: usize = 64 << 20;
@@ -147,9 +149,9 @@ impl Backlog {
         };
         let room = match self.overflow {
             Overflow::Wait => usize::MAX,
-            Overflow::Count if self.messages == 0 => MAX_MESSAGES,
+            Overflow::Count if self.messages == 0 => MAX_COUNTED,
             Overflow::Count if self.bytes >= MAX_BYTES => 0,
-            Overflow::Count => MAX_MESSAGES.saturating_sub(self.messages),
+            Overflow::Count => MAX_COUNTED.saturating_sub(self.messages),
         };
         let lost = batch.len().saturating_sub(room) as u64;
         batch.truncate(room);
@@ -182,14 +184,11 @@ impl Backlog {
         Some(event)
     }
 
-    /// Tells whether one more message may wait; one may always, however large.
-    fn has_room(&self) -> bool {
-        self.messages == 0 || (self.messages < MAX_MESSAGES && self.bytes < MAX_BYTES)
-    }
-
+    /// Slows the broker while too much waits; one message may always, however large.
     fn tend_gate(&self) {
-        if self.overflow == Overflow::Wait && self.gate.is_closed() == self.has_room() {
-            self.gate.set_closed(!self.has_room());
+        let has_room = self.messages == 0 || (self.messages < MAX_WAITING && self.bytes < MAX_BYTES);
+        if self.overflow == Overflow::Wait && self.gate.is_closed() == has_room {
+            self.gate.set_closed(!has_room);
         }
     }
 }
@@ -222,7 +221,7 @@ mod tests {
     fn what_does_not_fit_is_counted_after_what_did_and_before_what_comes_later() {
         let mut backlog = backlog(Overflow::Count);
         backlog.push(batch(BATCH));
-        backlog.push(batch(MAX_MESSAGES - BATCH + 10));
+        backlog.push(batch(MAX_COUNTED - BATCH + 10));
         backlog.push(batch(5));
         assert!(matches!(backlog.pop(), Some(Event::Messages(first)) if first.len() == BATCH));
         backlog.push(batch(3));
@@ -233,7 +232,7 @@ mod tests {
     #[test]
     fn the_gate_closes_when_full_and_opens_when_there_is_room() {
         let mut backlog = backlog(Overflow::Wait);
-        backlog.push(batch(MAX_MESSAGES));
+        backlog.push(batch(MAX_WAITING));
         assert!(backlog.gate.is_closed());
         backlog.pop();
         assert!(!backlog.gate.is_closed());

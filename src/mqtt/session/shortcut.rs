@@ -23,7 +23,7 @@ use std::{
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::PollSender;
 
-use super::{gate::Gate, outlet::Outlet};
+use super::gate::Gate;
 use crate::{
     base::clock::Clock,
     mqtt::{batch::Batch, event::Event},
@@ -54,17 +54,9 @@ pub(super) struct Shortcut {
 }
 
 impl Shortcut {
-    pub(super) fn new(outlet: &Outlet, clock: Clock, gate: Arc<Gate>) -> Self {
+    pub(super) fn new(outlet: PollSender<Event>, clock: Clock, gate: Arc<Gate>) -> Self {
         let now = Instant::now();
-        Self {
-            clock,
-            gate,
-            outlet: outlet.poll_sender(),
-            nap: Box::pin(sleep(Duration::ZERO)),
-            napping: false,
-            taken: now,
-            sent: now,
-        }
+        Self { clock, gate, outlet, nap: Box::pin(sleep(Duration::ZERO)), napping: false, taken: now, sent: now }
     }
 
     /// Waits until reading may go on, and what it brings can be taken.

@@ -10,6 +10,9 @@ mod clipboard;
 mod effects;
 mod encode;
 mod input;
+mod launch;
+mod link;
+mod pace;
 mod panic;
 mod screen;
 mod sessions;
@@ -19,37 +22,33 @@ mod writer;
 
 use std::{io, time::Duration};
 
-use crossterm::event::{Event as TermEvent, EventStream};
 use tokio::time::{Instant, sleep_until};
 
+pub use self::launch::{Begin, Launch};
 use self::{
     effects::{Back, Effects},
-    input::Input,
+    encode::Budget,
+    input::{Heard, Input},
+    launch::{facts, keymap},
+    link::Link,
+    pace::Pace,
     screen::Screen,
     sessions::Sessions,
     signals::{Asked, Signals},
     terminal::Terminal,
     writer::Writer,
 };
-#[cfg(feature = "demo")]
-use crate::demo::DemoOptions;
 use crate::{
     app::{
-        App, Facts,
+        App,
         event::{Effect, Event, Outcome},
         notice::Level,
     },
-    base::{
-        clock::Clock,
-        disk::{self, ReadError},
-    },
-    config::paths::Paths,
-    keymap::Keymap,
-    profile::Profile,
+    base::clock::Clock,
     theme::{self, Depth, Theme},
 };
 
-/// The shortest time between two frames that nobody pressed a key for.
+/// The time between two frames under load that nobody pressed a key for.
 const FRAME: Duration = Duration::from_millis(33);
 
 /// The same over SSH, where bytes are dearer.
@@ -58,38 +57,11 @@ const FRAME_SSH: Duration = Duration::from_millis(100);
 /// How long messages are taken in before keys are looked at again.
 const SLICE: Duration = Duration::from_millis(4);
 
-/// The largest `keys.toml` that is read, in bytes.
-const MOST_KEYS: u64 = 256 << 10;
+/// The longest that answers of the terminal are waited for before somebody else reads from it.
+const ANSWERS: Duration = Duration::from_millis(400);
 
 /// The longest that leaving takes, a terminal that takes no byte included.
 const LEAVING: Duration = Duration::from_millis(1_800);
-
-/// What to begin with.
-#[derive(Debug, Clone)]
-pub enum Begin {
-    /// The start screen.
-    Start,
-    /// A connection.
-    Connect(Box<Profile>),
-    /// The simulated plant.
-    #[cfg(feature = "demo")]
-    Demo(DemoOptions),
-}
-
-/// What the UI needs to know.
-#[derive(Debug, Clone)]
-pub struct Launch {
-    /// What to begin with.
-    pub begin: Begin,
-    /// The theme that the user named.
-    pub theme: Option<String>,
-    /// Where the files are.
-    pub paths: Paths,
-    /// Why there is no log, if so.
-    pub no_log: Option<String>,
-    /// Reads a variable of the environment.
-    pub variable: fn(&str) -> Option<String>,
-}
 
 /// Why the UI did not start: a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +92,9 @@ pub async fn run(launch: Launch) -> Result<u8, NoScreen> {
             ended = shell.run() => ended,
             () = panicked.notified() => Ended::Panicked,
         };
+        if matches!(ended, Ended::Left | Ended::Signal(_)) {
+            shell.hear_out();
+        }
         tracing::info!(?ended, "screen closes");
         last_resort(ended);
         shell.sessions.stop_all().await;
@@ -171,18 +146,19 @@ struct Shell {
     terminal: Terminal,
     screen: Screen,
     writer: Writer,
-    input: Input,
+    link: Link,
+    pace: Pace,
     /// Nothing while the terminal belongs to somebody else.
-    keys: Option<EventStream>,
+    input: Option<Input>,
+    /// What goes to the terminal between two frames.
+    aside: Vec<u8>,
     signals: Signals,
     sessions: Sessions,
     effects: Effects,
-    pace: Duration,
     /// Something changed since the last frame.
     dirty: bool,
     /// A key was pressed since the last frame: draw at once.
     urgent: bool,
-    last_frame: Instant,
     ended: Option<Ended>,
 }
 
@@ -209,20 +185,20 @@ impl Shell {
             terminal,
             screen: Screen::new(Depth::detect(launch.variable)),
             writer: Writer::start()?,
-            input: Input::new(clock.now()),
-            keys: None,
+            link: Link::default(),
+            pace: Pace::new(if over_ssh { FRAME_SSH } else { FRAME }),
+            input: None,
+            aside: Vec::new(),
             signals: Signals::listen()?,
             sessions: Sessions::default(),
             effects: Effects::new(launch.paths.clone(), (launch.variable)("TMUX").is_some()),
-            pace: if over_ssh { FRAME_SSH } else { FRAME },
             dirty: true,
             urgent: true,
-            last_frame: Instant::now(),
             ended: None,
         };
         shell.draw();
         shell.ask_for_background(launch);
-        shell.keys = Some(EventStream::new());
+        shell.input = Some(Input::start()?);
         Ok(shell)
     }
 
@@ -258,27 +234,39 @@ impl Shell {
             if let Some(ended) = self.ended {
                 return ended;
             }
-            let now = Instant::now();
-            if self.dirty && !self.writer.is_busy() && (self.urgent || now >= self.last_frame + self.pace) {
-                self.draw();
+            if !self.writer.is_busy() {
+                if !self.aside.is_empty() {
+                    self.writer.write(std::mem::take(&mut self.aside));
+                } else if self.dirty && self.opens().is_none_or(|opens| opens <= Instant::now()) {
+                    self.draw();
+                }
             }
             self.wait().await;
         }
     }
 
+    /// Returns when the next frame may be drawn, nothing for at once.
+    fn opens(&self) -> Option<Instant> {
+        let link = self.link.opens(self.urgent);
+        if self.urgent { link } else { link.max(self.pace.opens()) }
+    }
+
     /// Waits for the next thing to happen, and takes it in.
     async fn wait(&mut self) {
-        let frame = (self.dirty && !self.writer.is_busy()).then(|| self.last_frame + self.pace);
+        let frame = (self.dirty && !self.writer.is_busy()).then(|| self.opens().unwrap_or_else(Instant::now));
         let wake = self.app.wake().map(|stamp| Instant::from_std(self.clock.instant(stamp)));
         let next = [frame, wake].into_iter().flatten().min();
-        let keys = &mut self.keys;
+        let input = &mut self.input;
         tokio::select! {
             biased;
             asked = self.signals.next() => match asked {
                 Asked::End(number) => self.ended = Some(Ended::Signal(number)),
                 Asked::Suspend => self.carry_out(Effect::Suspend),
+                Asked::Resize => self.resize(),
             },
-            events = input::next(keys) => self.take_input(events),
+            heard = async { match input { Some(input) => input.next().await, None => std::future::pending().await } } => {
+                self.take_input(heard);
+            }
             result = self.writer.written() => if result.is_err() {
                 self.ended = Some(Ended::TerminalGone);
             },
@@ -295,21 +283,31 @@ impl Shell {
         }
     }
 
-    /// Takes keys, pastes and sizes in; a burst of them is one frame.
-    fn take_input(&mut self, events: io::Result<Vec<TermEvent>>) {
-        let Ok(events) = events else {
+    /// Takes keys, pastes and answers in; a burst of keys is one frame.
+    fn take_input(&mut self, heard: io::Result<Vec<Heard>>) {
+        let Ok(heard) = heard else {
             self.ended = Some(Ended::TerminalGone);
             return;
         };
-        for term in events {
-            if let Some(event) = self.input.translate(self.clock.now(), term) {
-                if matches!(event, Event::Resize(..)) {
-                    self.screen.forget();
-                }
+        for heard in heard {
+            if let Heard::Cursor(row, column) = heard
+                && self.link.answered(Instant::now(), (row, column))
+            {
+                continue;
+            }
+            if let Some(event) = input::event(heard) {
                 self.urgent = true;
                 self.update(event);
             }
         }
+    }
+
+    /// Draws for a terminal of another size.
+    fn resize(&mut self) {
+        let (columns, rows) = terminal::size();
+        self.screen.forget();
+        self.urgent = true;
+        self.update(Event::Resize(columns, rows));
     }
 
     /// Takes what the sessions have ready, for a bounded time, so that a key never waits for a flood.
@@ -337,10 +335,7 @@ impl Shell {
             Back::Outcome(outcome) => self.update(Event::Done(outcome)),
             Back::Ready(id, options) => self.sessions.start(id, *options, self.clock),
             Back::Terminal(bytes) => {
-                // Between two frames, where it cannot fall into the middle of one.
-                if !self.writer.is_busy() {
-                    self.writer.write(bytes);
-                }
+                self.aside = bytes;
             }
         }
     }
@@ -384,8 +379,24 @@ impl Shell {
 
     /// Lets somebody else use the terminal.
     fn give_away(&mut self) {
-        self.keys = None;
+        self.hear_out();
+        self.input = None;
         self.terminal.leave();
+    }
+
+    /// Waits for answers that are still on the way, which would be typed to whoever reads from the terminal next.
+    fn hear_out(&mut self) {
+        let until = Instant::now() + ANSWERS;
+        while self.link.is_waiting()
+            && let Some(input) = &mut self.input
+            && let Some(heard) = input.next_until(until)
+        {
+            for heard in heard {
+                if let Heard::Cursor(row, column) = heard {
+                    self.link.answered(Instant::now(), (row, column));
+                }
+            }
+        }
     }
 
     fn take_back_terminal(&mut self) {
@@ -393,7 +404,8 @@ impl Shell {
             self.ended = Some(Ended::TerminalGone);
             return;
         }
-        self.keys = Some(EventStream::new());
+        self.input = Input::start().ok();
+        self.link = Link::default();
         self.app.size = terminal::size();
         self.screen.forget();
         self.dirty = true;
@@ -401,53 +413,19 @@ impl Shell {
     }
 
     fn draw(&mut self) {
-        self.screen.draw(&mut self.app, &mut self.writer);
-        self.dirty = false;
+        // Without a reader the answer would be typed to somebody else.
+        let asks = self.input.is_some() && self.link.asks();
+        let frame = self.screen.draw(&mut self.app, Budget { room: self.link.room(), asks });
+        self.dirty = !frame.is_whole;
         self.urgent = false;
-        self.last_frame = Instant::now();
-    }
-}
-
-/// Returns the keys of mqtap with those of the user's `keys.toml` laid over, and what is wrong in that file.
-fn keymap(paths: &Paths) -> (Keymap, Vec<String>) {
-    let mut keymap = Keymap::builtin();
-    let problems = match disk::read(&paths.keys(), MOST_KEYS) {
-        Ok(contents) => match std::str::from_utf8(&contents.bytes) {
-            Ok(text) => keymap.overlay(text),
-            Err(_) => vec!["it is not UTF-8".to_owned()],
-        },
-        Err(ReadError::Missing) => Vec::new(),
-        Err(error) => vec![error.to_string()],
-    };
-    (keymap, problems.into_iter().map(|problem| format!("keys.toml: {problem}")).collect())
-}
-
-/// Gathers what the start screen says about terminal and files.
-fn facts(launch: &Launch, over_ssh: bool) -> Facts {
-    let variable = launch.variable;
-    let term = variable("TERM").unwrap_or_default();
-    let place = match (over_ssh, variable("TMUX").is_some()) {
-        (true, true) => " over SSH in tmux",
-        (true, false) => " over SSH",
-        (false, true) => " in tmux",
-        (false, false) => "",
-    };
-    let colours = match Depth::detect(variable) {
-        Depth::TrueColor => "16 million colours",
-        Depth::Ansi256 => "256 colours",
-        Depth::Ansi16 => "16 colours",
-        Depth::None => "no colours",
-    };
-    let profiles_path = launch.paths.profiles();
-    Facts {
-        zone: jiff::tz::TimeZone::system(),
-        about: vec![
-            format!("Terminal: {term}{place}, {colours}"),
-            format!("Profiles: {}", profiles_path.display()),
-            format!("Log:      {}", launch.paths.log().display()),
-        ],
-        profiles_path,
-        themes: Theme::names().map(str::to_owned).collect(),
-        has_demo: cfg!(feature = "demo"),
+        if frame.bytes.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        self.pace.drawn(now);
+        if let Some(mark) = frame.mark {
+            self.link.sent(now, frame.bytes.len(), mark);
+        }
+        self.writer.write(frame.bytes);
     }
 }

@@ -11,6 +11,8 @@ pub(super) enum Asked {
     End(i32),
     /// To stop until continued.
     Suspend,
+    /// To draw for a terminal of another size.
+    Resize,
 }
 
 /// All signals that mqtap answers.
@@ -21,6 +23,7 @@ pub(super) struct Signals {
     quit: Signal,
     terminate: Signal,
     stop: Signal,
+    resize: Signal,
 }
 
 impl Signals {
@@ -32,6 +35,7 @@ impl Signals {
             quit: signal(SignalKind::quit())?,
             terminate: signal(SignalKind::terminate())?,
             stop: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
+            resize: signal(SignalKind::window_change())?,
         })
     }
 
@@ -43,6 +47,7 @@ impl Signals {
             _ = self.quit.recv() => Asked::End(SignalKind::quit().as_raw_value()),
             _ = self.terminate.recv() => Asked::End(SignalKind::terminate().as_raw_value()),
             _ = self.stop.recv() => Asked::Suspend,
+            _ = self.resize.recv() => Asked::Resize,
         }
     }
 }

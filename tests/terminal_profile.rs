@@ -1,6 +1,7 @@
 //! The description of our screen for the measuring harness, tests/bench/terminal-profile.json, held against the screen.
 
 #[path = "common/player.rs"]
+#[expect(dead_code, reason = "the tests of the screens use the rest")]
 mod player;
 
 use std::{fs, sync::Arc};

@@ -7,7 +7,7 @@ use ratatui::{
     style::{Color, Style},
 };
 
-use crate::{frame, table::Table};
+use crate::{frame, table};
 
 const AREA: Rect = Rect { x: 0, y: 0, width: 200, height: 50 };
 
@@ -29,10 +29,10 @@ fn between(before: &Buffer, after: &Buffer) -> f64 {
 }
 
 /// Measures frames.
-pub(crate) fn measure(table: &mut Table) {
+pub(crate) fn measure() {
     let before = rows();
-    let mut row = |what: &str, after: &Buffer, before: &Buffer, fewest: f64| {
-        table.row(&format!("bytes: {what}"), "B", between(before, after), Some(("the fewest", fewest)));
+    let row = |what: &str, after: &Buffer, before: &Buffer, fewest: f64| {
+        table::row(&format!("bytes: {what}"), "B", between(before, after), Some(("the fewest", fewest)));
     };
     let mut values = before.clone();
     for y in 0..20 {
@@ -57,5 +57,5 @@ pub(crate) fn measure(table: &mut Table) {
     let one = player.screen();
     player.keys("down");
     let other = player.screen();
-    table.row("bytes: a key in the tree, 200x50", "B", between(&one, &other), None);
+    table::row("bytes: a key in the tree, 200x50", "B", between(&one, &other), None);
 }

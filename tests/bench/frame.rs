@@ -10,7 +10,7 @@ use mqtap::{
 use crate::{
     player::Player,
     store,
-    table::{Table, best},
+    table::{self, best},
 };
 
 /// Frames of one measurement.
@@ -31,7 +31,7 @@ pub(crate) fn player(topics: u32) -> Player {
 }
 
 /// Measures frames.
-pub(crate) fn measure(table: &mut Table) {
+pub(crate) fn measure() {
     let mut many = player(1_000_000);
     let listed = many.app.workspaces[0].store.tree().topics();
     assert_eq!(listed, 1_000_000, "the tree has no room");
@@ -45,7 +45,7 @@ pub(crate) fn measure(table: &mut Table) {
         })
     };
     let few = time(&mut player(10));
-    table.row("frame: a million topics open, 200x50", "us", time(&mut many), Some(("ten topics", few)));
+    table::row("frame: a million topics open, 200x50", "us", time(&mut many), Some(("ten topics", few)));
     let (one, other) = {
         let one = many.screen();
         many.keys("pagedown");
@@ -60,5 +60,5 @@ pub(crate) fn measure(table: &mut Table) {
         }
         start.elapsed().as_secs_f64() * 1e6 / f64::from(FRAMES)
     });
-    table.row("frame: another page of it to bytes", "us", encoding, None);
+    table::row("frame: another page of it to bytes", "us", encoding, None);
 }

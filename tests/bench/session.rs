@@ -21,22 +21,22 @@ use tokio::sync::mpsc;
 use crate::{
     cpu,
     flood::Flood,
-    table::{Table, best},
+    table::{self, best},
 };
 
 /// Messages of one measurement.
 const MESSAGES: u32 = 2_000_000;
 
 /// Measures sessions.
-pub(crate) fn measure(table: &mut Table) {
+pub(crate) fn measure() {
     if cpu::of_this_thread().is_none() {
-        table.skip("session", "there is no /proc/thread-self/schedstat");
+        table::skip("session", "there is no /proc/thread-self/schedstat");
         return;
     }
     let floor = best(3, floor);
     for protocol in [Protocol::V5, Protocol::V311] {
         let ours = best(3, || ours(protocol));
-        table.row(&format!("session: message over MQTT {protocol}"), "CPU ns", ours, Some(("reading lengths only", floor)));
+        table::row(&format!("session: message over MQTT {protocol}"), "CPU ns", ours, Some(("reading lengths only", floor)));
     }
 }
 

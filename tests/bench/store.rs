@@ -8,7 +8,7 @@ use mqtap::{
     store::Store,
 };
 
-use crate::table::{Table, best};
+use crate::table::{self, best};
 
 /// The bytes of each payload.
 const PAYLOAD: usize = 100;
@@ -22,13 +22,17 @@ pub(crate) fn messages(topics: u32) -> Vec<Received> {
         let n = (u64::from(n) * 7_919 % u64::from(topics)).try_into().unwrap_or(0_u32);
         let topic = format!("site/{}/line/{}/machine/{}/temp", n / 10_000, n / 100 % 100, n % 100);
         let payload = format!("{{\"seq\":{n:09},\"val\":{:>1$}}}", n % 97, PAYLOAD - 25);
-        Received { at: Stamp::default(), resumed: false, message: Message { topic: topic.into(), payload: payload.into(), ..Message::default() } }
+        Received {
+            at: Stamp::default(),
+            resumed: false,
+            message: Message { topic: topic.into(), payload: payload.into(), ..Message::default() },
+        }
     };
     (0..topics).map(message).collect()
 }
 
 /// Measures the store.
-pub(crate) fn measure(table: &mut Table) {
+pub(crate) fn measure() {
     for topics in [10, 10_000, 100_000] {
         let messages = messages(topics);
         let ours = best(5, || {
@@ -49,13 +53,13 @@ pub(crate) fn measure(table: &mut Table) {
                 }
             })
         });
-        table.row(&format!("store: message of {topics} topics"), "ns", ours, Some(("hash table with the last value, log", floor)));
+        table::row(&format!("store: message of {topics} topics"), "ns", ours, Some(("hash table with the last value, log", floor)));
     }
-    memory(table);
+    memory();
 }
 
 /// Measures the bytes that are kept of a message, and of a topic.
-fn memory(table: &mut Table) {
+fn memory() {
     let mut store = Store::new(1 << 30);
     let messages = messages(100_000);
     for received in messages.iter().cycle().take(MESSAGES as usize) {
@@ -63,10 +67,10 @@ fn memory(table: &mut Table) {
     }
     let counts = store.counts();
     let payload = messages.iter().map(|received| received.message.payload.len() as f64).sum::<f64>() / messages.len() as f64;
-    table.row("store: message kept", "B", counts.bytes as f64 / counts.kept as f64, Some(("its payload", payload)));
+    table::row("store: message kept", "B", counts.bytes as f64 / counts.kept as f64, Some(("its payload", payload)));
     let topic = messages.iter().map(|received| received.message.topic.len() as f64).sum::<f64>() / messages.len() as f64;
     let tree = store.tree();
-    table.row("store: topic in the tree", "B", tree.bytes() as f64 / tree.topics() as f64, Some(("its name", topic)));
+    table::row("store: topic in the tree", "B", tree.bytes() as f64 / tree.topics() as f64, Some(("its name", topic)));
 }
 
 /// Returns the nanoseconds that each message takes, the topics being known already.

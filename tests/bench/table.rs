@@ -1,31 +1,25 @@
 //! The table of results, a row at a time.
 
-/// Prints rows as they are measured.
-pub(crate) struct Table;
+/// Prints the head.
+pub(crate) fn head() {
+    println!("{:<52} {:>12} {:>12} {:>7}  beside", "", "mqtap", "beside", "ratio");
+}
 
-impl Table {
-    /// Prints the head.
-    pub(crate) fn start() -> Self {
-        println!("{:<52} {:>12} {:>12} {:>7}  beside", "", "mqtap", "beside", "ratio");
-        Self
-    }
-
-    /// Prints a figure of ours, and what it is compared with.
-    pub(crate) fn row(&mut self, what: &str, unit: &str, ours: f64, beside: Option<(&str, f64)>) {
-        let what = format!("{what}, {unit}");
-        let figure = |value: f64| if value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") };
-        match beside {
-            Some((name, floor)) => {
-                println!("{what:<52} {:>12} {:>12} {:>6.2}x  {name}", figure(ours), figure(floor), ours / floor);
-            }
-            None => println!("{what:<52} {:>12}", figure(ours)),
+/// Prints a figure of ours, and what it is compared with.
+pub(crate) fn row(what: &str, unit: &str, ours: f64, beside: Option<(&str, f64)>) {
+    let what = format!("{what}, {unit}");
+    let figure = |value: f64| if value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") };
+    match beside {
+        Some((name, floor)) => {
+            println!("{what:<52} {:>12} {:>12} {:>6.2}x  {name}", figure(ours), figure(floor), ours / floor);
         }
+        None => println!("{what:<52} {:>12}", figure(ours)),
     }
+}
 
-    /// Prints why something was not measured.
-    pub(crate) fn skip(&mut self, what: &str, why: &str) {
-        println!("{what:<52} not measured: {why}");
-    }
+/// Prints why something was not measured.
+pub(crate) fn skip(what: &str, why: &str) {
+    println!("{what:<52} not measured: {why}");
 }
 
 /// Returns the least of several measurements, as only the least is free of what else the machine does.

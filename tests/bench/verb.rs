@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use crate::{
     cpu,
     flood::Flood,
-    table::{Table, best},
+    table::{self, best},
 };
 
 /// Messages of one measurement.
@@ -22,9 +22,9 @@ impl Drop for Subscriber {
 }
 
 /// Measures the verb.
-pub(crate) fn measure(table: &mut Table) {
+pub(crate) fn measure() {
     if cpu::of_this_thread().is_none() {
-        table.skip("verb", "there is no /proc/thread-self/schedstat");
+        table::skip("verb", "there is no /proc/thread-self/schedstat");
         return;
     }
     let peer = peer().map(|peer| ("mosquitto_sub -v", peer));
@@ -36,7 +36,7 @@ pub(crate) fn measure(table: &mut Table) {
         })
         .expect("mqtap runs")
     });
-    table.row("verb: message of `mqtap sub` to /dev/null", "CPU ns", ours, peer);
+    table::row("verb: message of `mqtap sub` to /dev/null", "CPU ns", ours, peer);
 }
 
 /// Returns the figure of `mosquitto_sub`, nothing where it is not installed.

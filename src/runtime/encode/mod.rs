@@ -60,8 +60,15 @@ pub struct Encoder {
     turn: u16,
 }
 
+impl Default for Encoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Encoder {
     /// Makes an encoder that knows nothing of the terminal.
+    #[must_use]
     pub fn new() -> Self {
         Self { shown: None, cursor: None, look: Look::PLAIN, turn: 0 }
     }

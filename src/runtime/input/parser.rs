@@ -111,7 +111,6 @@ impl Parser {
             }
             // CAN and SUB break it off.
             (State::Text(_), 0x18 | 0x1a) => self.reset(),
-            (State::Text(_), _) => self.keep(byte),
             (State::TextEscape(_), _) => {
                 self.reset();
                 self.escape(byte, heard);
@@ -121,7 +120,7 @@ impl Parser {
                 self.state = State::Escape;
             }
             (State::Csi, b'[') if self.pending.is_empty() => self.state = State::Console,
-            (State::Csi, 0x20..=0x3f) => self.keep(byte),
+            (State::Text(_), _) | (State::Csi, 0x20..=0x3f) => self.keep(byte),
             (State::Csi, 0x40..=0x7e) => self.sequence(byte, heard),
             (State::Ss3 | State::Console, 0x20..=0x7e) => {
                 let console = self.state == State::Console;

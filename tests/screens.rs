@@ -1,5 +1,7 @@
 //! What the screens look like: keys and events in, snapshots out.
 
+#[path = "screens/broker.rs"]
+mod broker;
 #[path = "common/player.rs"]
 mod player;
 #[path = "screens/protocol.rs"]

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use jiff::tz::TimeZone;
 
 use super::{
+    broker::{self, Broker},
     detail::Detail,
     event::ConnId,
     geometry::Geometry,
@@ -62,6 +63,8 @@ pub enum View {
     Panes,
     /// What passed on the wire.
     Protocol,
+    /// What was agreed on with the broker, and what it tells of itself.
+    Broker,
 }
 
 /// What the broker said to a subscription.
@@ -118,6 +121,8 @@ pub struct Workspace {
     pub view: View,
     /// The protocol view.
     pub protocol: Protocol,
+    /// The Broker view.
+    pub broker: Broker,
     /// The topic pane.
     pub topics: Topics,
     /// The message pane.
@@ -154,6 +159,7 @@ impl Workspace {
             exchange: Exchange::default(),
             view: View::default(),
             protocol: Protocol::default(),
+            broker: Broker::default(),
             subscriptions: profile.subscriptions().iter().map(awaited).collect(),
             topics: Topics::default(),
             messages: Messages::default(),
@@ -169,8 +175,16 @@ impl Workspace {
         }
     }
 
-    /// Takes in what the session said.
+    /// Takes in what the session said, and keeps what went wrong.
     pub fn take(&mut self, event: Event, now: Stamp, notices: &mut Notices) {
+        let said = notices.said();
+        self.take_event(event, now, notices);
+        for trouble in notices.since(said).filter(|notice| notice.level >= Level::Warning) {
+            self.broker.troubles.push(trouble.clone());
+        }
+    }
+
+    fn take_event(&mut self, event: Event, now: Stamp, notices: &mut Notices) {
         match event {
             Event::Messages(batch) => {
                 for received in &batch {
@@ -179,7 +193,10 @@ impl Workspace {
                 self.unfold();
             }
             Event::Lost(count) => self.store.lost(count),
-            Event::RoundTrip(time) => self.round_trip = Some(human::span(time)),
+            Event::RoundTrip(time) => {
+                self.round_trip = Some(human::span(time));
+                self.broker.round_trips.push(time);
+            }
             Event::Packets(noted) => self.exchange.insert(noted),
             Event::Status(status) => self.take_status(status, now, notices),
             Event::Subscribed { filter, outcome } => self.take_grant(&filter, outcome, now, notices),
@@ -428,7 +445,7 @@ impl Workspace {
 
     /// Goes back one step: the view, the zoom, the pane, the branch.
     pub fn back(&mut self) {
-        if self.view == View::Protocol {
+        if self.view != View::Panes {
             self.view = View::Panes;
         } else if self.zoom {
             self.zoom = false;
@@ -449,11 +466,20 @@ impl Workspace {
     }
 
     /// Brings the panes up to date for a frame of this geometry.
-    pub fn prepare(&mut self, geometry: &Geometry, zone: &TimeZone) {
-        if self.view == View::Protocol {
-            let (ladder, packet) = (geometry.ladder, geometry.packet);
-            self.protocol.prepare(&self.exchange, ladder.rows(), packet.columns(), packet.rows());
-            return;
+    pub fn prepare(&mut self, geometry: &Geometry, zone: &TimeZone, now: Stamp) {
+        match self.view {
+            View::Panes => {}
+            View::Protocol => {
+                let (ladder, packet) = (geometry.ladder, geometry.packet);
+                self.protocol.prepare(&self.exchange, ladder.rows(), packet.columns(), packet.rows());
+                return;
+            }
+            View::Broker => {
+                let inner = geometry.broker.inner();
+                let height = broker::height(&broker::columns(self, now, zone, inner.columns()));
+                self.broker.top = self.broker.top.min(height.saturating_sub(inner.rows()));
+                return;
+            }
         }
         self.topics.prepare(&self.store, geometry.tree.rows());
         self.messages.prepare(&self.store, geometry.messages.inner().rows());

@@ -1,5 +1,6 @@
 //! Where everything goes, by the size of the terminal.
 
+use super::trouble::wrap;
 use crate::app::{
     App, Screen,
     geometry::{Area, Geometry},
@@ -52,6 +53,7 @@ pub fn geometry(app: &App) -> Geometry {
                 tree(&mut geometry, workspace);
             }
             View::Protocol => protocol(&mut geometry),
+            View::Broker => geometry.broker = body,
         }
     }
     geometry.popup = app.popups.last().map_or(Area::default(), |popup| popup_area(app, popup, screen));
@@ -121,7 +123,10 @@ fn popup_area(app: &App, popup: &Popup, screen: Area) -> Area {
         Popup::Subscribe(form) | Popup::Connect(form) | Popup::Secret(.., form) => {
             (66, u16::try_from(form.rows.len()).unwrap_or(u16::MAX).saturating_add(5))
         }
-        Popup::Confirm { .. } => (66, 6),
+        Popup::Confirm { question, .. } => {
+            let rows = wrap(question, 62.min(usize::from(screen.width).saturating_sub(6))).len();
+            (66, u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(4).max(6))
+        }
     };
     let (width, height) = (width.min(screen.width - 2), height.min(screen.height - 2));
     Area { x: (screen.width - width) / 2, y: (screen.height - height) / 2, width, height }

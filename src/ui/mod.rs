@@ -10,6 +10,7 @@
 //!  ↵ open  f freeze  p publish  s subscribe                     ✓ connected in 3 ms
 //! ```
 
+mod broker;
 mod detail;
 mod hints;
 pub mod layout;
@@ -43,6 +44,7 @@ pub fn render(app: &App, geometry: &Geometry, theme: &Theme, buffer: &mut Buffer
             messages::render(app, workspace, geometry, theme, buffer);
             detail::render(app, workspace, geometry, theme, buffer);
             protocol::render(app, workspace, geometry, theme, buffer);
+            broker::render(app, workspace, geometry, theme, buffer);
         }
         (Screen::Start, _) | (Screen::Workspace(_), None) => start::render(app, geometry, theme, buffer),
     }

@@ -17,6 +17,9 @@ const PASS: f64 = 0.08;
 /// The fewest bytes of a frame, whatever the way is.
 const FEWEST: f64 = 200.0;
 
+/// The most bytes of a frame after the first one while nothing is known of the way.
+const UNSURE: usize = 1_000;
+
 /// The answers from which the way is known, the newest.
 const SAMPLES: usize = 9;
 
@@ -27,7 +30,7 @@ const APART: f64 = 64.0;
 const SMALLER_EACH: u32 = 4;
 
 /// The most frames that are remembered as on the way; the oldest is forgotten.
-const MOST_ASKED: usize = 6;
+const MOST_ASKED: usize = 16;
 
 /// A way that takes less than this for each byte is fast, in seconds.
 const FAST: f64 = 10e-6;
@@ -36,10 +39,19 @@ const FAST: f64 = 10e-6;
 const DEPTH: f64 = 0.1;
 
 /// Unanswered questions after which a terminal that has never answered is not asked any more.
-const DEAF: u32 = 3;
+const MUTE: u32 = 7;
+
+/// Unanswered questions in a row that are taken for lost answers of a terminal that has answered before.
+const LOST: u32 = 3;
+
+/// The highest number that a terminal reports for the modifiers of a key.
+const MODIFIERS: u16 = 16;
 
 /// The shortest and the longest time that an answer is waited for, in seconds.
 const WAIT: (f64, f64) = (0.25, 1.0);
+
+/// How long the very first answer is waited for, in seconds; longer each time that none came.
+const FIRST_WAIT: f64 = 0.1;
 
 /// The longest time that the way is left free for keys, in seconds.
 const REST: f64 = 0.5;
@@ -86,7 +98,7 @@ pub(super) struct Link {
 impl Link {
     /// Tells whether the next frame should end in the question.
     pub(super) fn asks(&self) -> bool {
-        self.answers || self.silent < DEAF
+        self.answers || self.silent < MUTE
     }
 
     /// Tells whether an answer is still due.
@@ -96,6 +108,9 @@ impl Link {
 
     /// Returns the most bytes that the next frame should have.
     pub(super) fn room(&self) -> usize {
+        if !self.answers && !self.asked.is_empty() && self.asks() {
+            return UNSURE;
+        }
         let room = (PASS / self.per_byte()).max(FEWEST);
         let bytes = if self.frames.is_multiple_of(SMALLER_EACH) { room / 3.0 } else { room };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is positive, and endless on a fast way")]
@@ -133,9 +148,13 @@ impl Link {
 
     /// Takes an answer; returns whether one was due.
     ///
-    /// One that names no place where a frame ended is taken for the newest: some terminals always name the same place.
+    /// One that names no place where a frame ended is taken for the newest: some terminals always name the same place. But F3
+    /// with a modifier looks like such an answer.
     pub(super) fn answered(&mut self, now: Instant, mark: Mark) -> bool {
         let named = self.asked.iter().position(|asked| asked.mark == mark);
+        if named.is_none() && is_key(mark) {
+            return false;
+        }
         let Some(last) = named.or(self.asked.len().checked_sub(1)) else { return false };
         let Some(asked) = self.asked.drain(..=last).next_back() else { return false };
         let took = now.saturating_duration_since(asked.at).as_secs_f64();
@@ -170,9 +189,9 @@ impl Link {
         self.delay = (small.1 - self.slope * small.0).max(0.0);
     }
 
-    /// Returns the seconds that each byte adds.
+    /// Returns the seconds that each byte adds; a terminal that has not answered yet may never do, so it is not held back.
     fn per_byte(&self) -> f64 {
-        self.slope.max(self.feared)
+        if self.answers { self.slope.max(self.feared) } else { 0.0 }
     }
 
     /// Returns the seconds until the answer to a frame of so many bytes.
@@ -204,13 +223,19 @@ impl Link {
                 let usual = 0.05 + 1.5 * self.expected(last.with_those_ahead);
                 let shortest = if self.per_byte() > FAST { WAIT.0 / 2.0 } else { WAIT.0 };
                 // A few answers may be lost; after that the way has stalled, and what is sent only piles up.
-                let doubled = 2_f64.powi(self.silent.saturating_sub(DEAF).min(8).cast_signed());
+                let doubled = 2_f64.powi(self.silent.saturating_sub(LOST).min(8).cast_signed());
                 (usual.max(shortest) * doubled).min(usual.max(WAIT.1))
             }
-            Some(_) | None => WAIT.1,
+            // Long enough in all for a whole first frame on a slow way, and soon over for a terminal that is mute.
+            Some(_) | None => FIRST_WAIT * 1.5_f64.powi(self.silent.min(MUTE).cast_signed()),
         };
         Duration::from_secs_f64(seconds)
     }
+}
+
+/// Tells whether a place is what F3 with a modifier looks like; no frame that asks ends there.
+pub(super) fn is_key((row, column): Mark) -> bool {
+    row == 1 && (2..=MODIFIERS).contains(&column)
 }
 
 /// Returns the medians of bytes and seconds.
@@ -279,14 +304,15 @@ mod tests {
             let bytes = bytes.min(self.link.room());
             self.frames += 1;
             let mark = (2, u16::try_from(self.frames % 60_000).expect("small"));
-            if self.link.asks() {
+            let asks = self.link.asks();
+            if asks {
                 self.link.sent(self.instant(), bytes, mark);
             }
             self.longest_queue = self.longest_queue.max(self.free_at - self.now);
             self.free_at =
                 self.free_at.max(self.now) + 1_000.0 * f64::from(u32::try_from(bytes).expect("small")) / self.bytes_a_second;
             let seen = self.free_at + self.delay_ms / 2.0;
-            if !self.frames.is_multiple_of(self.loses_every) || self.loses_every == 0 {
+            if asks && (self.loses_every == 0 || !self.frames.is_multiple_of(self.loses_every)) {
                 self.answers.push_back((seen + self.delay_ms / 2.0, mark));
             }
             Some(seen)
@@ -439,6 +465,35 @@ mod tests {
     fn an_answer_that_is_not_due_is_not_taken() {
         let mut link = Link::default();
         assert!(!link.answered(Instant::now(), (1, 5)));
+    }
+
+    #[test]
+    fn f3_with_a_modifier_is_no_answer() {
+        let mut link = Link::default();
+        link.sent(Instant::now(), 100, (4, 9));
+        assert!(!link.answered(Instant::now(), (1, 5)));
+        assert!(link.answered(Instant::now(), (4, 9)));
+    }
+
+    #[test]
+    fn a_terminal_that_never_answers_soon_gets_whole_frames() {
+        let mut way = Way::new(5e6, 1.0);
+        way.loses_every = 1;
+        way.flood(5_000, 1_000);
+        assert!(way.frames >= 4, "{}", way.frames);
+        way.flood(5_000, 3_000);
+        assert!(way.link.room() > 5_000, "{}", way.link.room());
+    }
+
+    #[test]
+    fn a_first_answer_that_comes_late_is_heard() {
+        let mut way = Way::new(2_400.0, 1.0);
+        way.flood(5_000, 3_000);
+        assert!(way.link.answers);
+        way.flood(5_000, 30_000);
+        way.longest_queue = 0.0;
+        way.flood(5_000, 5_000);
+        assert!(way.longest_queue < 200.0, "{} ms", way.longest_queue);
     }
 
     #[test]

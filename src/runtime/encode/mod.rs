@@ -15,7 +15,7 @@ use self::{
     change::{Changes, Kind, Run, look, width},
     pen::{Look, Pen, number},
 };
-use super::link::QUESTION;
+use super::link::{QUESTION, is_key};
 
 /// Begins and ends a synchronized update (DEC 2026), so that no half frame is shown; terminals without it ignore both.
 const BEGIN: &[u8] = b"\x1b[?2026h";
@@ -111,11 +111,11 @@ impl Encoder {
             return (frame, spare);
         }
         if budget.asks {
-            let (x, y) = pen.at.unwrap_or_else(|| {
+            let mark = pen.at.map(|(x, y)| (y + 1, x + 1)).filter(|mark| cursor.is_some() || !is_key(*mark));
+            frame.mark = mark.or_else(|| {
                 pen.go(&mut body, 0, 0);
-                (0, 0)
+                Some((1, 1))
             });
-            frame.mark = Some((y + 1, x + 1));
         }
         frame.bytes = if body.len() > PIECE { [BEGIN, &body, END].concat() } else { body };
         if budget.asks {
@@ -157,9 +157,9 @@ impl<'a> Drawing<'a> {
         Self { after, changes, pen: Pen::new(look), out: Vec::new(), written: Vec::new() }
     }
 
-    /// Begins with nothing on the terminal.
+    /// Begins with nothing on the terminal, and with no region that another program left behind: a line feed would scroll it.
     fn clear(&mut self) {
-        self.out.extend_from_slice(b"\x1b[m\x1b[?25l\x1b[H\x1b[J");
+        self.out.extend_from_slice(b"\x1b[m\x1b[r\x1b[?25l\x1b[H\x1b[2J");
         self.pen = Pen { at: Some((0, 0)), look: Look::PLAIN };
     }
 

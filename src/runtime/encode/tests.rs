@@ -108,7 +108,7 @@ fn nothing_changed_is_no_byte() {
 
 #[test]
 fn the_first_frame_clears_the_screen() {
-    assert_eq!(shown(&Stage::new(3, 2).show(&buffer(&["abc", "  d"]))), r"\x1b[m\x1b[?25l\x1b[H\x1b[Jabc\x1b[2;3Hd");
+    assert_eq!(shown(&Stage::new(3, 2).show(&buffer(&["abc", "  d"]))), r"\x1b[m\x1b[r\x1b[?25l\x1b[H\x1b[2Jabc\x1b[2;3Hd");
 }
 
 #[test]
@@ -188,16 +188,18 @@ fn the_cursor_is_shown_only_while_there_is_one() {
 #[test]
 fn a_frame_that_asks_says_where_the_cursor_is_left() {
     let mut stage = Stage::new(8, 2);
-    stage.show(&buffer(&["abcdefgh", "        "]));
+    stage.show(&buffer(&["        ", "abcdefgh"]));
     let asks = Budget { asks: true, ..WHOLE };
-    for (row, mark) in [("abXdefgh", (1, 4)), ("abXdefgH", (1, 1)), ("温Xdefgh", (1, 1))] {
-        let frame = stage.draw(&buffer(&[row, "        "]), None, asks);
+    for (row, mark) in [("abXdefgh", (2, 4)), ("abXdefgH", (1, 1)), ("温Xdefgh", (1, 1))] {
+        let frame = stage.draw(&buffer(&["        ", row]), None, asks);
         assert!(frame.bytes.ends_with(QUESTION));
         assert_eq!(frame.mark, Some(mark), "{row}");
         let (y, x) = stage.terminal.screen().cursor_position();
         assert_eq!(frame.mark, Some((y + 1, x + 1)), "{row}");
     }
-    assert!(stage.draw(&buffer(&["温Xdefgh", "        "]), None, asks).mark.is_none());
+    assert!(stage.draw(&buffer(&["        ", "温Xdefgh"]), None, asks).mark.is_none());
+    let at_f3 = stage.draw(&buffer(&["   X    ", "温Xdefgh"]), None, asks);
+    assert_eq!(at_f3.mark, Some((1, 1)), "an answer from there would look like F3 with Control");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use tokio::{sync::mpsc, time::Instant};
 
 pub(super) use self::parser::Heard;
 use self::parser::{Parser, modified};
+use super::link::is_key;
 use crate::{
     app::event::{Event, Outcome},
     keymap::key::Code,
@@ -32,9 +33,6 @@ const WAITING: usize = 16;
 
 /// The most bytes of a read, so that a frame is drawn between two parts of a long paste.
 const READ: usize = 4096;
-
-/// The highest modifier mask that a terminal reports with a key.
-const MODIFIERS: u16 = 16;
 
 /// The reading end of the terminal; dropping it leaves what is typed to others.
 #[derive(Debug)]
@@ -168,7 +166,7 @@ pub(super) fn event(heard: Heard) -> Option<Event> {
         Heard::Key(key) => Some(Event::Key(key)),
         Heard::Paste(text) => Some(Event::Paste(text)),
         // F3 with a modifier looks like an answer; here nobody has asked.
-        Heard::Cursor(1, mask @ 2..=MODIFIERS) => Some(Event::Key(modified(Code::F(3), mask))),
+        Heard::Cursor(row, mask) if is_key((row, mask)) => Some(Event::Key(modified(Code::F(3), mask))),
         Heard::Cursor(..) => None,
         Heard::Osc(answer) => is_light(&answer).then_some(Event::Done(Outcome::LightBackground)),
     }

@@ -6,6 +6,7 @@ use tui_input::Input;
 
 use super::{
     event::ConnId,
+    filter::Typing,
     form::{Field, Form, Row},
 };
 use crate::{
@@ -40,6 +41,8 @@ pub enum Popup {
         /// The selected row of those that match.
         selected: usize,
     },
+    /// The filter row, while it is typed into.
+    Filter(Typing),
     /// Subscribes to a filter.
     Subscribe(Form),
     /// Publishes a message.
@@ -94,9 +97,12 @@ impl Popup {
         match self {
             Self::Help { .. } | Self::Notices { .. } | Self::Themes { .. } => &[Context::List, Context::Global],
             Self::Subscriptions { .. } => &[Context::Subscriptions, Context::List, Context::Global],
-            Self::Subscribe(_) | Self::Publish(_) | Self::Connect(_) | Self::Password(..) | Self::Palette { .. } => {
-                &[Context::Form]
-            }
+            Self::Filter(_)
+            | Self::Subscribe(_)
+            | Self::Publish(_)
+            | Self::Connect(_)
+            | Self::Password(..)
+            | Self::Palette { .. } => &[Context::Form],
             Self::Confirm { .. } => &[Context::Confirm, Context::Global],
         }
     }
@@ -108,6 +114,7 @@ impl Popup {
             Self::Subscribe(form) | Self::Publish(form) | Self::Connect(form) | Self::Password(_, form) => Some(form),
             Self::Help { .. }
             | Self::Palette { .. }
+            | Self::Filter(_)
             | Self::Subscriptions { .. }
             | Self::Notices { .. }
             | Self::Themes { .. }
@@ -122,6 +129,7 @@ impl Popup {
             Self::Subscribe(form) | Self::Publish(form) | Self::Connect(form) | Self::Password(_, form) => Some(form),
             Self::Help { .. }
             | Self::Palette { .. }
+            | Self::Filter(_)
             | Self::Subscriptions { .. }
             | Self::Notices { .. }
             | Self::Themes { .. }

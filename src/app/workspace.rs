@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::{
     detail::Detail,
     event::ConnId,
+    filter::{FORMATS, Target},
     geometry::Geometry,
     messages::Messages,
     notice::{Level, Notices},
@@ -25,7 +26,7 @@ use crate::{
     },
     profile::Profile,
     store::{
-        Entry, Store,
+        Entry, Filter, FilterError, Store, TopicFilter,
         exchange::{Exchange, Row},
     },
     wire::dial::Stage,
@@ -426,10 +427,12 @@ impl Workspace {
         }
     }
 
-    /// Goes back one step: the view, the zoom, the pane, the branch.
+    /// Goes back one step: the view, the filter, the zoom, the pane, the branch.
     pub fn back(&mut self) {
         if self.view == View::Protocol {
             self.view = View::Panes;
+        } else if let Some(target) = self.target().filter(|target| self.focus != Pane::Detail && self.filter(*target).is_some()) {
+            self.clear_filter(target);
         } else if self.zoom {
             self.zoom = false;
         } else if self.focus != Pane::Topics {
@@ -441,6 +444,66 @@ impl Workspace {
         }
     }
 
+    /// Returns the list that a filter is for now, nothing where there is none.
+    #[must_use]
+    pub fn target(&self) -> Option<Target> {
+        match (self.view, self.focus) {
+            (View::Protocol, _) => None,
+            (View::Panes, Pane::Topics) => Some(Target::Topics),
+            (View::Panes, Pane::Messages | Pane::Detail) => Some(Target::Messages),
+        }
+    }
+
+    /// Returns the text of the filter that is in force.
+    #[must_use]
+    pub fn filter(&self, target: Target) -> Option<&str> {
+        match target {
+            Target::Topics => self.topics.filter(),
+            Target::Messages => self.messages.filter(),
+        }
+    }
+
+    /// Narrows a list by a filter; one that is wrong changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Returns the token that is wrong, and why.
+    pub fn set_filter(&mut self, target: Target, text: &str) -> Result<(), FilterError> {
+        match target {
+            Target::Topics => self.topics.set_filter(&mut self.store, text, TopicFilter::parse(text)?),
+            Target::Messages => self.messages.set_filter(text, Filter::parse(text, FORMATS)?),
+        }
+        Ok(())
+    }
+
+    /// Shows everything of a list again.
+    pub fn clear_filter(&mut self, target: Target) {
+        match target {
+            Target::Topics => self.topics.set_filter(&mut self.store, "", TopicFilter::default()),
+            Target::Messages => {
+                self.messages.remember_filter();
+                self.messages.set_filter("", Filter::default());
+            }
+        }
+    }
+
+    /// Goes on with what takes longer than a frame; tells when a message that was looked for is not there.
+    pub fn advance(&mut self, now: Stamp, rows: usize) -> bool {
+        if self.topics.searching {
+            self.topics.advance(&mut self.store, now);
+        }
+        if self.messages.searching {
+            self.messages.advance(&self.store, now);
+        }
+        self.messages.seek_on(&self.store, now, rows)
+    }
+
+    /// Tells whether something takes longer than a frame.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.view == View::Panes && (self.topics.searching || self.messages.searching || self.messages.is_seeking())
+    }
+
     /// Shows the branch under the cursor in the messages, unless they are pinned.
     pub fn follow_cursor(&mut self) {
         if !self.messages.pinned {
@@ -449,14 +512,15 @@ impl Workspace {
     }
 
     /// Brings the panes up to date for a frame of this geometry.
-    pub fn prepare(&mut self, geometry: &Geometry, zone: &TimeZone) {
+    pub fn prepare(&mut self, geometry: &Geometry, now: Stamp, zone: &TimeZone) {
         if self.view == View::Protocol {
             let (ladder, packet) = (geometry.ladder, geometry.packet);
             self.protocol.prepare(&self.exchange, ladder.rows(), packet.columns(), packet.rows());
             return;
         }
-        self.topics.prepare(&self.store, geometry.tree.rows());
-        self.messages.prepare(&self.store, geometry.messages.inner().rows());
+        self.store.tidy();
+        self.topics.prepare(&mut self.store, now, geometry.tree.rows());
+        self.messages.prepare(&self.store, now, geometry.messages.inner().rows());
         let entry = self.messages.selected.and_then(|seq| self.store.message(seq));
         let previous = entry.as_ref().and_then(|entry| self.store.previous(entry.seq)).and_then(|seq| self.store.message(seq));
         let window = geometry.detail_text();

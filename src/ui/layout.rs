@@ -2,6 +2,7 @@
 
 use crate::app::{
     App, Screen,
+    filter::Target,
     geometry::{Area, Geometry},
     popup::Popup,
     workspace::{Grant, Pane, View, Workspace},
@@ -37,11 +38,13 @@ pub fn geometry(app: &App) -> Geometry {
         return Geometry { screen, too_small: true, ..Geometry::default() };
     }
     let bottom = if height >= TALL { 2 } else { 1 };
-    let body = Area { y: 1, height: height - 1 - bottom, ..screen };
+    let filter = u16::from(has_filter(app));
+    let body = Area { y: 1, height: height - 1 - bottom - filter, ..screen };
     let mut geometry = Geometry {
         screen,
         top: Area { height: 1, ..screen },
         body,
+        filter: Area { y: height - bottom - filter, height: filter, ..screen },
         hints: Area { y: height - bottom, height: bottom, ..screen },
         ..Geometry::default()
     };
@@ -54,8 +57,21 @@ pub fn geometry(app: &App) -> Geometry {
             View::Protocol => protocol(&mut geometry),
         }
     }
-    geometry.popup = app.popups.last().map_or(Area::default(), |popup| popup_area(app, popup, screen));
+    geometry.popup = match app.popups.last() {
+        None => Area::default(),
+        Some(Popup::Filter(_)) => geometry.filter,
+        Some(popup) => popup_area(app, popup, screen),
+    };
     geometry
+}
+
+/// Tells whether there is a row for a filter: one is typed, or in force.
+fn has_filter(app: &App) -> bool {
+    let in_force = |workspace: &Workspace| {
+        workspace.view == View::Panes && [Target::Topics, Target::Messages].iter().any(|target| workspace.filter(*target).is_some())
+    };
+    let typed = app.popups.iter().any(|popup| matches!(popup, Popup::Filter(_)));
+    typed || app.workspace().is_some_and(in_force)
 }
 
 /// Divides the protocol view: a row of headings, the ladder, a rule, the selected packet.
@@ -121,7 +137,7 @@ fn popup_area(app: &App, popup: &Popup, screen: Area) -> Area {
         Popup::Subscribe(form) | Popup::Connect(form) | Popup::Password(_, form) => {
             (66, u16::try_from(form.rows.len()).unwrap_or(u16::MAX).saturating_add(5))
         }
-        Popup::Confirm { .. } => (66, 6),
+        Popup::Confirm { .. } | Popup::Filter(_) => (66, 6),
     };
     let (width, height) = (width.min(screen.width - 2), height.min(screen.height - 2));
     Area { x: (screen.width - width) / 2, y: (screen.height - height) / 2, width, height }

@@ -41,6 +41,8 @@ impl App {
             Action::TopicToggle => self.here(Workspace::toggle_topic),
             Action::TopicExpandAll => self.here(|workspace| workspace.open_below(true)),
             Action::TopicCollapseAll => self.here(|workspace| workspace.open_below(false)),
+            Action::TopicSort => self.here(|workspace| workspace.topics.next_sort(&mut workspace.store)),
+            Action::TopicFlat => self.here(|workspace| workspace.topics.toggle_flat(&mut workspace.store)),
             Action::MessageOpen | Action::PaneDetail => self.here(|workspace| workspace.go_to(Pane::Detail)),
             Action::DetailNextTab => self.here(|workspace| workspace.detail.tab = workspace.detail.tab.step(1)),
             Action::DetailPreviousTab => self.here(|workspace| workspace.detail.tab = workspace.detail.tab.step(-1)),
@@ -59,6 +61,10 @@ impl App {
             Action::ConnectionDemo => self.start_demo(),
             Action::ConnectionEdit => vec![Effect::Edit(self.facts.profiles_path.clone())],
             Action::ConnectionDelete => self.ask_to_delete(),
+            Action::Filter => self.open_filter(),
+            Action::MatchNext => self.seek(false),
+            Action::MatchPrevious if self.workspace().is_some_and(|workspace| workspace.messages.has_searched()) => self.seek(true),
+            Action::MatchPrevious => self.open_notices(),
             Action::Freeze => self.freeze(),
             Action::Publish => self.open_publish(false),
             Action::PublishCopy => self.open_publish(true),
@@ -144,7 +150,8 @@ impl App {
     /// Moves in whatever list has the keys.
     fn go(&mut self, to: Move) -> Vec<Effect> {
         let place = self.workspace().map(|workspace| (workspace.view, workspace.focus));
-        let rows = match (self.popups.is_empty(), place) {
+        let is_free = self.popups.last().is_none_or(|popup| matches!(popup, Popup::Filter(_)));
+        let rows = match (is_free, place) {
             (false, _) => self.geometry.popup.inner().rows(),
             (true, Some((View::Protocol, _))) => self.geometry.ladder.rows(),
             (true, Some((View::Panes, Pane::Topics))) => self.geometry.tree.rows(),

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! base      time, text made safe to show, secrets, human units
-//! wire      from a name to one clean byte stream: dial, TLS, tap, guard
+//! wire      from a name to one clean byte stream: dial, TLS, tap, guard, the shim for MQTT 3.1
 //! mqtt      one conversation with a broker
 //! payload   bytes to something to show
 //! store     all that was received, bounded in bytes

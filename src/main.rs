@@ -1,12 +1,12 @@
 //! Starts the screen or a verb.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use mqtap::{
     base::log,
     cli::{
         self,
-        args::{Cli, LookArgs, Verb},
+        args::{Cli, LookArgs, TraceArgs, Verb},
         exit::{Exit, Problem},
     },
     config::paths::Paths,
@@ -23,10 +23,12 @@ fn main() -> ExitCode {
     let ended = match cli::parse(std::env::args_os()) {
         Ok(Cli { verb: None, screen, .. }) => cli::of_screen(&screen).and_then(|profile| {
             let begin = profile.map_or(Begin::Start, |profile| Begin::Connect(Box::new(profile)));
-            show(begin, screen.look)
+            show(begin, screen.look, &screen.trace)
         }),
         #[cfg(feature = "demo")]
-        Ok(Cli { verb: Some(Verb::Demo(args)), .. }) if !args.headless => show(Begin::Demo(cli::demo::options(&args)), args.look),
+        Ok(Cli { verb: Some(Verb::Demo(args)), .. }) if !args.headless => {
+            show(Begin::Demo(cli::demo::options(&args)), args.look, &args.trace)
+        }
         Ok(Cli { verb: Some(verb), .. }) => return run(verb),
         Err(exit) => return exit.into(),
     };
@@ -62,11 +64,12 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// Opens the screen, and returns when the user has left it.
-fn show(begin: Begin, look: LookArgs) -> Result<ExitCode, Problem> {
+fn show(begin: Begin, look: LookArgs, trace: &TraceArgs) -> Result<ExitCode, Problem> {
     let paths = Paths::of_process().map_err(|why| Problem::new(Exit::Other, why))?;
     // Held to the end, so that the last lines are written.
     let log = log::start(&paths.log(), variable(LOG_LEVEL).as_deref());
-    let launch = Launch { begin, theme: look.theme, paths, no_log: log.as_ref().err().cloned(), variable };
+    let trace = trace.open()?.map(Arc::new);
+    let launch = Launch { begin, theme: look.theme, trace, paths, no_log: log.as_ref().err().cloned(), variable };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();
     let runtime = runtime.map_err(|error| Problem::new(Exit::Other, format!("cannot start: {error}")))?;
     let ended = runtime.block_on(runtime::run(launch));

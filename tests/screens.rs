@@ -4,11 +4,13 @@
 mod filter;
 #[path = "common/player.rs"]
 mod player;
+#[path = "screens/protocol.rs"]
+mod protocol;
 
 use insta::assert_snapshot;
 use mqtap::{
     app::event::{Effect, Event, Outcome},
-    base::clock::Stamp,
+    base::{clock::Stamp, secret::Secret},
     mqtt::{
         command::Command,
         error::Failure,
@@ -16,6 +18,7 @@ use mqtap::{
         message::{Message, Qos},
         reason::Reason,
     },
+    profile::need::Need,
     wire::{dial::Stage, error::WireError},
 };
 use player::{Player, properties};
@@ -168,6 +171,48 @@ fn connecting_shows_the_stage() {
 }
 
 #[test]
+fn a_connection_that_nobody_verified_says_so_in_red() {
+    let mut player = Player::online(80, 24, &["#"]);
+    player.pass(10_000);
+    assert!(!player.shown().contains("UNVERIFIED"));
+    let error = player.theme.style(mqtap::theme::Role::Error).fg;
+    player.welcome_as(true);
+    let buffer = player.screen();
+    let row: String = (0..80).map(|column| buffer[(column, 0)].symbol().to_owned()).collect();
+    let at = row.chars().position(|c| c == 'U').and_then(|at| u16::try_from(at).ok()).expect(&row);
+    assert!(row.contains("UNVERIFIED"), "{row}");
+    assert_eq!(Some(buffer[(at, 0)].fg), error);
+}
+
+#[test]
+fn secrets_are_asked_for_one_after_the_other_and_all_are_passed_on() {
+    let mut player = Player::online(80, 24, &["#"]);
+    let id = player.app.workspaces[0].id;
+    let wanted = |need, given| Event::Done(Outcome::SecretWanted(id, need, given));
+    player.update(wanted(Need::Password, Vec::new()));
+    assert!(player.shown().contains("Password for plant"));
+    player.type_text("one");
+    player.keys("enter");
+    player.update(wanted(Need::Passphrase, started(&player)));
+    assert!(player.shown().contains("Passphrase of the client key for plant"));
+    player.type_text("two");
+    assert!(!player.shown().contains("two"), "what is typed is not shown");
+    player.keys("enter");
+    let given = started(&player);
+    let given: Vec<_> = given.iter().map(|(need, secret)| (need, secret.expose())).collect();
+    assert_eq!(given, [(&Need::Password, &b"one"[..]), (&Need::Passphrase, &b"two"[..])]);
+}
+
+/// The secrets of the last start of a session.
+fn started(player: &Player) -> Vec<(Need, Secret)> {
+    let started = player.effects.iter().rev().find_map(|effect| match effect {
+        Effect::Start(_, _, given) => Some(given.clone()),
+        _ => None,
+    });
+    started.expect("a start")
+}
+
+#[test]
 fn a_publish_goes_out_and_its_receipt_is_said() {
     let mut player = plant(80, 24);
     player.keys("1 g g p");
@@ -264,13 +309,13 @@ fn a_pasted_url_becomes_a_connection() {
 fn a_password_is_asked_for_and_never_shown() {
     let mut player = Player::online(80, 24, &["#"]);
     let id = player.app.workspaces[0].id;
-    player.update(Event::Done(Outcome::PasswordWanted(id)));
+    player.update(Event::Done(Outcome::SecretWanted(id, Need::Password, Vec::new())));
     player.type_text("CANARY");
     let shown = player.shown();
     assert!(shown.contains("••••••") && !shown.contains("CANARY"), "{shown}");
     player.keys("enter");
     let secret = player.effects.iter().find_map(|effect| match effect {
-        Effect::Start(_, _, Some(secret)) => Some(secret.expose().to_vec()),
+        Effect::Start(_, _, given) => given.first().map(|(_, secret)| secret.expose().to_vec()),
         _ => None,
     });
     assert_eq!(secret.as_deref(), Some(&b"CANARY"[..]));

@@ -6,8 +6,8 @@ use crate::{
     base::secret::Secret,
     keymap::key::Key,
     mqtt::{self, command::Command},
-    profile::{Profile, Profiles, draft::Draft},
-    store::exchange::Row,
+    profile::{Profile, Profiles, draft::Draft, need::Need},
+    record::pcapng::Item,
 };
 
 /// A live connection, for as long as the program runs; never used twice.
@@ -36,8 +36,8 @@ pub enum Event {
 /// How an effect ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The password of this connection must be asked for.
-    PasswordWanted(ConnId),
+    /// A secret of this connection must be asked for; with those that the user typed before.
+    SecretWanted(ConnId, Need, Vec<(Need, Secret)>),
     /// The connection could not be started: what, and what to do.
     NotStarted(ConnId, String),
     /// The saved connections were read.
@@ -56,8 +56,8 @@ pub enum Outcome {
 
 /// Something to be done outside.
 pub enum Effect {
-    /// Starts a session; the secret is the password that was asked for, if any.
-    Start(ConnId, Box<Profile>, Option<Secret>),
+    /// Starts a session, with the secrets that were asked for.
+    Start(ConnId, Box<Profile>, Vec<(Need, Secret)>),
     /// Tells a session something.
     Mqtt(ConnId, Command),
     /// Ends a session with DISCONNECT.
@@ -71,7 +71,7 @@ pub enum Effect {
     /// Puts text on the clipboard; the second is what it is, for the notice.
     Copy(String, &'static str),
     /// Writes what passed on the wire of the connection of this name to a pcapng file.
-    Export(String, Vec<Row>),
+    Export(String, Vec<Item>),
     /// Looks whether something answers on port 1883 of this machine.
     Probe,
     /// Starts the simulated plant.

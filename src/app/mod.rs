@@ -35,7 +35,7 @@ use crate::{
     base::{clock::Stamp, secret::Secret},
     keymap::{Keymap, key::Key},
     mqtt::event::Status,
-    profile::Profile,
+    profile::{Profile, need::Need},
 };
 
 /// The name of the connection to the simulated plant.
@@ -153,7 +153,7 @@ impl App {
         self.next_id += 1;
         self.workspaces.push(Workspace::new(id, profile.clone(), self.now));
         self.screen = Screen::Workspace(id);
-        Effect::Start(id, Box::new(profile), password)
+        Effect::Start(id, Box::new(profile), password.map(|password| (Need::Password, password)).into_iter().collect())
     }
 
     /// Returns the connection on the screen.
@@ -163,6 +163,12 @@ impl App {
             Screen::Start => None,
             Screen::Workspace(id) => self.workspaces.iter().find(|workspace| workspace.id == id),
         }
+    }
+
+    /// Returns the name of a connection; empty when it is gone.
+    #[must_use]
+    pub fn title(&self, id: ConnId) -> String {
+        self.workspaces.iter().find(|workspace| workspace.id == id).map(|workspace| workspace.profile.title()).unwrap_or_default()
     }
 
     fn workspace_mut(&mut self) -> Option<&mut Workspace> {
@@ -220,10 +226,10 @@ impl App {
 
     fn done(&mut self, outcome: Outcome) -> Vec<Effect> {
         match outcome {
-            Outcome::PasswordWanted(id) => {
+            Outcome::SecretWanted(id, need, given) => {
                 if let Some(workspace) = self.workspaces.iter().find(|workspace| workspace.id == id) {
-                    let form = popup::password_form(&workspace.profile.title());
-                    self.popups.push(Popup::Password(id, form));
+                    let form = popup::secret_form(&need, &workspace.profile.title());
+                    self.popups.push(Popup::Secret(id, need, given, form));
                 }
             }
             Outcome::NotStarted(id, why) => {

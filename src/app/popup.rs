@@ -10,19 +10,22 @@ use super::{
     form::{Field, Form, Row},
 };
 use crate::{
-    base::text,
+    base::{secret::Secret, text},
     keymap::action::{Action, Context},
     mqtt::{
         message::{Message, Qos},
         options::Subscription,
         topic,
     },
-    profile::{self, Profile, draft::Draft, secret::PasswordSource},
+    profile::{self, Profile, draft::Draft, need::Need, secret::PasswordSource},
     wire::endpoint::Url,
 };
 
 const LEVELS: &[&str] = &["0", "1", "2"];
 const PASSWORDS: &[&str] = &["none", "ask at each connect"];
+
+/// The label of the row into which a secret is typed.
+pub const SECRET_ROW: &str = "Password";
 
 /// A layer over the panes.
 #[derive(Debug)]
@@ -49,8 +52,8 @@ pub enum Popup {
     Publish(Form),
     /// Makes a connection.
     Connect(Form),
-    /// Asks for the password of a connection.
-    Password(ConnId, Form),
+    /// Asks for a secret of a connection; with those that were typed before.
+    Secret(ConnId, Need, Vec<(Need, Secret)>, Form),
     /// The subscriptions of the connection.
     Subscriptions {
         /// The selected row.
@@ -101,7 +104,7 @@ impl Popup {
             | Self::Subscribe(_)
             | Self::Publish(_)
             | Self::Connect(_)
-            | Self::Password(..)
+            | Self::Secret(..)
             | Self::Palette { .. } => &[Context::Form],
             Self::Confirm { .. } => &[Context::Confirm, Context::Global],
         }
@@ -111,7 +114,7 @@ impl Popup {
     #[must_use]
     pub fn form(&self) -> Option<&Form> {
         match self {
-            Self::Subscribe(form) | Self::Publish(form) | Self::Connect(form) | Self::Password(_, form) => Some(form),
+            Self::Subscribe(form) | Self::Publish(form) | Self::Connect(form) | Self::Secret(.., form) => Some(form),
             Self::Help { .. }
             | Self::Palette { .. }
             | Self::Filter(_)
@@ -126,7 +129,7 @@ impl Popup {
     #[must_use]
     pub fn form_mut(&mut self) -> Option<&mut Form> {
         match self {
-            Self::Subscribe(form) | Self::Publish(form) | Self::Connect(form) | Self::Password(_, form) => Some(form),
+            Self::Subscribe(form) | Self::Publish(form) | Self::Connect(form) | Self::Secret(.., form) => Some(form),
             Self::Help { .. }
             | Self::Palette { .. }
             | Self::Filter(_)
@@ -259,10 +262,11 @@ pub fn read_connect(form: &Form) -> Result<Connect, String> {
     Ok(Connect { profile, draft: form.is_on("Save").then(|| Box::new(draft)) })
 }
 
-/// Makes the form that asks for a password.
+/// Makes the form that asks for a secret.
 #[must_use]
-pub fn password_form(connection: &str) -> Form {
-    Form::new(format!("Password for {}", text::line(connection, 40)), vec![Row::secret("Password", "kept in memory only")])
+pub fn secret_form(need: &Need, connection: &str) -> Form {
+    let title = format!("{need} for {}", text::line(connection, 40));
+    Form::new(title, vec![Row::secret(SECRET_ROW, "kept in memory only")])
 }
 
 /// Lists the actions whose words hold all that was typed, the best first.

@@ -26,8 +26,9 @@ pub(super) fn run(args: GetArgs) -> Result<Exit, Problem> {
     let Target { mut options, .. } = target::resolve(&args.target, &args.connect, args.properties.needs_v5())?;
     options.user_properties.extend(args.properties.connect_user_properties.iter().cloned());
     options.subscriptions = vec![Subscription::new(&args.topic, args.qos)];
+    let trace = args.trace.open()?;
     until_signal(move |stop: CancellationToken| async move {
-        let mut link = Link::open(options);
+        let mut link = Link::open(options, trace.as_ref())?;
         let got = tokio::select! {
             biased;
             () = stop.cancelled() => Ok(Exit::Done),

@@ -21,6 +21,7 @@ use crate::{
         options::{Options, Overflow},
         session::Session,
     },
+    record::trace::Trace,
 };
 
 /// Events that may wait for the verb; then the session waits, and with it the broker.
@@ -49,14 +50,24 @@ pub(super) struct News {
 }
 
 impl Link {
-    /// Starts to connect; nothing of what arrives will be let go.
-    pub(super) fn open(mut options: Options) -> Self {
+    /// Starts to connect; nothing of what arrives will be let go. With a trace, packets are written down there.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the trace cannot be written.
+    pub(super) fn open(mut options: Options, trace: Option<&Trace>) -> Result<Self, Problem> {
         options.overflow = Overflow::Wait;
+        options.packets = trace.is_some();
         let clock = Clock::start();
         let broker = options.endpoint.authority();
-        let (sender, events) = mpsc::channel(EVENTS);
+        let (sender, mut events) = mpsc::channel(EVENTS);
+        if let Some(trace) = trace {
+            let failed = |error| note(&format!("the trace ends: {error}"));
+            let followed = trace.follow("", move || clock.now(), events, EVENTS, failed);
+            events = followed.map_err(|error| Problem::new(Exit::Other, format!("cannot trace: {error}")))?;
+        }
         let news = News { events, clock, broker, was_online: false, online: watch::Sender::new(false) };
-        Self { session: Session::start(options, clock, sender), news }
+        Ok(Self { session: Session::start(options, clock, sender), news })
     }
 
     /// Says goodbye, so that no will is published, and waits for the end of the session, but not for ever.

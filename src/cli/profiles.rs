@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
 use serde_json::{Map, Value, json};
+use toml_edit::Array;
 
 use super::{
     args::{AddArgs, Cli, ConnectArgs, ProfilesVerb, WillArgs},
@@ -26,6 +27,7 @@ use crate::{
         resolve,
         save::SaveError,
     },
+    wire::proxy::Proxy,
 };
 
 /// Runs the verb.
@@ -183,6 +185,7 @@ fn settings(args: &ConnectArgs) -> Result<Vec<(&'static str, String)>, Problem> 
         session_expiry,
         max_packet_size,
         tls,
+        way,
         will: WillArgs { will_topic, will_payload, will_qos, will_retain, will_delay },
     } = args;
     if password.is_stdin() {
@@ -200,7 +203,14 @@ fn settings(args: &ConnectArgs) -> Result<Vec<(&'static str, String)>, Problem> 
         ("session_expiry", session_expiry.map(expiry)),
         ("connect.maximum_packet_size", max_packet_size.map(|size| size.to_string())),
         ("tls.ca_file", tls.ca_file.as_deref().map(absolute).transpose()?),
+        ("tls.cert_file", tls.cert.as_deref().map(absolute).transpose()?),
+        ("tls.key_file", tls.key.as_deref().map(absolute).transpose()?),
         ("tls.server_name", tls.server_name.clone()),
+        ("tls.alpn", (!tls.alpn.is_empty()).then(|| words(&tls.alpn))),
+        ("tls.verify", tls.insecure.then(|| "none".into())),
+        ("websocket.path", way.ws_path.clone()),
+        ("websocket.headers", (!way.ws_header.is_empty()).then(|| pairs(&way.ws_header))),
+        ("proxy.url", way.proxy.as_ref().map(Proxy::url)),
         ("will.topic", will_topic.clone()),
         ("will.payload", will_payload.clone()),
         ("will.qos", will_qos.map(|qos| qos.to_string())),
@@ -208,6 +218,15 @@ fn settings(args: &ConnectArgs) -> Result<Vec<(&'static str, String)>, Problem> 
         ("will.delay", will_delay.map(|seconds| format!("{seconds}s"))),
     ];
     Ok(all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
+}
+
+/// Writes a list as TOML does.
+fn words(texts: &[String]) -> String {
+    texts.iter().collect::<Array>().to_string()
+}
+
+fn pairs(pairs: &[(String, String)]) -> String {
+    pairs.iter().map(|(name, value)| toml_edit::Value::Array([name, value].into_iter().collect())).collect::<Array>().to_string()
 }
 
 fn expiry(expiry: SessionExpiry) -> String {

@@ -56,8 +56,9 @@ pub(super) fn run(args: &PubArgs) -> Result<Exit, Problem> {
     }
     let source = Source::open(args)?;
     let message = message(args);
+    let trace = args.trace.open()?;
     until_signal(move |stop| async move {
-        let mut link = Link::open(options);
+        let mut link = Link::open(options, trace.as_ref())?;
         let ended = publish(&mut link, source, message, &stop).await;
         link.close().await;
         ended

@@ -41,10 +41,11 @@ pub(super) fn run(args: SubArgs) -> Result<Exit, Problem> {
     if options.subscriptions.is_empty() && options.unsubscribe.is_empty() {
         return Err(Problem::usage("nothing to subscribe to").hint("name a filter, such as 'plant/#', after the target"));
     }
+    let trace = args.trace.open()?;
     until_signal(move |stop| async move {
         let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
         let mut tap = Tap::new(&args, &options);
-        let mut link = Link::open(options);
+        let mut link = Link::open(options, trace.as_ref())?;
         let ended = tap.run(&mut link.news, deadline, &stop).await;
         let written = tap.output.flush();
         link.close().await;

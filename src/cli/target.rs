@@ -7,11 +7,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    args::{ConnectArgs, PasswordArgs, ScreenArgs, WillArgs},
-    exit::Problem,
+    args::{ConnectArgs, PasswordArgs, ScreenArgs, TlsArgs, TraceArgs, WayArgs, WillArgs},
+    exit::{Exit, Problem},
     profiles,
 };
 use crate::{
@@ -23,9 +23,14 @@ use crate::{
     profile::{
         self, Profile,
         client_id::Identity,
-        secret::{self, PasswordSource, Resolved},
+        need::Need,
+        secret::{self, PasswordSource},
     },
-    wire::endpoint::Url,
+    record::trace::Trace,
+    wire::{
+        endpoint::{Endpoint, Url},
+        tls::Verify,
+    },
 };
 
 /// What a verb connects to.
@@ -38,10 +43,17 @@ pub(super) struct Target {
 
 /// Where the password comes from.
 enum Source {
+    /// What can be read only once, by this process.
+    Once(Once),
+    /// What a profile could say too.
+    Known(PasswordSource),
+}
+
+/// A password that can be read only once.
+enum Once {
     Stdin,
     /// What `<(command)` of a shell makes: a pipe, which only its maker can read.
     Pipe(PathBuf),
-    Known(PasswordSource),
 }
 
 /// Finds the profile or reads the URL, and puts the options of the command line over it.
@@ -60,12 +72,18 @@ pub(super) fn resolve(target: &str, args: &ConnectArgs, needs_v5: Option<&str>) 
     if let Some(option) = needs_v5.or(args.needs_v5()) {
         require_v5(option, &mut options)?;
     }
-    let source = args.password.source().or(profile.password.map(Source::Known));
-    options.password = source.map(|source| fetch(&source, &options)).transpose()?;
-    let data = profile.authentication_data.map(Source::Known).map(|source| fetch(&source, &options)).transpose()?;
-    if let Some(authentication) = &mut options.authentication {
-        authentication.data = data;
+    forget_replaced(args, &mut profile);
+    match args.password.source() {
+        Some(Source::Known(source)) => profile.password = Some(source),
+        Some(Source::Once(source)) => options.password = Some(fetch(&source)?),
+        None => {}
     }
+    let runtime = runtime()?;
+    while let Some(need) = runtime.block_on(profile.wanted(&options)) {
+        let secret = ask(&need, &options)?;
+        need.put(&mut options, secret);
+    }
+    runtime.block_on(profile.fetch(&mut options, &|name| env::var_os(name))).map_err(Problem::usage)?;
     Ok(Target { options, read_only: profile.read_only })
 }
 
@@ -91,12 +109,10 @@ pub fn of_screen(args: &ScreenArgs) -> Result<Option<Profile>, Problem> {
         }
     });
     outcome?;
+    forget_replaced(&args.connect, &mut profile);
     match args.connect.password.source() {
         Some(Source::Known(source)) => profile.password = Some(source),
-        Some(source @ (Source::Stdin | Source::Pipe(_))) => {
-            let options = profile.options(&Identity::of_process(&|name| env::var_os(name), 0));
-            profile.password = Some(PasswordSource::Inline(fetch(&source, &options)?));
-        }
+        Some(Source::Once(source)) => profile.password = Some(PasswordSource::Inline(fetch(&source)?)),
         None => {}
     }
     profile.read_only |= args.read_only;
@@ -119,15 +135,79 @@ fn apply(args: &ConnectArgs, options: &mut Options) -> Result<(), Problem> {
     if let Some(will) = will(&args.will) {
         options.will = Some(will);
     }
-    let tls = &args.tls;
-    if !options.endpoint.is_encrypted() && (tls.ca_file.is_some() || tls.server_name.is_some()) {
-        return Err(
-            Problem::usage(format!("{} has no TLS", options.endpoint)).hint("write mqtts:// to use --ca-file or --server-name")
-        );
+    apply_tls(&args.tls, options)?;
+    apply_way(&args.way, options)
+}
+
+fn apply_tls(args: &TlsArgs, options: &mut Options) -> Result<(), Problem> {
+    let TlsArgs { ca_file, cert, key, server_name, alpn, insecure } = args;
+    let given = [
+        (ca_file.is_some(), "--ca-file"),
+        (cert.is_some(), "--cert"),
+        (server_name.is_some(), "--server-name"),
+        (!alpn.is_empty(), "--alpn"),
+        (*insecure, "--insecure"),
+    ];
+    if let Some((_, option)) = given.iter().find(|(is_given, _)| *is_given)
+        && !options.endpoints().any(Endpoint::is_encrypted)
+    {
+        let hint = format!("write mqtts://, wss:// or quic:// to use {option}");
+        return Err(Problem::usage(format!("{} has no TLS", options.endpoint)).hint(hint));
     }
-    options.tls.ca_file = tls.ca_file.clone().or(options.tls.ca_file.take());
-    options.tls.server_name = tls.server_name.clone().or(options.tls.server_name.take());
+    let tls = &mut options.tls;
+    if ca_file.is_some() {
+        // A pin, or no verification at all, would make the authorities of no use.
+        tls.verify = Verify::Full;
+    }
+    tls.ca_file = ca_file.clone().or(tls.ca_file.take());
+    tls.server_name = server_name.clone().or(tls.server_name.take());
+    if cert.is_some() {
+        (tls.cert_file, tls.key_file) = (cert.clone(), key.clone());
+    }
+    if !alpn.is_empty() {
+        tls.alpn.clone_from(alpn);
+    }
+    if *insecure {
+        tls.verify = Verify::None;
+    }
     Ok(())
+}
+
+fn apply_way(args: &WayArgs, options: &mut Options) -> Result<(), Problem> {
+    let WayArgs { ws_path, ws_header, proxy } = args;
+    if (ws_path.is_some() || !ws_header.is_empty()) && !options.endpoints().any(|endpoint| endpoint.transport.is_websocket()) {
+        let problem = Problem::usage(format!("{} is not a WebSocket", options.endpoint));
+        return Err(problem.hint("write ws:// or wss:// to use --ws-path or --ws-header"));
+    }
+    if let Some(path) = ws_path {
+        if options.endpoint.transport.is_websocket() {
+            options.endpoint.path.clone_from(path);
+        }
+        options.websocket.path = Some(path.clone());
+    }
+    for (name, value) in ws_header {
+        options.websocket.headers.push((name.clone(), Secret::from(value.clone())));
+    }
+    if let Some(proxy) = proxy {
+        if let Some(past) = options.endpoints().find(|endpoint| !endpoint.transport.is_tcp()) {
+            return Err(Problem::usage(format!("{past} would go past the proxy, which carries TCP only")));
+        }
+        options.proxy = Some(proxy.clone());
+    }
+    Ok(())
+}
+
+/// Keeps the secrets of the profile from what the command line put in the place of its own.
+fn forget_replaced(args: &ConnectArgs, profile: &mut Profile) {
+    if args.tls.cert.is_some() {
+        profile.forget(&Need::Passphrase);
+    }
+    if args.way.proxy.is_some() {
+        profile.forget(&Need::ProxyPassword);
+    }
+    for (name, _) in &args.way.ws_header {
+        profile.forget(&Need::Header(name.clone()));
+    }
 }
 
 fn set<T>(field: &mut T, given: Option<T>) {
@@ -171,6 +251,20 @@ fn find(target: &str) -> Result<Profile, Problem> {
     profile::resolve::target(target, &profiles).map_err(Problem::usage)
 }
 
+impl TraceArgs {
+    /// Opens the file that packets are written to, if one was named.
+    ///
+    /// # Errors
+    ///
+    /// Returns why it cannot be written.
+    pub fn open(&self) -> Result<Option<Trace>, Problem> {
+        let Some(path) = &self.trace else { return Ok(None) };
+        let problem =
+            |error: std::io::Error| Problem::new(Exit::Other, format!("open {}: {error}", text::line(&path.to_string_lossy(), 60)));
+        Trace::open(path).map(Some).map_err(problem)
+    }
+}
+
 impl PasswordArgs {
     /// Tells whether the password comes on standard input.
     pub(super) fn is_stdin(&self) -> bool {
@@ -179,44 +273,58 @@ impl PasswordArgs {
 
     fn source(&self) -> Option<Source> {
         if self.is_stdin() {
-            return Some(Source::Stdin);
+            return Some(Source::Once(Once::Stdin));
         }
         if let Some(path) = &self.password_file {
             let is_pipe = fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo());
-            return Some(if is_pipe { Source::Pipe(path.clone()) } else { Source::Known(PasswordSource::File(path.clone())) });
+            return Some(if is_pipe {
+                Source::Once(Once::Pipe(path.clone()))
+            } else {
+                Source::Known(PasswordSource::File(path.clone()))
+            });
         }
         self.password_env.clone().map(PasswordSource::Env).map(Source::Known)
     }
 }
 
-/// Fetches a password, before anything is connected.
-fn fetch(source: &Source, options: &Options) -> Result<Secret, Problem> {
+fn runtime() -> Result<Runtime, Problem> {
+    Builder::new_current_thread().enable_all().build().map_err(|error| Problem::usage(error.to_string()))
+}
+
+/// Fetches a password that only this process can read, before anything is connected.
+fn fetch(source: &Once) -> Result<Secret, Problem> {
     let failed = |why: String| Problem::usage(why);
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| failed(error.to_string()))?;
-    let resolved = match source {
-        Source::Stdin => runtime
-            .block_on(secret::read(tokio::io::stdin()))
-            .map(Resolved::Password)
-            .map_err(|why| failed(format!("standard input {why}"))),
-        Source::Pipe(path) => runtime.block_on(async {
+    let runtime = runtime()?;
+    match source {
+        Once::Stdin => runtime.block_on(secret::read(tokio::io::stdin())).map_err(|why| failed(format!("standard input {why}"))),
+        Once::Pipe(path) => runtime.block_on(async {
             let name = text::line(&path.to_string_lossy(), 60);
             let pipe = tokio::fs::File::open(path).await.map_err(|error| failed(format!("open {name}: {error}")))?;
-            secret::read(pipe).await.map(Resolved::Password).map_err(|why| failed(format!("the pipe {name} {why}")))
+            secret::read(pipe).await.map_err(|why| failed(format!("the pipe {name} {why}")))
         }),
-        Source::Known(source) => runtime.block_on(source.resolve(&|name| env::var_os(name))).map_err(failed),
-    };
-    match resolved? {
-        Resolved::Password(secret) => Ok(secret),
-        Resolved::Prompt => ask(options),
     }
 }
 
-fn ask(options: &Options) -> Result<Secret, Problem> {
-    let user = options.username.as_deref().map(|user| format!("{}@", text::line(user, 40))).unwrap_or_default();
-    let prompt = format!("Password of {user}{}: ", options.endpoint.authority());
-    rpassword::prompt_password(prompt).map(Secret::from).map_err(|error| {
-        Problem::usage(format!("cannot ask for the password: {error}")).hint("use --password-env or --password-file")
-    })
+fn ask(need: &Need, options: &Options) -> Result<Secret, Problem> {
+    let (whose, hint) = match need {
+        Need::Password => {
+            let user = options.username.as_deref().map(|user| format!("{}@", text::line(user, 40))).unwrap_or_default();
+            (format!(" of {user}{}", options.endpoint.authority()), "use --password-env or --password-file")
+        }
+        Need::Authentication => (String::new(), "set connect.authentication.data in the profile to another source"),
+        Need::Passphrase => {
+            let key = options.tls.key_path().map(|path| text::line(&path.to_string_lossy(), 60).to_string());
+            (key.map(|key| format!(" {key}")).unwrap_or_default(), "set tls.key_password in a profile")
+        }
+        Need::ProxyPassword => {
+            let proxy = options.proxy.as_ref().map(|proxy| format!(" {proxy}")).unwrap_or_default();
+            (proxy, "set proxy.password in a profile")
+        }
+        Need::Header(_) => (String::new(), "set websocket.headers in the profile to another source"),
+    };
+    rpassword::prompt_password(format!("{need}{whose}: "))
+        .map(Secret::from)
+        .map_err(|error| Problem::usage(format!("cannot ask for what is secret: {need}{whose}: {error}")).hint(hint))
 }
 
 #[cfg(test)]
@@ -247,6 +355,33 @@ mod tests {
         assert!(resolved("mqtt://h t").expect("valid").may_downgrade);
         for line in ["mqtt://h t -V 5", "mqtt://h t -x 1h", "mqtt://h t --user-property k=v"] {
             assert!(!resolved(line).expect(line).may_downgrade, "{line}");
+        }
+    }
+    #[test]
+    fn every_way_to_connect_reaches_the_options() {
+        let line =
+            "wss://h/old t --ws-path /new --ws-header X-A:b:c --proxy http://p:3128 --cert c --key k --alpn a --alpn b --insecure";
+        let options = resolved(line).expect("valid");
+        assert_eq!(options.endpoint.to_string(), "wss://h:443/new");
+        assert_eq!((options.tls.alpn, options.tls.verify), (vec!["a".into(), "b".into()], Verify::None));
+        assert_eq!((options.tls.cert_file, options.tls.key_file), (Some("c".into()), Some("k".into())));
+        assert_eq!(options.proxy.map(|proxy| proxy.to_string()).as_deref(), Some("http://p:3128"));
+        let headers: Vec<_> = options.websocket.headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+        assert_eq!(headers, [("X-A", &b"b:c"[..])]);
+    }
+
+    #[test]
+    fn an_option_that_the_transport_cannot_use_is_refused() {
+        let cases = [
+            ("mqtt://h t --insecure", "has no TLS"),
+            ("ws://h t --cert c", "has no TLS"),
+            ("mqtts://h t --ws-path /a", "is not a WebSocket"),
+            ("quic://h t --proxy socks5://p", "would go past the proxy"),
+            ("unix:///a t --proxy socks5://p", "would go past the proxy"),
+        ];
+        for (line, part) in cases {
+            let problem = resolved(line).expect_err(line);
+            assert!(problem.text.contains(part), "{line}: {}", problem.text);
         }
     }
 }

@@ -23,6 +23,8 @@ pub enum Command {
     Unsubscribe(String),
     /// Whether PUBLISH packets with QoS 0 are among `Event::Packets`; at first they are only counted there.
     ListQuiet(bool),
+    /// Sends PINGREQ at once; answered by `Event::RoundTrip`, and by nothing while there is no connection.
+    Ping,
     /// Authenticates once more on the open connection (MQTT 5.0, 4.12.1); answered by `Event::Reauthenticated`.
     Reauthenticate,
     /// Tries again at once when waiting or after having given up; otherwise ignored.

@@ -106,6 +106,9 @@ impl Failure {
             Self::Authentication(_) => "check the authentication method, the user name and the password or token",
             Self::Silent { awaited: "CONNACK", .. } => "is this an MQTT port, and not TLS or WebSocket?",
             Self::Silent { .. } => "the broker or the network is stuck",
+            Self::Closed { during: Some("CONNECT") } => {
+                "is this an MQTT port, and not TLS or WebSocket? the broker's log may tell why"
+            }
             Self::Closed { .. } => "the broker's log tells why",
             Self::Invalid(_) | Self::Unconfirmed | Self::Offline => "",
             Self::Protocol(_) | Self::Violation(_) => "the broker or something in between sends what MQTT forbids",

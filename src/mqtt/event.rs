@@ -93,6 +93,7 @@ pub enum Status {
 
 /// What the broker granted in CONNACK, and what it took to get there.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that the broker or the handshake settled")]
 pub struct Welcome {
     /// When CONNACK arrived.
     pub at: Stamp,
@@ -112,6 +113,8 @@ pub struct Welcome {
     pub unverified: bool,
     /// From the start of the attempt to CONNACK.
     pub took: Duration,
+    /// How long each stage of that took, in their order.
+    pub times: Vec<(Stage, Duration)>,
     /// Session Present: the broker resumed an earlier session.
     pub session_present: bool,
     /// Whether the broker should have kept the session of the connection before, and did not: subscriptions, queued messages
@@ -148,6 +151,7 @@ pub struct ConnackProperties {
 
 /// What the broker allows (MQTT 5.0, 3.2.2.3); the defaults are what holds where CONNACK is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own in the standard")]
 pub struct Limits {
     /// Maximum QoS.
     pub maximum_qos: Qos,

@@ -15,5 +15,6 @@ pub mod session;
 pub mod topic;
 mod v4;
 mod v5;
+pub mod will_test;
 
 pub use crate::wire::reason;

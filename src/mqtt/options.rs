@@ -14,6 +14,9 @@ pub const DEFAULT_MAX_PACKET_SIZE: u32 = 16 << 20;
 /// How many topics the broker may abbreviate unless the user says otherwise.
 pub const DEFAULT_TOPIC_ALIASES: u16 = 32;
 
+/// The most characters of a Client Identifier in MQTT 3.1.
+const MAX_CLIENT_ID_V31: usize = 23;
+
 /// The version of MQTT to speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Protocol {
@@ -146,6 +149,7 @@ pub struct Authentication {
 ///
 /// `Debug` shows no secret: [`Secret`] prints stars.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own in the standard")]
 pub struct Options {
     /// Where the broker is.
     pub endpoint: Endpoint,
@@ -238,6 +242,34 @@ impl Options {
             packets: false,
         }
     }
+
+    /// Returns what another client of the same user needs, that is called alike, keeps no session and tries once.
+    ///
+    /// A Client Identifier that the broker assigns stays empty, and one of MQTT 3.1 is cut to its 23 characters.
+    #[must_use]
+    pub fn sibling(&self, suffix: &str) -> Self {
+        let own = self.client_id.as_str();
+        let client_id = match self.protocol {
+            _ if own.is_empty() || suffix.is_empty() => own.to_owned(),
+            Protocol::V31 => {
+                let kept: String = own.chars().take(MAX_CLIENT_ID_V31.saturating_sub(suffix.len() + 1)).collect();
+                format!("{kept}-{suffix}")
+            }
+            Protocol::V311 | Protocol::V5 => format!("{own}-{suffix}"),
+        };
+        Self {
+            client_id,
+            clean_start: true,
+            session_expiry: SessionExpiry::AtDisconnect,
+            reconnect: None,
+            unsubscribe: Vec::new(),
+            subscriptions: Vec::new(),
+            overflow: Overflow::Count,
+            packets: false,
+            ..self.clone()
+        }
+    }
+
     /// Returns where the broker may be, the first choice first.
     pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         std::iter::once(&self.endpoint).chain(&self.fallbacks)

@@ -34,7 +34,6 @@ use super::{
     link::{self, Client, Loop},
     options::{Options, Protocol, Subscription},
     reason::Reason,
-    topic,
 };
 use crate::{
     base::clock::Clock,
@@ -42,6 +41,7 @@ use crate::{
 };
 
 mod aliases;
+mod answer;
 mod driver;
 mod frames;
 mod gate;
@@ -128,6 +128,17 @@ impl Session {
         match tasks {
             Some(tasks) => tasks.await,
             None => Ok(()),
+        }
+    }
+
+    /// Ends the session as a crash would: the connection is closed without DISCONNECT, so that the broker publishes the will.
+    ///
+    /// What was still on its way is lost, and no further event comes.
+    pub async fn cut(mut self) {
+        if let Some(tasks) = self.tasks.take() {
+            tasks.abort();
+            // Only now may the rest of the session go: it would ask for a polite end.
+            drop(tasks.await);
         }
     }
 }
@@ -477,77 +488,6 @@ impl Conversation {
         self.poison.forget();
         if let Some(backoff) = &mut self.backoff {
             backoff.reset();
-        }
-    }
-
-    fn answer_online(&mut self, command: Option<Command>, client: &Client, limits: &Limits) -> Wish {
-        let broker = Broker { client, limits, protocol: self.protocol };
-        match command {
-            None | Some(Command::Disconnect) => return Wish::Leave,
-            Some(Command::Reconnect) => {}
-            Some(Command::ListQuiet(list)) => self.list_quiet(list),
-            Some(Command::Reauthenticate) => self.requests.reauthenticate(&broker),
-            Some(Command::Publish { token, message }) => self.requests.publish(&broker, token, message),
-            Some(Command::Subscribe(subscription)) => {
-                self.requests.subscribe(&broker, &subscription);
-                self.remember(subscription);
-            }
-            Some(Command::Unsubscribe(filter)) => {
-                self.subscriptions.retain(|subscription| subscription.filter != filter);
-                self.requests.unsubscribe(&broker, filter);
-            }
-        }
-        Wish::Stay
-    }
-
-    async fn answer_offline_or_leave(&mut self, command: Option<Command>) -> Wish {
-        match command {
-            None | Some(Command::Disconnect) => Wish::Leave,
-            Some(Command::Reconnect) => Wish::Reconnect,
-            Some(command) => {
-                self.answer_offline(command).await;
-                Wish::Stay
-            }
-        }
-    }
-
-    /// Answers while there is no connection: a publish fails, a subscription waits for the next one.
-    async fn answer_offline(&mut self, command: Command) {
-        match command {
-            Command::Publish { token, .. } => {
-                self.outlet.send(Event::Settled { token, outcome: Err(Failure::Offline) }).await;
-            }
-            Command::Subscribe(subscription) => match topic::check_filter(&subscription.filter) {
-                Ok(()) => self.remember(subscription),
-                Err(sentence) => {
-                    let outcome = Err(Failure::Invalid(sentence));
-                    self.outlet.send(Event::Subscribed { filter: subscription.filter, outcome }).await;
-                }
-            },
-            Command::Unsubscribe(filter) => {
-                self.subscriptions.retain(|subscription| subscription.filter != filter);
-                self.outlet.send(Event::Unsubscribed { filter, outcome: Ok(()) }).await;
-            }
-            Command::ListQuiet(list) => self.list_quiet(list),
-            Command::Reauthenticate => self.outlet.send(Event::Reauthenticated(Err(Failure::Offline))).await,
-            Command::Reconnect | Command::Disconnect => {}
-        }
-    }
-
-    fn list_quiet(&self, list: bool) {
-        if let Some(sink) = &self.sink {
-            sink.list_quiet(list);
-        }
-    }
-
-    /// Keeps a subscription for the next connection, in place of one with the same filter.
-    fn remember(&mut self, subscription: Subscription) {
-        if topic::check_filter(&subscription.filter).is_err() {
-            return;
-        }
-        match self.subscriptions.iter_mut().find(|known| known.filter == subscription.filter) {
-            Some(known) => *known = subscription,
-            None => self.subscriptions.push(subscription),
         }
     }
 }

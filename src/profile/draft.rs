@@ -201,8 +201,10 @@ impl Place<'_> {
             | Kind::File(_)
             | Kind::Words(_)
             | Kind::Pairs(_)
-            | Kind::Planned
-            | Kind::Needed(_) => return Err(unknown()),
+            | Kind::Vital(..)
+            | Kind::Secret(_)
+            | Kind::Headers(_)
+            | Kind::Planned => return Err(unknown()),
         };
         let mut child = self.child(first, shape)?;
         child.set(path, inner, text)?;
@@ -289,17 +291,18 @@ fn value_of(kind: &Kind, text: &str) -> Value {
         Kind::Flag(_) | Kind::Guard(_) | Kind::Switch(..) => text.trim().parse::<bool>().map_or_else(|_| written(), Value::from),
         Kind::Number(_) => text.trim().parse::<i64>().map_or_else(|_| written(), Value::from),
         Kind::Words(_) => list(text).unwrap_or_else(|| Value::Array(text.split_whitespace().collect())),
-        Kind::Pairs(_) => list(text).unwrap_or_else(written),
+        Kind::Pairs(_) | Kind::Headers(_) => list(text).unwrap_or_else(written),
         Kind::Text(_)
         | Kind::Duration(_)
         | Kind::Expiry(_)
         | Kind::Size(_)
         | Kind::File(_)
         | Kind::Password(..)
+        | Kind::Vital(..)
+        | Kind::Secret(_)
         | Kind::Section(_)
         | Kind::List(..)
-        | Kind::Planned
-        | Kind::Needed(_) => written(),
+        | Kind::Planned => written(),
     }
 }
 

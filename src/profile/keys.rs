@@ -6,20 +6,18 @@ use super::{
     Profile,
     secret::PasswordSource,
     set::{
-        begin_subscription, put, set_client_id, set_command, set_connect_timeout, set_env, set_filter, set_identifier,
-        set_keep_alive, set_max_packet_size, set_memory, set_method, set_password_prompt, set_protocol, set_qos,
-        set_receive_maximum, set_reconnect, set_reconnect_initial, set_reconnect_max, set_retain_handling, set_seconds,
-        set_server_name, set_text, set_topic_alias_maximum, set_url, set_will_correlation_data, set_will_payload,
-        set_will_payload_format, set_will_response_topic, set_will_topic, subscription, will, will_properties,
+        add_header, begin_subscription, put, set_alpn, set_client_id, set_command, set_connect_timeout, set_env, set_fallback_urls,
+        set_filter, set_identifier, set_keep_alive, set_max_packet_size, set_memory, set_method, set_min_version,
+        set_password_prompt, set_protocol, set_proxy_url, set_qos, set_receive_maximum, set_reconnect, set_reconnect_initial,
+        set_reconnect_max, set_retain_handling, set_seconds, set_server_name, set_text, set_topic_alias_maximum, set_url,
+        set_verify, set_websocket_path, set_will_correlation_data, set_will_payload, set_will_payload_format,
+        set_will_response_topic, set_will_topic, subscription, will, will_properties,
     },
 };
 use crate::mqtt::options::SessionExpiry;
 
 /// Puts a value into the profile, or says why it is impossible.
 type Set<T> = fn(&mut Profile, T) -> Result<(), String>;
-
-/// Where a source of a secret goes.
-type Slot = fn(&mut Profile) -> &mut Option<PasswordSource>;
 
 /// A key of the file.
 #[derive(Debug)]
@@ -57,8 +55,14 @@ pub(super) enum Kind {
     Words(Set<Vec<String>>),
     /// A list of pairs of texts.
     Pairs(Set<Vec<(String, String)>>),
+    /// A text without which connecting would do what the user did not want, and what that would be.
+    Vital(fn(&mut Profile, &str) -> Result<(), String>, &'static str),
     /// A password in a text, or a table that says where it is.
-    Password(&'static [Key], Slot),
+    Password(&'static [Key], fn(&mut Profile, PasswordSource)),
+    /// Another secret, given as a password is.
+    Secret(fn(&mut Profile, PasswordSource)),
+    /// A list of pairs of a name and a secret.
+    Headers(fn(&mut Profile, String, PasswordSource) -> Result<(), String>),
     /// A table.
     Section(&'static [Key]),
     /// A table, or false for never.
@@ -67,8 +71,6 @@ pub(super) enum Kind {
     List(&'static [Key], fn(&mut Profile)),
     /// A key of the design that this version lacks.
     Planned,
-    /// A key that this version lacks, and without which connecting would do what the user did not want.
-    Needed(&'static str),
 }
 
 impl Key {
@@ -88,7 +90,7 @@ impl Key {
     #[must_use]
     pub fn expects(&self) -> &'static str {
         match self.kind {
-            Kind::Text(_) => "a text in quotes",
+            Kind::Text(_) | Kind::Vital(..) => "a text in quotes",
             Kind::Flag(_) | Kind::Guard(_) => "true or false",
             Kind::Number(_) => "a whole number",
             Kind::Duration(_) => "a duration such as \"10s\"",
@@ -97,18 +99,19 @@ impl Key {
             Kind::File(_) => "the path of a file, in quotes",
             Kind::Words(_) => "a list of texts such as [\"pass\", \"show\", \"plant\"]",
             Kind::Pairs(_) => "a list of pairs such as [[\"team\", \"ops\"]]",
-            Kind::Password(..) => "a table such as { env = \"PLANT_PASSWORD\" }, or a text in quotes",
+            Kind::Headers(_) => "a list of pairs such as [[\"Authorization\", { env = \"WS_TOKEN\" }]]",
+            Kind::Password(..) | Kind::Secret(_) => "a table such as { env = \"PLANT_PASSWORD\" }, or a text in quotes",
             Kind::Section(_) => "a table",
             Kind::Switch(..) => "a table such as { initial = \"500ms\", max = \"60s\" }, or false",
             Kind::List(..) => "any number of tables",
-            Kind::Planned | Kind::Needed(_) => "not supported by this version yet",
+            Kind::Planned => "not supported by this version yet",
         }
     }
 
     /// Tells whether this version reads the key.
     #[must_use]
     pub fn is_supported(&self) -> bool {
-        !matches!(self.kind, Kind::Planned | Kind::Needed(_))
+        !matches!(self.kind, Kind::Planned)
     }
 
     /// Returns the keys of the table that is this key's value.
@@ -126,8 +129,10 @@ impl Key {
             | Kind::File(_)
             | Kind::Words(_)
             | Kind::Pairs(_)
-            | Kind::Planned
-            | Kind::Needed(_) => &[],
+            | Kind::Vital(..)
+            | Kind::Secret(_)
+            | Kind::Headers(_)
+            | Kind::Planned => &[],
         }
     }
 }
@@ -161,9 +166,14 @@ pub static PROFILE: &[Key] = &[
     Key::new(
         "url",
         Kind::Text(set_url),
-        "Where the broker is: mqtt://HOST or mqtts://HOST, with :PORT where it is not 1883 or 8883.",
+        "Where the broker is: mqtt://, mqtts://, ws://, wss:// or quic:// with HOST, and :PORT where it is another; \
+         unix:///PATH.",
     ),
-    Key::planned("fallback_urls"),
+    Key::new(
+        "fallback_urls",
+        Kind::Words(set_fallback_urls),
+        "Where else the broker is, tried in this order when connecting to the one before fails.",
+    ),
     Key::new(
         "protocol",
         Kind::Text(set_protocol),
@@ -177,7 +187,7 @@ pub static PROFILE: &[Key] = &[
     Key::new("username", Kind::Text(|p, text| set_text(&mut p.template.username, text)), "The user name."),
     Key::new(
         "password",
-        Kind::Password(PASSWORD, |p| &mut p.password),
+        Kind::Password(PASSWORD, |p, source| p.password = Some(source)),
         "Where the password is; the password itself, in quotes, is read only while nobody else can read this file.",
     ),
     Key::new(
@@ -206,19 +216,15 @@ pub static PROFILE: &[Key] = &[
     Key::new("memory", Kind::Size(set_memory), "How much memory the messages that are kept may take."),
     Key::new("connect", Kind::Section(CONNECT), "Properties of the connection."),
     Key::new("will", Kind::Section(WILL), "What the broker publishes when this client vanishes."),
-    Key::new("tls", Kind::Section(TLS), "How the broker is verified, for mqtts://."),
-    Key::planned("websocket"),
-    Key {
-        name: "proxy",
-        doc: "Not supported by this version yet.",
-        is_v5: false,
-        kind: Kind::Needed("connecting would go past the proxy"),
-    },
+    Key::new("tls", Kind::Section(TLS), "How the broker is verified and who this client is, for mqtts://, wss:// and quic://."),
+    Key::new("websocket", Kind::Section(WEBSOCKET), "What the handshake says, for ws:// and wss://."),
+    Key::new("proxy", Kind::Section(PROXY), "The way to the broker, for all that runs over TCP."),
     Key::new("subscription", Kind::List(SUBSCRIPTION, begin_subscription), "What to subscribe to, a table for each filter."),
     Key::planned("decode"),
 ];
 
-static PASSWORD: &[Key] = &[
+/// The ways to a secret; what they say goes to the place of the password first.
+pub(super) static PASSWORD: &[Key] = &[
     Key::new("env", Kind::Text(|p, name| set_env(&mut p.password, name)), "The environment variable that holds the password."),
     Key::new(
         "command",
@@ -289,22 +295,8 @@ static AUTHENTICATION: &[Key] = &[
     ),
     Key::new(
         "data",
-        Kind::Password(AUTHENTICATION_DATA, |p| &mut p.authentication_data),
+        Kind::Secret(|p, source| p.sources.authentication = Some(source)),
         "Where the data of another method is, such as a token; the data itself, in quotes, as with password.",
-    ),
-];
-
-static AUTHENTICATION_DATA: &[Key] = &[
-    Key::new("env", Kind::Text(|p, name| set_env(&mut p.authentication_data, name)), "The environment variable that holds it."),
-    Key::new(
-        "command",
-        Kind::Words(|p, argv| set_command(&mut p.authentication_data, argv)),
-        "A program that prints it, with its arguments; started without a shell and killed after 10 seconds.",
-    ),
-    Key::new(
-        "file",
-        Kind::File(|p, path| put(&mut p.authentication_data, Some(PasswordSource::File(path)))),
-        "A file that holds it and that nobody else can read.",
     ),
 ];
 
@@ -349,17 +341,59 @@ static TLS: &[Key] = &[
         Kind::Guard(|p, on| put(&mut p.template.tls.ca_only, on)),
         "Whether those are trusted instead of the system's.",
     ),
-    Key::planned("cert_file"),
-    Key::planned("key_file"),
-    Key::planned("key_password"),
+    Key::new(
+        "cert_file",
+        Kind::File(|p, path| put(&mut p.template.tls.cert_file, Some(path))),
+        "A PEM file with the certificate of this client.",
+    ),
+    Key::new(
+        "key_file",
+        Kind::File(|p, path| put(&mut p.template.tls.key_file, Some(path))),
+        "A PEM file with the key to it, where that is not in the same file.",
+    ),
+    Key::new(
+        "key_password",
+        Kind::Secret(|p, source| p.sources.passphrase = Some(source)),
+        "Where the passphrase of the key is, as for password; left out, it is asked for.",
+    ),
     Key::new(
         "server_name",
         Kind::Text(set_server_name),
         "The name to look for in the broker's certificate, where it is not the host of the URL.",
     ),
-    Key::planned("alpn"),
-    Key::planned("verify"),
-    Key::planned("min_version"),
+    Key::new("alpn", Kind::Words(set_alpn), "The protocols to offer by ALPN; left out, none, and \"mqtt\" for quic://."),
+    Key::new(
+        "verify",
+        Kind::Vital(set_verify, "the broker would be verified in another way"),
+        "\"full\", or \"fingerprint:SHA256\" of the only certificate that is taken, or \"none\", and then anybody may answer.",
+    ),
+    Key::new(
+        "min_version",
+        Kind::Vital(set_min_version, "an older TLS might be spoken"),
+        "The oldest version of TLS to speak: \"1.2\" or \"1.3\".",
+    ),
+];
+
+static WEBSOCKET: &[Key] = &[
+    Key::new("path", Kind::Text(set_websocket_path), "The path, where the url has none; left out, /mqtt."),
+    Key::new(
+        "headers",
+        Kind::Headers(add_header),
+        "Names and values of more headers; a value is given as a password is, and is never shown.",
+    ),
+];
+
+static PROXY: &[Key] = &[
+    Key::new(
+        "url",
+        Kind::Vital(set_proxy_url, "connecting would go past the proxy"),
+        "The proxy: socks5://HOST or http://HOST, with USER@ where it wants one and :PORT where it is not 1080 or 80; needed.",
+    ),
+    Key::new(
+        "password",
+        Kind::Secret(|p, source| p.sources.proxy = Some(source)),
+        "Where the password for it is, as for password; left out, it is asked for where the URL names a user.",
+    ),
 ];
 
 static SUBSCRIPTION: &[Key] = &[

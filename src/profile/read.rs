@@ -1,9 +1,12 @@
 //! From the tables of a document to profiles, collecting all that is wrong on the way.
 
+mod across;
+
 use std::path::Path;
 
 use toml_edit::{Item, Table, TableLike};
 
+use self::across::Note;
 use super::{
     Profile, check_name,
     file::{Entry, Setting},
@@ -144,15 +147,15 @@ impl<'a> Reader<'a> {
     fn key(&mut self, path: &str, key: &Key, item: &Item, at: (Option<Position>, Option<Position>), draft: &mut Draft) {
         let (key_at, at) = at;
         match key.kind {
-            Kind::Planned => self.not_supported(key_at, path, "", draft),
-            Kind::Needed(why) => {
-                draft.is_blocked = true;
-                self.not_supported(key_at, path, &format!("; the profile is not used, because {why}"), draft);
+            Kind::Planned => self.not_supported(key_at, path, draft),
+            Kind::Section(keys) => {
+                if let Some(table) = item.as_table_like() {
+                    self.section(path, keys, table, at, draft);
+                } else {
+                    draft.is_blocked |= path == "proxy";
+                    self.fault(path, key, item, &Fault::Type, at, draft);
+                }
             }
-            Kind::Section(keys) => match item.as_table_like() {
-                Some(table) => self.section(path, keys, table, at, draft),
-                None => self.fault(path, key, item, &Fault::Type, at, draft),
-            },
             Kind::Switch(keys, set) => match (item.as_bool(), item.as_table_like()) {
                 (Some(on), _) => {
                     draft.note(path, item, at);
@@ -164,7 +167,26 @@ impl<'a> Reader<'a> {
                 (None, None) => self.fault(path, key, item, &Fault::Type, at, draft),
             },
             Kind::List(keys, begin) => self.list(path, key, keys, begin, item, at, draft),
-            Kind::Password(keys, slot) => self.password(path, key, (keys, slot), item, at, draft),
+            Kind::Password(_, set) => {
+                let source = self.secret(path, key, item, at, draft);
+                set(&mut draft.profile, source);
+            }
+            Kind::Secret(set) => {
+                let kept = draft.settings.len();
+                let source = self.secret(path, key, item, at, draft);
+                draft.settings.truncate(kept);
+                draft.settings.push(Setting { path: path.to_owned(), text: source.to_string(), at });
+                set(&mut draft.profile, source);
+            }
+            Kind::Headers(add) => self.headers(path, key, add, item, at, draft),
+            Kind::Vital(_, why) => {
+                draft.note(path, item, at);
+                if let Err(fault) = values::apply(&key.kind, item, &self.surroundings, &mut draft.profile) {
+                    draft.is_blocked = true;
+                    let fault = Fault::Value(format!("{}; the profile is not used, because {why}", fault.reason(key, item)));
+                    self.fault(path, key, item, &fault, at, draft);
+                }
+            }
             Kind::Text(_)
             | Kind::Flag(_)
             | Kind::Guard(_)
@@ -187,17 +209,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn not_supported(&mut self, at: Option<Position>, path: &str, consequence: &str, draft: &Draft) {
+    fn not_supported(&mut self, at: Option<Position>, path: &str, draft: &Draft) {
         let path = format!("{}.{path}", draft.path);
-        self.report(at, &path, &format!("{path}: not supported by this version yet{consequence}"), None);
+        self.report(at, &path, &format!("{path}: not supported by this version yet"), None);
     }
 
     fn fault(&mut self, path: &str, key: &Key, item: &Item, fault: &Fault, at: Option<Position>, draft: &Draft) {
         let path = format!("{}.{path}", draft.path);
-        let message = match fault {
-            Fault::Type => format!("{path}: expected {}, found {}", key.expects(), values::found(item)),
-            Fault::Value(reason) => format!("{path}: {reason}"),
-        };
+        let message = format!("{path}: {}", fault.reason(key, item));
         let is_single_table = matches!((&key.kind, fault), (Kind::List(..), Fault::Type)) && item.is_table();
         self.report(at, &path, &message, is_single_table.then(|| format!("write [[{path}]]")));
     }
@@ -215,6 +234,12 @@ impl<'a> Reader<'a> {
             // A topic that is there and bad was reported.
             if table.get("topic").is_none() {
                 self.missing(path, "topic", at, draft);
+            }
+        }
+        if path == "proxy" && draft.profile.template.proxy.is_none() {
+            draft.is_blocked = true;
+            if table.get("url").is_none() {
+                self.missing(path, "url", at, draft);
             }
         }
     }
@@ -280,15 +305,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn password(
-        &mut self,
-        path: &str,
-        key: &Key,
-        (keys, slot): (&'static [Key], fn(&mut Profile) -> &mut Option<PasswordSource>),
-        item: &Item,
-        at: Option<Position>,
-        draft: &mut Draft,
-    ) {
+    /// Reads a secret in a text, or a table with one way to it.
+    fn secret(&mut self, path: &str, key: &Key, item: &Item, at: Option<Position>, draft: &mut Draft) -> PasswordSource {
         let full = format!("{}.{path}", draft.path);
         let source = if let Some(inline) = item.as_str() {
             draft.settings.push(Setting { path: path.to_owned(), text: "***".into(), at });
@@ -299,24 +317,55 @@ impl<'a> Reader<'a> {
                 .map_err(|reason| format!("{full}: not used, because {} {reason}", self.surroundings.file))
         } else if let Some(table) = item.as_table_like() {
             let before = self.problems.len() + self.omitted;
-            self.table(&format!("{path}."), keys, table, draft);
+            // The ways to a secret put what they read in the place of the password, which is set back afterwards.
+            let password = draft.profile.password.take();
+            self.table(&format!("{path}."), keys::PASSWORD, table, draft);
+            let source = std::mem::replace(&mut draft.profile.password, password);
             if self.problems.len() + self.omitted > before {
-                // What is wrong was said; it is repeated where the password is asked for.
-                *slot(&mut draft.profile) =
-                    Some(PasswordSource::Unusable(format!("{full} has a problem; see `mqtap profiles check`")));
-                return;
+                // What is wrong was said; it is repeated where the secret is asked for.
+                return PasswordSource::Unusable(format!("{full} has a problem; see `mqtap profiles check`"));
             }
-            match (slot(&mut draft.profile).take(), table.len()) {
+            match (source, table.len()) {
                 (Some(source), 1) => Ok(source),
-                _ => Err(format!("{full}: give one of {}", names(keys))),
+                _ => Err(format!("{full}: give one of {}", names(keys::PASSWORD))),
             }
         } else {
-            Err(format!("{full}: expected {}, found {}", key.expects(), values::found(item)))
+            Err(format!("{full}: {}", Fault::Type.reason(key, item)))
         };
-        *slot(&mut draft.profile) = Some(source.unwrap_or_else(|reason| {
+        source.unwrap_or_else(|reason| {
             self.report(at, &full, &reason, None);
             PasswordSource::Unusable(text::safe(&reason).to_string())
-        }));
+        })
+    }
+
+    /// Reads pairs of a name and a secret.
+    fn headers(
+        &mut self,
+        path: &str,
+        key: &Key,
+        add: fn(&mut Profile, String, PasswordSource) -> Result<(), String>,
+        item: &Item,
+        at: Option<Position>,
+        draft: &mut Draft,
+    ) {
+        let Some(pairs) = item.as_array() else { return self.fault(path, key, item, &Fault::Type, at, draft) };
+        for (index, pair) in pairs.iter().enumerate() {
+            let (path, at) = (format!("{path}[{index}]"), self.lines.of_span(pair.span()).or(at));
+            let parts = pair.as_array().filter(|pair| pair.len() == 2);
+            let parts = parts.and_then(|pair| Some((pair.get(0)?.as_str()?, pair.get(1)?)));
+            let Some((name, value)) = parts else {
+                self.fault(&path, key, &Item::Value(pair.clone()), &Fault::Type, at, draft);
+                continue;
+            };
+            let kept = draft.settings.len();
+            let source = self.secret(&path, key, &Item::Value(value.clone()), at, draft);
+            // The name says more than the number of the pair.
+            draft.settings.truncate(kept);
+            draft.settings.push(Setting { path: path.clone(), text: format!("{name}: {source}"), at });
+            if let Err(reason) = add(&mut draft.profile, name.to_owned(), source) {
+                self.fault(&path, key, item, &Fault::Value(reason), at, draft);
+            }
+        }
     }
 
     /// Checks what no key can see alone.
@@ -324,7 +373,7 @@ impl<'a> Reader<'a> {
         if !draft.has_url && draft.find("url").is_none() {
             self.missing("", "url", at, draft);
         }
-        let mut notes: Vec<(String, Option<Position>, String)> = Vec::new();
+        let mut notes: Vec<Note> = Vec::new();
         let template = &mut draft.profile.template;
         if template.protocol != Protocol::V5 {
             let v5 = std::mem::take(&mut draft.v5);
@@ -368,16 +417,10 @@ impl<'a> Reader<'a> {
         {
             notes.push(("tls.ca_only".into(), ca_only.at, "no broker is trusted, because there is no ca_file".into()));
         }
-        if let Some(first) = draft.settings.iter().find(|setting| setting.path.starts_with("tls."))
-            && draft.has_url
-            && !draft.profile.template.endpoint.is_encrypted()
-        {
-            notes.push((
-                "tls".into(),
-                first.at,
-                "has no effect, because the url is not mqtts://: nothing is encrypted or verified".into(),
-            ));
+        if draft.has_url {
+            draft.check_transports(&mut notes);
         }
+        draft.check_tls(&mut notes);
         for (path, at, message) in notes {
             let path = format!("{}.{path}", draft.path);
             self.report(at, &path, &format!("{path}: {message}"), None);

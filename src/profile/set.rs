@@ -11,7 +11,12 @@ use crate::{
         options::{Authentication, Protocol, Reconnect, Subscription, Will},
         topic,
     },
-    wire::endpoint::Url,
+    wire::{
+        endpoint::{self, Url},
+        proxy::Proxy,
+        tls::{TlsVersion, Verify},
+        websocket,
+    },
 };
 
 /// The longest text that MQTT carries, in bytes (MQTT 5.0, 1.5.4).
@@ -52,6 +57,23 @@ pub(super) fn set_url(profile: &mut Profile, text: &str) -> Result<(), String> {
         profile.template.username = url.username;
     }
     Ok(())
+}
+
+/// Takes the good ones, and says what is wrong with the first bad one.
+pub(super) fn set_fallback_urls(profile: &mut Profile, texts: Vec<String>) -> Result<(), String> {
+    let mut wrong = None;
+    for (index, text) in texts.into_iter().enumerate() {
+        let parsed = match Url::parse(&text) {
+            Ok(Url { username: Some(_), .. }) => Err("a user name belongs to the key username".into()),
+            Ok(url) => Ok(url.endpoint),
+            Err(reason) => Err(reason),
+        };
+        match parsed {
+            Ok(endpoint) => profile.template.fallbacks.push(endpoint),
+            Err(reason) => drop(wrong.get_or_insert(format!("number {}: {reason}", index + 1))),
+        }
+    }
+    wrong.map_or(Ok(()), Err)
 }
 
 pub(super) fn set_protocol(profile: &mut Profile, text: &str) -> Result<(), String> {
@@ -165,6 +187,70 @@ pub(super) fn set_server_name(profile: &mut Profile, name: &str) -> Result<(), S
         return Err("is a host's name, without scheme and port".into());
     }
     put(&mut profile.template.tls.server_name, Some(name.to_owned()))
+}
+
+pub(super) fn set_alpn(profile: &mut Profile, protocols: Vec<String>) -> Result<(), String> {
+    if protocols.iter().any(|protocol| protocol.is_empty() || protocol.len() > 255) {
+        return Err("the name of a protocol has 1 to 255 bytes".into());
+    }
+    put(&mut profile.template.tls.alpn, protocols)
+}
+
+pub(super) fn set_verify(profile: &mut Profile, text: &str) -> Result<(), String> {
+    let verify = match text {
+        "full" => Verify::Full,
+        "none" => Verify::None,
+        _ => match text.strip_prefix("fingerprint:") {
+            Some(digest) => Verify::Fingerprint(fingerprint(digest)?),
+            None => return Err("is \"full\", \"fingerprint:SHA256...\" or \"none\"".into()),
+        },
+    };
+    put(&mut profile.template.tls.verify, verify)
+}
+
+/// Reads a SHA-256 digest: 64 hexadecimal digits, with or without colons, and perhaps a `SHA256:` in front.
+fn fingerprint(text: &str) -> Result<[u8; 32], String> {
+    let wrong = || "a fingerprint is the SHA-256 of the certificate: 64 hexadecimal digits, with or without colons".to_owned();
+    let text = text.trim();
+    let digits = text.strip_prefix("SHA256:").or_else(|| text.strip_prefix("sha256:")).unwrap_or(text);
+    let digits: Vec<u8> = digits.bytes().filter(|byte| !matches!(byte, b':' | b' ')).collect();
+    let mut digest = [0; 32];
+    if digits.len() != 2 * digest.len() {
+        return Err(wrong());
+    }
+    for (byte, pair) in digest.iter_mut().zip(digits.chunks_exact(2)) {
+        let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+        let (Some(high), Some(low)) = (hex(pair[0]), hex(pair[1])) else { return Err(wrong()) };
+        *byte = high << 4 | low;
+    }
+    Ok(digest)
+}
+
+pub(super) fn set_min_version(profile: &mut Profile, text: &str) -> Result<(), String> {
+    let version = match text {
+        "1.2" => TlsVersion::V12,
+        "1.3" => TlsVersion::V13,
+        _ => return Err("is \"1.2\" or \"1.3\"".into()),
+    };
+    put(&mut profile.template.tls.min_version, version)
+}
+
+pub(super) fn set_websocket_path(profile: &mut Profile, path: &str) -> Result<(), String> {
+    put(&mut profile.template.websocket.path, Some(endpoint::websocket_path(path)?))
+}
+
+pub(super) fn add_header(profile: &mut Profile, name: String, source: PasswordSource) -> Result<(), String> {
+    websocket::check_header(&name)?;
+    let headers = &mut profile.sources.headers;
+    if headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+        return Err(format!("the header {name} is there twice"));
+    }
+    headers.push((name, source));
+    Ok(())
+}
+
+pub(super) fn set_proxy_url(profile: &mut Profile, url: &str) -> Result<(), String> {
+    put(&mut profile.template.proxy, Some(Proxy::parse(url)?))
 }
 
 pub(super) fn will(profile: &mut Profile) -> &mut Will {

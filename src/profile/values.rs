@@ -4,7 +4,11 @@ use std::{path::PathBuf, time::Duration};
 
 use toml_edit::{Array, Item};
 
-use super::{Profile, keys::Kind, read::Surroundings};
+use super::{
+    Profile,
+    keys::{Key, Kind},
+    read::Surroundings,
+};
 use crate::{base::human, mqtt::options::SessionExpiry};
 
 /// Why a value was not taken.
@@ -14,6 +18,16 @@ pub(super) enum Fault {
     Type,
     /// It is impossible, and why.
     Value(String),
+}
+
+impl Fault {
+    /// Says what is wrong, as the end of a sentence that begins with the key.
+    pub(super) fn reason(&self, key: &Key, item: &Item) -> String {
+        match self {
+            Self::Type => format!("expected {}, found {}", key.expects(), found(item)),
+            Self::Value(reason) => reason.clone(),
+        }
+    }
 }
 
 impl From<String> for Fault {
@@ -32,7 +46,7 @@ pub(super) fn found(item: &Item) -> String {
 /// Puts the value of a key that is no table into the profile.
 pub(super) fn apply(kind: &Kind, item: &Item, surroundings: &Surroundings<'_>, profile: &mut Profile) -> Result<(), Fault> {
     match kind {
-        Kind::Text(set) => set(profile, item.as_str().ok_or(Fault::Type)?)?,
+        Kind::Text(set) | Kind::Vital(set, _) => set(profile, item.as_str().ok_or(Fault::Type)?)?,
         Kind::Flag(set) => set(profile, item.as_bool().ok_or(Fault::Type)?)?,
         Kind::Guard(set) => {
             let on = item.as_bool();
@@ -46,9 +60,13 @@ pub(super) fn apply(kind: &Kind, item: &Item, surroundings: &Surroundings<'_>, p
         Kind::File(set) => set(profile, path(item, surroundings)?)?,
         Kind::Words(set) => set(profile, texts(item.as_array().ok_or(Fault::Type)?)?)?,
         Kind::Pairs(set) => set(profile, pairs(item)?)?,
-        Kind::Password(..) | Kind::Section(_) | Kind::Switch(..) | Kind::List(..) | Kind::Planned | Kind::Needed(_) => {
-            return Err(Fault::Type);
-        }
+        Kind::Password(..)
+        | Kind::Secret(_)
+        | Kind::Headers(_)
+        | Kind::Section(_)
+        | Kind::Switch(..)
+        | Kind::List(..)
+        | Kind::Planned => return Err(Fault::Type),
     }
     Ok(())
 }

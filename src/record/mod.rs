@@ -9,19 +9,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{base::disk, store::exchange::Row};
+use self::pcapng::Item;
+use crate::base::disk;
 
 /// The most files of one connection and one second.
 const MOST_NAMES: usize = 100;
 
-/// Writes the rows of a connection to a new pcapng file in `dir`, open to nobody else, and returns its path.
+/// Writes what passed on a connection to a new pcapng file in `dir`, open to nobody else, and returns its path.
 ///
 /// # Errors
 ///
 /// Returns the error of the system; a file that could not be written to its end is removed.
-pub fn export(dir: &Path, connection: &str, rows: &[Row]) -> io::Result<PathBuf> {
+pub fn export(dir: &Path, connection: &str, items: &[Item]) -> io::Result<PathBuf> {
     disk::create_private_dir(dir)?;
-    let at = rows.last().map(|row| row.at).unwrap_or_default();
+    let at = items.iter().rev().find_map(|item| match item {
+        Item::Packet(packet) => Some(packet.at),
+        Item::Remark(_) => None,
+    });
+    let at = at.unwrap_or_default();
     for number in 1..=MOST_NAMES {
         let path = dir.join(name::file(connection, at, number, "pcapng"));
         let file = match disk::create_new(&path) {
@@ -30,7 +35,7 @@ pub fn export(dir: &Path, connection: &str, rows: &[Row]) -> io::Result<PathBuf>
             Err(error) => return Err(error),
         };
         let mut out = BufWriter::new(file);
-        let written = pcapng::write(rows, &mut out).and_then(|()| out.flush());
+        let written = pcapng::write(items, &mut out).and_then(|()| out.flush());
         if let Err(error) = written {
             // The reason of the failure is worth more than that of a failing removal.
             let _ = std::fs::remove_file(&path);

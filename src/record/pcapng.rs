@@ -15,11 +15,7 @@ mod tests;
 
 use std::io::{self, Write};
 
-use crate::{
-    base::human,
-    store::exchange::{Row, What},
-    wire::packet::{Direction, Kind, Packet},
-};
+use crate::wire::packet::{Direction, Kind, Packet};
 
 /// The link type of bare IP (`LINKTYPE_RAW`).
 const RAW: u16 = 101;
@@ -44,48 +40,48 @@ const COMMENT: u16 = 1;
 const APPLICATION: u16 = 4;
 const INTERFACE_NAME: u16 = 2;
 
-/// Writes rows as a capture.
+/// Something to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// A packet.
+    Packet(Packet),
+    /// What is to be known at this place, and has no bytes; it must be safe to show.
+    Remark(String),
+}
+
+/// Writes items as a capture; a remark becomes a comment of the packet after it, the last ones of the last packet.
 ///
 /// # Errors
 ///
 /// Returns the error of `out`.
-pub fn write(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
+pub fn write(items: &[Item], out: &mut impl Write) -> io::Result<()> {
     section(out)?;
     interface(out)?;
     let mut connection = Connection::default();
     let mut comment = String::new();
-    let last = rows.iter().rposition(|row| matches!(row.what, What::Packet { .. }));
-    for (at, row) in rows.iter().enumerate() {
-        match &row.what {
-            What::Packet { packet, .. } => {
+    let last = items.iter().rposition(|item| matches!(item, Item::Packet(_)));
+    for (at, item) in items.iter().enumerate() {
+        match item {
+            Item::Packet(packet) => {
                 if last == Some(at) {
-                    rows[at + 1..].iter().for_each(|row| remark(&mut comment, row));
+                    items[at + 1..].iter().for_each(|item| remark(&mut comment, item));
                 }
                 connection.packet(packet, &comment, out)?;
                 comment.clear();
             }
-            What::Quiet { .. } | What::Lost(_) | What::Ended(_) => remark(&mut comment, row),
+            Item::Remark(_) => remark(&mut comment, item),
         }
     }
     Ok(())
 }
 
-/// Adds to a comment what a row without bytes tells.
-fn remark(comment: &mut String, row: &Row) {
-    let said = match &row.what {
-        What::Packet { .. } => return,
-        What::Quiet { direction, quiet, .. } => {
-            let way = if *direction == Direction::Out { "sent" } else { "received" };
-            let (count, size) = (human::count(quiet.count), human::size(quiet.bytes));
-            format!("{count} PUBLISH packets with QoS 0 ({size}) {way} around here are not in this file")
-        }
-        What::Lost(count) => format!("{} packets are missing around here", human::count(*count)),
-        What::Ended(why) => format!("the connection ended: {why}"),
-    };
+/// Adds a remark to a comment, on a line of its own.
+fn remark(comment: &mut String, item: &Item) {
+    let Item::Remark(said) = item else { return };
     if !comment.is_empty() {
         comment.push('\n');
     }
-    comment.push_str(&said);
+    comment.push_str(said);
 }
 
 fn section(out: &mut impl Write) -> io::Result<()> {

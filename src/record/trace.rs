@@ -17,10 +17,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use crate::{
-    base::{
-        clock::{Clock, Stamp},
-        disk, human, text,
-    },
+    base::{clock::Stamp, disk, human, text},
     mqtt::event::{Event, Status},
     wire::{
         decode,
@@ -49,7 +46,7 @@ impl Trace {
     ///
     /// A thread of its own writes whole lines, before the event goes on, so that the file is complete when the last event
     /// was taken. Of the next `room` events that nobody has taken the first one waits, and with it the session. `name` is
-    /// written in each line unless it is empty; `failed` hears of the first error, after which nothing more is written.
+    /// written in each line unless it is empty, `now` tells the time of what has none of its own, and `failed` hears of the first error, after which nothing more is written.
     ///
     /// # Errors
     ///
@@ -57,19 +54,19 @@ impl Trace {
     pub fn follow(
         &self,
         name: &str,
-        clock: Clock,
+        now: impl Fn() -> Stamp + Send + 'static,
         mut events: mpsc::Receiver<Event>,
         room: usize,
         failed: impl FnOnce(io::Error) + Send + 'static,
     ) -> io::Result<mpsc::Receiver<Event>> {
         let mut file = self.file.try_clone()?;
         let (sender, receiver) = mpsc::channel(room);
-        let mut scribe = Scribe { name: text::line(name, 60).to_string(), clock, version: Version::V5, lines: String::new() };
+        let mut scribe = Scribe { name: text::line(name, 60).to_string(), version: Version::V5, lines: String::new() };
         let mut failed = Some(failed);
         thread::Builder::new().name("trace".into()).spawn(move || {
             while let Some(event) = events.blocking_recv() {
                 if failed.is_some() {
-                    scribe.event(&event);
+                    scribe.event(&event, &now);
                     // One write for all lines, so that those of two sessions do not mix.
                     if let Err(error) = file.write_all(scribe.lines.as_bytes())
                         && let Some(failed) = failed.take()
@@ -90,16 +87,15 @@ impl Trace {
 /// Writes events as lines; every text is safe to show.
 struct Scribe {
     name: String,
-    clock: Clock,
     version: Version,
     lines: String,
 }
 
 impl Scribe {
-    fn event(&mut self, event: &Event) {
+    fn event(&mut self, event: &Event, now: &impl Fn() -> Stamp) {
         match event {
             Event::Packets(noted) => self.packets(noted),
-            Event::Status(status) => self.status(status),
+            Event::Status(status) => self.status(status, now()),
             Event::Messages(_)
             | Event::Lost(_)
             | Event::Subscribed { .. }
@@ -140,8 +136,7 @@ impl Scribe {
         self.line(packet.at, arrow(packet.direction), &said);
     }
 
-    fn status(&mut self, status: &Status) {
-        let now = self.clock.now();
+    fn status(&mut self, status: &Status, now: Stamp) {
         match status {
             Status::Online(welcome) => {
                 let tls = welcome.tls.as_deref().map(|tls| format!(", {}", text::safe(tls))).unwrap_or_default();
@@ -198,7 +193,7 @@ mod tests {
         let path = dir.path().join("trace.txt");
         let (sender, events) = mpsc::channel(8);
         let trace = Trace::open(&path).expect("opened");
-        let mut passed = trace.follow("plant", Clock::start(), events, 8, |error| panic!("{error}")).expect("followed");
+        let mut passed = trace.follow("plant", Stamp::default, events, 8, |error| panic!("{error}")).expect("followed");
         sender.send(Event::Packets(noted())).await.expect("taken");
         drop(sender);
         assert!(matches!(passed.recv().await, Some(Event::Packets(packets)) if packets == noted()));
@@ -223,7 +218,7 @@ mod tests {
         let (failure, mut failed) = mpsc::channel(8);
         let trace = Trace::open(Path::new("/dev/full")).expect("opened");
         let mut passed =
-            trace.follow("", Clock::start(), events, 8, move |_| failure.try_send(()).expect("room")).expect("followed");
+            trace.follow("", Stamp::default, events, 8, move |_| failure.try_send(()).expect("room")).expect("followed");
         for _ in 0..3 {
             sender.send(Event::Packets(noted())).await.expect("taken");
             assert!(passed.recv().await.is_some());

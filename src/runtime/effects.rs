@@ -12,7 +12,7 @@ use crate::{
     base::{human, secret::Secret},
     config::paths::Paths,
     mqtt::options::Options,
-    profile::{Profile, Profiles, client_id::Identity, draft::Saving, save, secret::Resolved},
+    profile::{Profile, Profiles, client_id::Identity, draft::Saving, need::Need, save},
     record,
 };
 
@@ -58,6 +58,15 @@ impl Effects {
         }
     }
 
+    /// Returns what tells the user, from a thread that may wait, that a trace could not be written.
+    pub(super) fn trace_failed(&self) -> impl FnOnce(std::io::Error) + Send + 'static {
+        let sender = self.sender.clone();
+        move |error| {
+            let outcome = Outcome::Failed(format!("the trace ends: {error}"), String::new());
+            let _ = sender.blocking_send(Back::Outcome(outcome));
+        }
+    }
+
     /// Waits for the next outcome.
     pub(super) async fn next(&mut self) -> Back {
         match self.receiver.recv().await {
@@ -79,7 +88,7 @@ impl Effects {
     /// Carries an effect out; those of the loop itself are not for here and do nothing.
     pub(super) fn carry_out(&self, effect: Effect) {
         match effect {
-            Effect::Start(id, profile, password) => self.task(start(id, *profile, password)),
+            Effect::Start(id, profile, given) => self.task(start(id, *profile, given)),
             Effect::Save(draft) => self.change(move |paths| {
                 let name = draft.name().to_owned();
                 draft.save(&paths.profiles(), paths.home.as_deref(), Saving::New).map(|()| format!("{name} is saved"))
@@ -106,10 +115,10 @@ impl Effects {
                     Some(Back::Outcome(Outcome::Said(said)))
                 });
             }
-            Effect::Export(connection, rows) => {
+            Effect::Export(connection, items) => {
                 let dir = self.paths.data_dir.clone();
                 self.task(async move {
-                    let work = move || record::export(&dir, &connection, &rows);
+                    let work = move || record::export(&dir, &connection, &items);
                     let outcome = match tokio::task::spawn_blocking(work).await.ok()? {
                         Ok(path) => Outcome::Said(format!("written to {}", path.display())),
                         Err(error) => Outcome::Failed(format!("not exported: {error}"), String::new()),
@@ -180,32 +189,21 @@ impl Effects {
     }
 }
 
-/// Resolves the password, and makes the options of a session.
-async fn start(id: ConnId, profile: Profile, typed: Option<Secret>) -> Option<Back> {
+/// Resolves the secrets, and makes the options of a session; `given` is what the user typed.
+async fn start(id: ConnId, profile: Profile, given: Vec<(Need, Secret)>) -> Option<Back> {
     let variable = |name: &str| std::env::var_os(name);
     let identity = Identity::of_process(&variable, fastrand::u64(..));
     let mut options = Box::new(profile.options(&identity));
-    let password = match (typed, &profile.password) {
-        (Some(typed), _) => Some(typed),
-        (None, None) => None,
-        (None, Some(source)) => match source.resolve(&environment).await {
-            Ok(Resolved::Password(secret)) => Some(secret),
-            Ok(Resolved::Prompt) => return Some(Back::Outcome(Outcome::PasswordWanted(id))),
-            Err(why) => return Some(Back::Outcome(Outcome::NotStarted(id, format!("no password: {why}")))),
-        },
-    };
-    if password.is_some() {
-        options.password = password;
+    for (need, secret) in &given {
+        need.put(&mut options, secret.clone());
     }
-    if let (Some(authentication), Some(source)) = (&mut options.authentication, &profile.authentication_data) {
-        let not_started = |why: String| Some(Back::Outcome(Outcome::NotStarted(id, format!("no authentication data: {why}"))));
-        match source.resolve(&environment).await {
-            Ok(Resolved::Password(secret)) => authentication.data = Some(secret),
-            Ok(Resolved::Prompt) => return not_started("it cannot be asked for".into()),
-            Err(why) => return not_started(why),
-        }
+    if let Some(need) = profile.wanted(&options).await {
+        return Some(Back::Outcome(Outcome::SecretWanted(id, need, given)));
     }
-    Some(Back::Ready(id, options))
+    match profile.fetch(&mut options, &environment).await {
+        Ok(()) => Some(Back::Ready(id, options)),
+        Err(why) => Some(Back::Outcome(Outcome::NotStarted(id, format!("no password: {why}")))),
+    }
 }
 
 fn environment(name: &str) -> Option<OsString> {

@@ -22,7 +22,7 @@ mod signals;
 mod terminal;
 mod writer;
 
-use std::{future::pending, io, panic::AssertUnwindSafe, time::Duration};
+use std::{future::pending, io, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use crossterm::event::Event as TermEvent;
 use futures_util::FutureExt;
@@ -57,6 +57,7 @@ use crate::{
     config::paths::Paths,
     keymap::Keymap,
     profile::Profile,
+    record::trace::Trace,
     theme::{self, Depth, Theme},
 };
 
@@ -91,6 +92,8 @@ pub struct Launch {
     pub begin: Begin,
     /// The theme that the user named.
     pub theme: Option<String>,
+    /// Where the packets of all connections are written down.
+    pub trace: Option<Arc<Trace>>,
     /// Where the files are.
     pub paths: Paths,
     /// Why there is no log, if so.
@@ -206,7 +209,7 @@ impl Shell {
             aside: asks_for_background(launch).then(|| input::ASK_BACKGROUND.to_vec()),
             hang_up,
             signals,
-            sessions: Sessions::default(),
+            sessions: Sessions::new(launch.trace.clone()),
             effects: Effects::new(launch.paths.clone(), (launch.variable)("TMUX").is_some()),
             variable: launch.variable,
             pace: if over_ssh { FRAME_SSH } else { FRAME },
@@ -348,7 +351,12 @@ impl Shell {
     fn take_back(&mut self, back: Back) {
         match back {
             Back::Outcome(outcome) => self.update(Event::Done(outcome)),
-            Back::Ready(id, options) => self.sessions.start(id, *options, self.clock),
+            Back::Ready(id, options) => {
+                let title = self.app.title(id);
+                if let Err(error) = self.sessions.start(id, &title, *options, self.clock, self.effects.trace_failed()) {
+                    self.update(Event::Done(Outcome::NotStarted(id, format!("cannot trace: {error}"))));
+                }
+            }
             Back::Terminal(bytes) => self.aside = Some(bytes),
         }
     }

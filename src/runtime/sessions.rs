@@ -2,6 +2,8 @@
 
 use std::{
     future::poll_fn,
+    io,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -12,6 +14,7 @@ use crate::{
     app::event::ConnId,
     base::clock::Clock,
     mqtt::{command::Command, error::Failure, event::Event, options::Options, session::Session},
+    record::trace::Trace,
 };
 
 /// Events that a session may be ahead of the screen; above that it counts what it lets go.
@@ -28,21 +31,42 @@ struct Live {
 }
 
 /// All sessions of the program.
-#[derive(Default)]
 pub(super) struct Sessions {
     live: Vec<Live>,
     /// Those that are being ended.
     leaving: JoinSet<()>,
     /// The session that is asked first the next time, so that a busy one does not starve the others.
     turn: usize,
+    /// Where packets are written down, if they are.
+    trace: Option<Arc<Trace>>,
 }
 
 impl Sessions {
-    /// Starts a session; one of the same connection is ended first.
-    pub(super) fn start(&mut self, id: ConnId, options: Options, clock: Clock) {
+    pub(super) fn new(trace: Option<Arc<Trace>>) -> Self {
+        Self { live: Vec::new(), turn: 0, leaving: JoinSet::new(), trace }
+    }
+
+    /// Starts a session that tells of its packets; one of the same connection is ended first.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the system when its packets cannot be written down; `failed` hears of a later one.
+    pub(super) fn start(
+        &mut self,
+        id: ConnId,
+        name: &str,
+        options: Options,
+        clock: Clock,
+        failed: impl FnOnce(io::Error) + Send + 'static,
+    ) -> io::Result<()> {
         self.stop(id);
-        let (sender, events) = mpsc::channel(AHEAD);
+        let options = Options { packets: true, ..options };
+        let (sender, mut events) = mpsc::channel(AHEAD);
+        if let Some(trace) = &self.trace {
+            events = trace.follow(name, move || clock.now(), events, AHEAD, failed)?;
+        }
         self.live.push(Live { id, session: Session::start(options, clock, sender), events });
+        Ok(())
     }
 
     /// Tells a session something.

@@ -282,12 +282,6 @@ impl Exchange {
         self.rows.iter().enumerate().map(move |(at, row)| (RowId(first + at as u64), row))
     }
 
-    /// Copies the rows for a task of its own; the bytes of packets are shared.
-    #[must_use]
-    pub fn snapshot(&self) -> Vec<Row> {
-        self.rows.iter().cloned().collect()
-    }
-
     /// Returns how many packets were listed in all, those that went included.
     #[must_use]
     pub fn packets(&self) -> u64 {

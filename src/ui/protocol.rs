@@ -39,9 +39,6 @@ const DELTA: usize = 10;
 /// The columns of a size at the right of the ladder.
 const BYTES: usize = 9;
 
-/// The least columns of a label before the note at the right of a rung is left out.
-const LABEL: usize = 20;
-
 pub(super) fn render(app: &App, workspace: &Workspace, geometry: &Geometry, theme: &Theme, buffer: &mut Buffer) {
     let area = geometry.protocol;
     if area.is_empty() {
@@ -189,7 +186,8 @@ fn arrow(direction: Direction, (name, summary, role): (&str, &str, Role), note: 
     // The tail, the name, the blanks around them and the head.
     let mut room = columns.saturating_sub(2 + 1 + name.width() + 1 + 1);
     let note_width = if note.is_empty() { 0 } else { note.width() + 3 };
-    let with_note = note_width > 0 && room >= note_width + LABEL.min(summary.width() + 1);
+    // What a packet says comes before how long it took, which the times tell too.
+    let with_note = note_width > 0 && room > note_width + summary.width();
     if with_note {
         room -= note_width;
     }

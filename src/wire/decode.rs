@@ -211,7 +211,7 @@ fn yes_no(flag: bool) -> &'static str {
     if flag { "yes" } else { "no" }
 }
 
-/// Writes bytes as hexadecimal digits, the first [`MOST_DIGITS`] of them.
+/// Writes bytes as hexadecimal digits, at most 48 of them.
 #[must_use]
 pub fn digits(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().min(MOST_DIGITS) * 3 + 16);

@@ -1,6 +1,6 @@
 //! Opens the byte stream to a broker, stage by stage.
 
-use std::{fmt, time::Duration};
+use std::{fmt, net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -100,6 +100,17 @@ pub struct Dialed {
     pub times: Vec<(Stage, Duration)>,
 }
 
+/// A moment on the way to a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// A stage begins.
+    Begins(Stage),
+    /// The name has these addresses, in the order in which they are tried.
+    Resolved(&'a [SocketAddr]),
+    /// A stage has succeeded, and took so long.
+    Done(Stage, Duration),
+}
+
 /// Opens a stream to `endpoint`; `report` is called when a stage begins.
 ///
 /// The caller bounds the whole with a time-out; dropping the future closes what was opened.
@@ -108,6 +119,19 @@ pub struct Dialed {
 ///
 /// Returns which stage failed, where and why.
 pub async fn dial(endpoint: &Endpoint, means: &Means<'_>, report: impl Fn(Stage)) -> Result<Dialed, WireError> {
+    let begins = |step: Step<'_>| match step {
+        Step::Begins(stage) => report(stage),
+        Step::Resolved(_) | Step::Done(..) => {}
+    };
+    walk(endpoint, means, begins).await
+}
+
+/// Opens a stream as [`dial`] does; `report` is told of every step, so that it knows what went well where the end is an error.
+///
+/// # Errors
+///
+/// Returns which stage failed, where and why.
+pub async fn walk(endpoint: &Endpoint, means: &Means<'_>, report: impl Fn(Step<'_>)) -> Result<Dialed, WireError> {
     let mut stages = Stages { clock: Clock::start(), report, times: Vec::new() };
     let (stream, peer, agreed) = match endpoint.transport {
         Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => stages.over_tcp(endpoint, means).await?,
@@ -131,12 +155,14 @@ struct Stages<R> {
     times: Vec<(Stage, Duration)>,
 }
 
-impl<R: Fn(Stage)> Stages<R> {
+impl<R: Fn(Step<'_>)> Stages<R> {
     async fn run<T>(&mut self, stage: Stage, work: impl Future<Output = Result<T, WireError>>) -> Result<T, WireError> {
-        (self.report)(stage);
+        (self.report)(Step::Begins(stage));
         let start = self.clock.now();
         let done = work.await?;
-        self.times.push((stage, self.clock.now().since(start)));
+        let took = self.clock.now().since(start);
+        self.times.push((stage, took));
+        (self.report)(Step::Done(stage, took));
         Ok(done)
     }
 
@@ -156,8 +182,14 @@ impl<R: Fn(Stage)> Stages<R> {
         Ok((self.framed(endpoint, means, Box::new(stream)).await?, peer, Some(agreed)))
     }
 
-    async fn tcp(&mut self, host: &str, port: u16, at: String) -> Result<(TcpStream, String), WireError> {
+    async fn resolve(&mut self, host: &str, port: u16) -> Result<Vec<SocketAddr>, WireError> {
         let addresses = self.run(Stage::Name, tcp::resolve(host, port)).await?;
+        (self.report)(Step::Resolved(&addresses));
+        Ok(addresses)
+    }
+
+    async fn tcp(&mut self, host: &str, port: u16, at: String) -> Result<(TcpStream, String), WireError> {
+        let addresses = self.resolve(host, port).await?;
         let stream = self.run(Stage::Tcp, tcp::connect(at.clone(), addresses)).await?;
         let peer = stream.peer_addr().map_or(at, |peer| peer.to_string());
         Ok((stream, peer))
@@ -174,7 +206,7 @@ impl<R: Fn(Stage)> Stages<R> {
 
     async fn quic(&mut self, endpoint: &Endpoint, means: &Means<'_>) -> Result<Opened, WireError> {
         refuse_proxy(means, "QUIC")?;
-        let addresses = self.run(Stage::Name, tcp::resolve(&endpoint.host, endpoint.port)).await?;
+        let addresses = self.resolve(&endpoint.host, endpoint.port).await?;
         let (stream, peer, agreed) = self.run(Stage::Quic, quic::connect(endpoint, means.tls, addresses)).await?;
         Ok((Box::new(stream), peer, Some(agreed)))
     }

@@ -269,11 +269,12 @@ fn percent_decode(text: &str) -> Result<String, String> {
     String::from_utf8(out).map_err(|_| "the URL is not UTF-8 once its % are read".into())
 }
 
-fn percent_encode(text: &str) -> String {
+/// Writes what would mean something in a URL, and what cannot be seen, as `%20` and its like.
+pub(super) fn percent_encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'%' | b'?' | b'#' => out.push_str(&format!("%{byte:02X}")),
+            b'%' | b'?' | b'#' | b'@' | b':' => out.push_str(&format!("%{byte:02X}")),
             byte if byte.is_ascii_graphic() => out.push(char::from(byte)),
             byte => out.push_str(&format!("%{byte:02X}")),
         }

@@ -129,6 +129,12 @@ pub enum WireError {
         /// What the bytes look like, as the end of a sentence.
         detail: String,
     },
+    /// The connection broke before the broker had said anything of MQTT.
+    #[error("connection lost during CONNECT: {detail}")]
+    BrokenEarly {
+        /// How, made safe.
+        detail: String,
+    },
     /// The open connection broke.
     #[error("connection lost: {detail}")]
     Broken {
@@ -201,6 +207,7 @@ impl WireError {
             Self::Quic { .. } => "does the broker serve QUIC on this UDP port (mostly 14567), and does a firewall let UDP through?",
             Self::Identity { fault, .. } => fault.hint(),
             Self::OtherProtocol { .. } => "check scheme and port of the URL",
+            Self::BrokenEarly { .. } => "is this an MQTT port, and not TLS or WebSocket? the broker's log may tell why",
             Self::Broken { .. } => "the broker's log may tell why",
             Self::CaFile { .. } => "ca_file names a PEM file that begins with -----BEGIN CERTIFICATE-----",
             Self::NoRoots => "install the system's CA certificates (package ca-certificates), or set ca_file",
@@ -231,6 +238,7 @@ impl WireError {
             | Self::Socket { .. }
             | Self::Quic { .. }
             | Self::TimedOut { .. }
+            | Self::BrokenEarly { .. }
             | Self::Broken { .. } => false,
         }
     }

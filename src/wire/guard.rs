@@ -328,7 +328,8 @@ fn violation(fault: Fault, bytes: &[u8]) -> Violation {
 fn topic(bytes: &[u8]) -> Option<Box<str>> {
     let header = Header::read(bytes).ok().flatten().filter(|header| Kind::of(header.first) == Kind::Publish)?;
     let (length, rest) = bytes.get(header.len..)?.split_first_chunk()?;
-    let topic = rest.get(..usize::from(u16::from_be_bytes(*length)).min(header.body.checked_sub(2)?))?;
+    let length = usize::from(u16::from_be_bytes(*length));
+    let topic = rest.get(..length).filter(|_| length + 2 <= header.body)?;
     (!topic.is_empty()).then(|| text::line_of_bytes(topic, TOPIC_COLUMNS).to_string().into())
 }
 

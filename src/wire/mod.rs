@@ -1,4 +1,4 @@
-//! From a name to one clean byte stream: dialling stage by stage, the tap and the guard.
+//! From a name to one clean byte stream: dialling stage by stage, the tap, the guard, and the shim for MQTT 3.1.
 
 mod check;
 pub mod decode;

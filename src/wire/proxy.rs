@@ -11,7 +11,7 @@ use tokio_socks::tcp::Socks5Stream;
 use zeroize::Zeroizing;
 
 use super::{
-    endpoint::{Authority, Endpoint, authority_of},
+    endpoint::{Authority, Endpoint, authority_of, percent_encode},
     error::{WireError, words},
 };
 use crate::base::{secret::Secret, text};
@@ -68,6 +68,16 @@ impl Proxy {
         let advice = "the key proxy.password of a profile says where it is; without that, it is asked for";
         let Authority { username, host, port } = Authority::read(rest, rest, &scheme, advice)?;
         Ok(Self { kind, host, port: port.unwrap_or(default_port), username, password: None })
+    }
+
+    /// Returns the URL with its user, as [`Proxy::parse`] reads it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let url = self.to_string();
+        match (&self.username, url.split_once("://")) {
+            (Some(user), Some((scheme, rest))) => format!("{scheme}://{}@{rest}", percent_encode(user)),
+            (Some(_) | None, _) => url,
+        }
     }
 
     /// Returns host and port, made safe.
@@ -265,7 +275,9 @@ mod tests {
     fn the_url_of_a_proxy_is_read_and_printed_without_its_user() {
         let proxy = Proxy::parse("socks5h://ops@[::1]").expect("valid");
         assert_eq!((proxy.kind, proxy.username.as_deref()), (ProxyKind::Socks5, Some("ops")));
-        assert_eq!(proxy.to_string(), "socks5://[::1]:1080");
+        assert_eq!((proxy.to_string(), proxy.url()), ("socks5://[::1]:1080".into(), "socks5://ops@[::1]:1080".into()));
+        let odd = Proxy::parse("http://a%40b%3A@h").expect("valid");
+        assert_eq!((odd.username.as_deref(), odd.url()), (Some("a@b:"), "http://a%40b%3A@h:80".into()));
         assert_eq!(Proxy::parse("HTTP://proxy:3128/").expect("valid").to_string(), "http://proxy:3128");
     }
 

@@ -24,12 +24,15 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 pub(super) use self::identity::Asked;
-pub use self::identity::{IdentityFault, is_encrypted};
 use self::{
     certificate::{Certificate, Refusal},
     identity::Identity,
     stream::Encrypted,
     verifier::{Trust, Verifier},
+};
+pub use self::{
+    identity::{IdentityFault, is_encrypted},
+    roots::SystemStore,
 };
 use super::{
     endpoint::Endpoint,

@@ -152,3 +152,46 @@ fn the_connection_is_mended_and_that_is_said() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("; trying again in ") && said.ends_with("connected again\n"), "{said}");
 }
+
+#[test]
+fn a_topic_alias_changes_nothing_for_who_receives() {
+    let broker = Mosquitto::start();
+    let url = &broker.url();
+    broker.publish("t/ready", "yes", &["--retain"]);
+    let reader = Running::mqtap(&["sub", url, "t/#", "-n", "4", "--subscription-identifier", "5", "--format", "json"]);
+    assert!(reader.line().contains("t/ready"));
+    broker.publish("t/a", "x", &["--topic-alias", "1", "--repeat", "3"]);
+    for line in reader.rest() {
+        assert!(line.contains(r#""topic":"t/a""#) && line.contains(r#""subscription_ids":[5]"#), "{line}");
+    }
+}
+
+#[test]
+fn a_kept_session_prints_what_was_queued_until_its_filter_is_unsubscribed_from() {
+    for protocol in ["3.1.1", "5"] {
+        let broker = Mosquitto::start();
+        let url = &broker.url();
+        let expiry = if protocol == "5" { &["-x", "1h"][..] } else { &[] };
+        let kept =
+            [&["sub", url, "-V", protocol, "-i", "kept", "--clean-start", "no", "-q", "1", "--format", "json"], expiry].concat();
+        let with = |more: &[&'static str]| [&kept[..], more].concat();
+        mqtap(&with(&["t/a", "-W", "300ms"])).assert().code(27).stdout("");
+        broker.publish("t/a", "queued", &[]);
+        let queued = printed(&with(&["t/a", "-n", "1"]));
+        assert!(queued.contains(r#""resumed":true,"size":6,"payload":"queued""#), "{queued}");
+        mqtap(&with(&["-U", "t/a", "-W", "300ms"])).assert().code(27).stdout("").stderr("");
+        broker.publish("t/a", "missed", &[]);
+        mqtap(&with(&["t/b", "-W", "300ms"])).assert().code(27).stdout("");
+    }
+}
+
+#[test]
+fn the_default_client_identifier_suits_mqtt_3_1() {
+    let broker = Mosquitto::start();
+    let url = &broker.url();
+    mqtap(&["pub", url, "t/a", "x", "-V", "3.1", "-r", "-q", "1"]).assert().success();
+    mqtap(&["get", url, "t/a", "-V", "3.1"]).assert().success().stdout("x");
+    let long = mqtap(&["get", url, "t/a", "-V", "3.1", "-i", "123456789012345678901234"]).assert().code(5);
+    let said = String::from_utf8_lossy(&long.get_output().stderr).into_owned();
+    assert!(said.contains("1 to 23 characters, this one has 24"), "{said}");
+}

@@ -51,7 +51,11 @@ fn python(script: &str, port: u16, qos: u8) -> Command {
 }
 
 fn mosquitto(tool: &str, port: u16, protocol: &str, qos: u8, more: &[&str]) -> Command {
-    let version = if protocol == "5" { "mqttv5" } else { "mqttv311" };
+    let version = match protocol {
+        "3.1" => "mqttv31",
+        "3.1.1" => "mqttv311",
+        _ => "mqttv5",
+    };
     let mut command = Command::new(tool);
     command.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-V", version, "-q", &qos.to_string()]).args(more);
     command
@@ -63,7 +67,7 @@ fn needs_paho(protocol: &str, qos: u8) -> bool {
 }
 
 #[rstest]
-fn what_others_publish_is_printed_whole_and_in_order(#[values("3.1.1", "5")] protocol: &str, #[values(0, 1, 2)] qos: u8) {
+fn what_others_publish_is_printed_whole_and_in_order(#[values("3.1", "3.1.1", "5")] protocol: &str, #[values(0, 1, 2)] qos: u8) {
     let broker = Config::default().line("max_queued_messages 0").start();
     broker.publish("t/ready", "yes", &["--retain"]);
     let count = (COUNT + 1).to_string();
@@ -84,7 +88,10 @@ fn what_others_publish_is_printed_whole_and_in_order(#[values("3.1.1", "5")] pro
 }
 
 #[rstest]
-fn what_is_published_arrives_elsewhere_whole_and_in_order(#[values("3.1.1", "5")] protocol: &str, #[values(0, 1, 2)] qos: u8) {
+fn what_is_published_arrives_elsewhere_whole_and_in_order(
+    #[values("3.1", "3.1.1", "5")] protocol: &str,
+    #[values(0, 1, 2)] qos: u8,
+) {
     let broker = Config::default().line("max_queued_messages 0").start();
     broker.publish("t/ready", "yes", &["--retain"]);
     let reader = Running::start(&mut if needs_paho(protocol, qos) {

@@ -10,6 +10,7 @@ mod printing;
 mod profiles;
 mod running;
 mod secrets;
+mod trace;
 
 use common::{PATIENCE, mosquitto::Mosquitto};
 

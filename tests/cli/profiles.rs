@@ -81,6 +81,29 @@ fn a_profile_is_added_once_and_comments_stay() {
 }
 
 #[test]
+fn every_way_to_connect_is_saved() {
+    let home = home("");
+    let add = ["add", "new", "wss://h", "--alpn", "a", "--alpn", "b\"", "--ws-path", "/x", "--ws-header", "X-A: b", "--insecure"];
+    let more = ["--cert", "/c", "--key", "/k", "--proxy", "socks5://ops@p"];
+    profiles(home.path(), &[&add[..], &more].concat()).success().stdout("");
+    profiles(home.path(), &["check"]).success();
+    let shown: Value = serde_json::from_str(&printed(home.path(), &["show", "new", "--json"])).expect("JSON");
+    assert_eq!(
+        shown["settings"],
+        json!({
+            "url": "wss://h",
+            "tls.cert_file": "/c",
+            "tls.key_file": "/k",
+            "tls.alpn": "[\"a\", 'b\"']",
+            "tls.verify": "none",
+            "websocket.path": "/x",
+            "websocket.headers[0]": "X-A: in the profile file",
+            "proxy.url": "socks5://ops@p:1080",
+        })
+    );
+}
+
+#[test]
 fn a_profile_with_the_name_of_a_verb_is_saved_with_a_word_about_it() {
     let home = home(FILE);
     let assert = profiles(home.path(), &["add", "sub", "mqtt://h"]).success();

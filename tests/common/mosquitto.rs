@@ -24,6 +24,7 @@ const RUNNING: &str = " running\n";
 pub(crate) struct Mosquitto {
     pub(crate) port: u16,
     directory: TempDir,
+    environment: Vec<(&'static str, PathBuf)>,
     child: Option<Child>,
 }
 
@@ -35,6 +36,7 @@ pub(crate) struct Config {
     acl: Option<String>,
     subscribable: Option<String>,
     persistent: bool,
+    environment: Vec<(&'static str, PathBuf)>,
 }
 
 impl Config {
@@ -47,6 +49,12 @@ impl Config {
     /// Adds a user; without a user, anonymous clients are allowed.
     pub(crate) fn user(mut self, name: &str, password: &str) -> Self {
         self.users.push((name.to_owned(), password.to_owned()));
+        self
+    }
+
+    /// Sets a variable of the broker's environment.
+    pub(crate) fn variable(mut self, name: &'static str, value: &Path) -> Self {
+        self.environment.push((name, value.to_owned()));
         self
     }
 
@@ -78,7 +86,8 @@ impl Config {
         let directory = tempfile::Builder::new().prefix("mqtap-mosquitto-").tempdir().expect("a directory");
         // mosquitto gives up root for a user of its own, who must read the files too.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).expect("permissions");
-        let mut broker = Mosquitto { port: 0, directory, child: None };
+        let environment = self.environment.clone();
+        let mut broker = Mosquitto { port: 0, directory, environment, child: None };
         for _ in 0..100 {
             broker.port = free_port();
             self.write(broker.directory.path(), broker.port);
@@ -155,6 +164,7 @@ impl Mosquitto {
         let mut child = Command::new(executable())
             .arg("-c")
             .arg(self.directory.path().join("mosquitto.conf"))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("the log"))
             .stderr(log)

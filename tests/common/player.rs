@@ -17,7 +17,7 @@ use mqtap::{
     profile::Profile,
     theme::Theme,
     ui,
-    wire::endpoint::Url,
+    wire::{dial::Stage, endpoint::Url},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
@@ -29,7 +29,7 @@ pub(crate) struct Player {
     pub(crate) app: App,
     pub(crate) effects: Vec<Effect>,
     now: Stamp,
-    theme: Theme,
+    pub(crate) theme: Theme,
 }
 
 impl Player {
@@ -67,6 +67,11 @@ impl Player {
 
     /// Lets the broker accept the connection.
     pub(crate) fn welcome(&mut self) {
+        self.welcome_as(false);
+    }
+
+    /// Lets the broker accept the connection, whose certificate somebody verified or nobody did.
+    pub(crate) fn welcome_as(&mut self, unverified: bool) {
         let welcome = Welcome {
             at: self.now,
             protocol: Protocol::V5,
@@ -75,8 +80,9 @@ impl Player {
             peer: "192.0.2.7:1883".into(),
             tls: None,
             chain: Vec::new(),
-            unverified: false,
+            unverified,
             took: std::time::Duration::from_micros(12_300),
+            times: times(),
             session_present: false,
             session_lost: false,
             client_id: "mqtap-ops".into(),
@@ -196,4 +202,11 @@ pub(crate) fn properties() -> Properties {
         correlation_data: Some(Bytes::from_static(b"\x7f\x01")),
         ..Properties::default()
     }
+}
+
+/// Returns the stages of a connection, as a session tells them.
+fn times() -> Vec<(Stage, std::time::Duration)> {
+    [(Stage::Name, 800), (Stage::Tcp, 5_200), (Stage::Connect, 6_300)]
+        .map(|(stage, micros)| (stage, std::time::Duration::from_micros(micros)))
+        .to_vec()
 }

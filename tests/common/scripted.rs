@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -20,11 +20,16 @@ pub(crate) const CONNACK_V5: &[u8] = &[0x20, 0x03, 0x00, 0x00, 0x00];
 /// CONNACK of MQTT 3.1.1 that accepts.
 pub(crate) const CONNACK_V311: &[u8] = &[0x20, 0x02, 0x00, 0x00];
 
+/// Makes an answer of a packet.
+pub(crate) type Reply = Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
+
 /// What a scripted broker does with a connection, one after the other; then it closes it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Step {
     /// Reads one packet, whatever it is.
     Read,
+    /// Reads one packet and answers to it.
+    Answer(Reply),
     /// Sends bytes.
     Send(Vec<u8>),
     /// Answers to every packet that it reads as a broker does, until the client closes.
@@ -33,10 +38,14 @@ pub(crate) enum Step {
     Ignore,
 }
 
+/// What was read, packet by packet, over all connections.
+type Packets = Arc<Mutex<Vec<Vec<u8>>>>;
+
 /// A scripted broker; it ends when dropped.
 pub(crate) struct Scripted {
     pub(crate) port: u16,
     accepted: Arc<AtomicUsize>,
+    read: Packets,
     task: JoinHandle<()>,
 }
 
@@ -47,20 +56,29 @@ impl Scripted {
         let port = listener.local_addr().expect("an address").port();
         let accepted = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&accepted);
+        let read = Packets::default();
+        let seen = Arc::clone(&read);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let number = count.fetch_add(1, Ordering::SeqCst);
                 let script = scripts[number.min(scripts.len() - 1)].clone();
                 // A client that goes away ends the script.
-                tokio::spawn(async move { drop(play(stream, script).await) });
+                let seen = Arc::clone(&seen);
+                tokio::spawn(async move { drop(play(stream, script, &seen).await) });
             }
         });
-        Self { port, accepted, task }
+        Self { port, accepted, read, task }
     }
 
     /// Returns the number of connections so far.
     pub(crate) fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Returns the packets of a type (in its upper four bits) that were read so far.
+    pub(crate) fn read(&self, first: u8) -> Vec<Vec<u8>> {
+        let read = self.read.lock().expect("no test panicked with it");
+        read.iter().filter(|packet| packet[0] & 0xf0 == first & 0xf0).cloned().collect()
     }
 }
 
@@ -70,26 +88,30 @@ impl Drop for Scripted {
     }
 }
 
-async fn play(mut stream: TcpStream, script: Vec<Step>) -> io::Result<()> {
+async fn play(mut stream: TcpStream, script: Vec<Step>, seen: &Packets) -> io::Result<()> {
     for step in script {
         match step {
-            Step::Read => drop(read_packet(&mut stream).await?),
+            Step::Read => drop(read_packet(&mut stream, seen).await?),
+            Step::Answer(reply) => {
+                let packet = read_packet(&mut stream, seen).await?;
+                stream.write_all(&reply(&packet)).await?;
+            }
             Step::Send(bytes) => stream.write_all(&bytes).await?,
             Step::Serve => loop {
-                let packet = read_packet(&mut stream).await?;
+                let packet = read_packet(&mut stream, seen).await?;
                 if let Some(answer) = answer(&packet) {
                     stream.write_all(&answer).await?;
                 }
             },
             Step::Ignore => loop {
-                read_packet(&mut stream).await?;
+                read_packet(&mut stream, seen).await?;
             },
         }
     }
     Ok(())
 }
 
-/// Answers to PINGREQ, to SUBSCRIBE of MQTT 5 with one filter, and to QoS 1.
+/// Answers to PINGREQ, and to SUBSCRIBE of MQTT 5 with one filter.
 fn answer(packet: &[u8]) -> Option<Vec<u8>> {
     match packet[0] & 0xf0 {
         0x80 => Some(vec![0x90, 0x04, packet[2], packet[3], 0x00, 0x00]),
@@ -98,7 +120,7 @@ fn answer(packet: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-async fn read_packet(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+async fn read_packet(stream: &mut TcpStream, seen: &Packets) -> io::Result<Vec<u8>> {
     let mut packet = vec![stream.read_u8().await?];
     let mut length = 0;
     for shift in [0, 7, 14, 21] {
@@ -112,5 +134,6 @@ async fn read_packet(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let body = packet.len();
     packet.resize(body + length, 0);
     stream.read_exact(&mut packet[body..]).await?;
+    seen.lock().expect("no test panicked with it").push(packet.clone());
     Ok(packet)
 }

@@ -305,7 +305,7 @@ impl App {
     }
 
     fn export_packets(&mut self) -> Vec<Effect> {
-        let export = |workspace: &Workspace| Effect::Export(workspace.profile.title(), workspace.exchange.snapshot());
+        let export = |workspace: &Workspace| Effect::Export(workspace.profile.title(), protocol::captured(&workspace.exchange));
         self.workspace().map(export).into_iter().collect()
     }
 

@@ -66,11 +66,14 @@ impl App {
                 let result = self.connect_from(&form);
                 (Popup::Connect(form), result)
             }
-            Popup::Password(id, form) => {
-                let secret = Secret::from(form.text("Password"));
+            Popup::Secret(id, need, given, form) => {
+                let typed = (need.clone(), Secret::from(form.text(popup::SECRET_ROW)));
                 let workspace = self.workspaces.iter().find(|workspace| workspace.id == id);
-                let effect = workspace.map(|workspace| Effect::Start(id, Box::new(workspace.profile.clone()), Some(secret)));
-                (Popup::Password(id, form), Ok(effect.into_iter().collect()))
+                let effect = workspace.map(|workspace| {
+                    let all = given.iter().cloned().chain([typed]).collect();
+                    Effect::Start(id, Box::new(workspace.profile.clone()), all)
+                });
+                (Popup::Secret(id, need, given, form), Ok(effect.into_iter().collect()))
             }
             other => (other, Ok(Vec::new())),
         };

@@ -5,9 +5,12 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, ValueHint, builder::BoolishValueParser};
 
 use super::value;
-use crate::mqtt::{
-    message::Qos,
-    options::{Protocol, SessionExpiry},
+use crate::{
+    mqtt::{
+        message::Qos,
+        options::{Protocol, SessionExpiry},
+    },
+    wire::{endpoint, proxy::Proxy},
 };
 
 /// How to connect; what is not given is as the profile, or the default, says.
@@ -54,6 +57,10 @@ pub struct ConnectArgs {
     #[command(flatten)]
     pub tls: TlsArgs,
 
+    /// How the bytes get to the broker.
+    #[command(flatten)]
+    pub way: WayArgs,
+
     /// The Will Message.
     #[command(flatten)]
     pub will: WillArgs,
@@ -72,7 +79,7 @@ pub struct PasswordArgs {
     pub password_file: Option<PathBuf>,
 }
 
-/// How the server is verified.
+/// How the server is verified, and who this client is.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "TLS")]
 pub struct TlsArgs {
@@ -80,9 +87,43 @@ pub struct TlsArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub ca_file: Option<PathBuf>,
 
+    /// The certificate of this client, a PEM file.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub cert: Option<PathBuf>,
+
+    /// Its key, a PEM file; the passphrase of an encrypted one is asked for [default: in the file of --cert].
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cert")]
+    pub key: Option<PathBuf>,
+
     /// The name to verify, where it is not the host of the URL.
     #[arg(long, value_name = "NAME")]
     pub server_name: Option<String>,
+
+    /// Offers this protocol by ALPN; may be repeated [default: none, and mqtt for quic://].
+    #[arg(long, value_name = "PROTOCOL", value_parser = value::alpn)]
+    pub alpn: Vec<String>,
+
+    /// Verifies nothing: anybody may answer, and see what is sent.
+    #[arg(long, conflicts_with = "ca_file")]
+    pub insecure: bool,
+}
+
+/// How the bytes get to the broker.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Way to the broker")]
+pub struct WayArgs {
+    /// The path of the WebSocket, in place of that of the URL [default: /mqtt].
+    #[arg(long, value_name = "PATH", value_parser = endpoint::websocket_path)]
+    pub ws_path: Option<String>,
+
+    /// Adds a header to the WebSocket handshake; may be repeated. It shows in the list of processes:
+    /// keep a secret in a profile.
+    #[arg(long, value_name = "NAME:VALUE", value_parser = value::header)]
+    pub ws_header: Vec<(String, String)>,
+
+    /// Goes by a proxy, `socks5://[USER@]HOST[:PORT]` or `http://[USER@]HOST[:PORT]`.
+    #[arg(long, value_name = "URL", value_parser = value::proxy)]
+    pub proxy: Option<Proxy>,
 }
 
 /// The Will Message: the broker publishes it when this client vanishes.
@@ -117,6 +158,15 @@ pub struct ConnectPropertyArgs {
     /// User Property of CONNECT (MQTT 5); may be repeated.
     #[arg(long = "user-property", value_name = "KEY=VALUE", value_parser = value::user_property)]
     pub connect_user_properties: Vec<(String, String)>,
+}
+
+/// Where the packets of the connection are written down.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct TraceArgs {
+    /// Writes every control packet as a line to the end of this file; passwords are masked, QoS 0 is counted.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub trace: Option<PathBuf>,
 }
 
 impl ConnectArgs {

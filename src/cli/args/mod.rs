@@ -7,7 +7,7 @@ mod verbs;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use self::{
-    connect::{ConnectArgs, ConnectPropertyArgs, PasswordArgs, TlsArgs, WillArgs},
+    connect::{ConnectArgs, ConnectPropertyArgs, PasswordArgs, TlsArgs, TraceArgs, WayArgs, WillArgs},
     verbs::{
         AddArgs, CompletionsArgs, DemoArgs, GetArgs, ManArgs, ProfilesVerb, PubArgs, PublishPropertyArgs, RetainedArgs, SubArgs,
     },
@@ -75,6 +75,10 @@ pub struct ScreenArgs {
     /// What CONNECT carries besides.
     #[command(flatten)]
     pub properties: ConnectPropertyArgs,
+
+    /// Where packets are written down.
+    #[command(flatten)]
+    pub trace: TraceArgs,
 
     /// What it looks like.
     #[command(flatten)]

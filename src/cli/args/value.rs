@@ -11,6 +11,7 @@ use crate::{
         options::{Protocol, SessionExpiry},
         topic,
     },
+    wire::{proxy::Proxy, websocket},
 };
 
 /// The largest packet that MQTT can carry: a Remaining Length of four bytes and its header.
@@ -121,6 +122,23 @@ pub(super) fn user_property(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Reads the name of a protocol for ALPN.
+pub(super) fn alpn(text: &str) -> Result<String, String> {
+    if (1..=255).contains(&text.len()) { Ok(text.to_owned()) } else { Err("a protocol's name has 1 to 255 bytes".into()) }
+}
+
+/// Reads a header line.
+pub(super) fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("a header is NAME:VALUE")?;
+    websocket::check_header(name.trim())?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// Reads the URL of a proxy.
+pub(super) fn proxy(text: &str) -> Result<Proxy, String> {
+    Proxy::parse(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +157,14 @@ mod tests {
     fn a_packet_size_is_what_mqtt_can_have() {
         assert_eq!(packet_size("16MiB"), Ok(16 << 20));
         assert!(packet_size("0").is_err() && packet_size("1GiB").is_err());
+    }
+
+    #[test]
+    fn a_header_keeps_later_colons_and_leaves_the_handshake_alone() {
+        assert_eq!(header("X-Id: a:b "), Ok(("X-Id".into(), "a:b".into())));
+        for bad in ["X-Id", "Upgrade:x", "a b:c", ":v"] {
+            assert!(header(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 use super::{
     LookArgs,
-    connect::{ConnectArgs, ConnectPropertyArgs},
+    connect::{ConnectArgs, ConnectPropertyArgs, TraceArgs},
     value,
 };
 use crate::{cli::format::Format, mqtt::message::Qos};
@@ -105,6 +105,10 @@ pub struct SubArgs {
     /// What CONNECT carries besides.
     #[command(flatten)]
     pub properties: ConnectPropertyArgs,
+
+    /// Where packets are written down.
+    #[command(flatten)]
+    pub trace: TraceArgs,
 }
 
 /// What `sub` does about retained messages.
@@ -173,6 +177,10 @@ pub struct PubArgs {
     /// How to connect.
     #[command(flatten)]
     pub connect: ConnectArgs,
+
+    /// Where packets are written down.
+    #[command(flatten)]
+    pub trace: TraceArgs,
 }
 
 /// The properties of a published message.
@@ -238,6 +246,10 @@ pub struct GetArgs {
     /// What CONNECT carries besides.
     #[command(flatten)]
     pub properties: ConnectPropertyArgs,
+
+    /// Where packets are written down.
+    #[command(flatten)]
+    pub trace: TraceArgs,
 }
 
 /// The arguments of `demo`.
@@ -256,8 +268,12 @@ pub struct DemoArgs {
     pub listen: Option<std::net::SocketAddr>,
 
     /// Runs broker and plant alone, without the screen.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "trace")]
     pub headless: bool,
+
+    /// Where packets are written down.
+    #[command(flatten)]
+    pub trace: TraceArgs,
 
     /// What the screen looks like.
     #[command(flatten)]

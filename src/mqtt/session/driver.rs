@@ -30,6 +30,7 @@ use crate::{
         self,
         dial::{Dialed, Io, Stage, dial},
         endpoint::Endpoint,
+        error::WireError,
         packet::Version,
         tap::Sink,
         tls::certificate::Certificate,
@@ -64,6 +65,7 @@ struct Route {
     tls: Option<String>,
     chain: Vec<Certificate>,
     unverified: bool,
+    times: Vec<(Stage, Duration)>,
 }
 
 /// What CONNACK means for the requests and for the connections to come.
@@ -95,7 +97,8 @@ pub(super) async fn drive(attempt: Attempt, mut event_loop: Loop, online: onesho
     let attempt = Arc::new(attempt);
     let route = Arc::new(OnceLock::new());
     let connector = (Arc::clone(&attempt), Arc::clone(&route));
-    event_loop.set_connector(move || open(Arc::clone(&connector.0), Arc::clone(&connector.1)));
+    let client_id = event_loop.client_id();
+    event_loop.set_connector(move || open(Arc::clone(&connector.0), Arc::clone(&connector.1), client_id.clone()));
     let keep_alive = event_loop.keep_alive();
     let driver = Driver {
         attempt,
@@ -112,7 +115,7 @@ pub(super) async fn drive(attempt: Attempt, mut event_loop: Loop, online: onesho
 }
 
 /// Opens the stream; an error holds a `Failure` or a `WireError`.
-async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>) -> io::Result<Intake> {
+async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>, client_id: String) -> io::Result<Intake> {
     let Attempt { options, endpoint, outlet, number, .. } = &*attempt;
     let means = options.means();
     let latest = watch::Sender::new(Stage::Name);
@@ -131,14 +134,19 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>) -> io::Result<
         Protocol::V311 => Version::V311,
         Protocol::V5 => Version::V5,
     };
-    let Dialed { stream, peer, tls, chain, unverified, .. } = dialed;
+    let Dialed { stream, peer, tls, chain, unverified, times } = dialed;
     let guarded = wire::open(stream, version, options.max_packet_size, attempt.clock, attempt.sink.clone());
     let guarded = guarded.with_history(options.topic_alias_maximum);
     let stream: Box<dyn Io> = if version == Version::V31 { Box::new(V31::new(guarded)) } else { Box::new(guarded) };
     // An attempt opens one stream, so the cell is empty.
-    drop(route.set(Route { peer, tls, chain, unverified }));
-    let terms =
-        Terms { options: Arc::clone(options), endpoint: endpoint.clone(), protocol: attempt.protocol, deadline: attempt.deadline };
+    drop(route.set(Route { peer, tls, chain, unverified, times }));
+    let terms = Terms {
+        options: Arc::clone(options),
+        endpoint: endpoint.clone(),
+        protocol: attempt.protocol,
+        client_id,
+        deadline: attempt.deadline,
+    };
     Ok(Intake::new(stream, terms, Arc::clone(&attempt.gate)))
 }
 
@@ -175,7 +183,7 @@ impl Driver {
             }
             Arrival::Ping => self.pinged = Some(self.attempt.clock.now()),
             Arrival::Pong => {
-                if let Some(pinged) = self.pinged.take() {
+                if let Some(pinged) = self.pinged.take().or_else(|| self.attempt.gate.answer_ping()) {
                     let took = self.attempt.clock.now().since(pinged);
                     self.attempt.outlet.send(Event::RoundTrip(took)).await;
                 }
@@ -203,6 +211,9 @@ impl Driver {
         let keeps_session = !options.clean_start && (*protocol != Protocol::V5 || expiry != SessionExpiry::AtDisconnect);
         self.keep_alive = self.event_loop.keep_alive();
         let route = self.route.get();
+        let took = now.since(*began);
+        let mut times = route.map(|route| route.times.clone()).unwrap_or_default();
+        times.push((Stage::Connect, took.saturating_sub(times.iter().map(|(_, took)| *took).sum())));
         let welcome = Welcome {
             at: now,
             protocol: *protocol,
@@ -212,7 +223,8 @@ impl Driver {
             tls: route.and_then(|route| route.tls.clone()),
             chain: route.map(|route| route.chain.clone()).unwrap_or_default(),
             unverified: route.is_some_and(|route| route.unverified),
-            took: now.since(*began),
+            took,
+            times,
             session_present: connack.session_present,
             // CONNACK of MQTT 3.1 does not tell.
             session_lost: *expects_session && !connack.session_present && *protocol != Protocol::V31,
@@ -236,6 +248,9 @@ impl Driver {
             Broken::NoPong => Some(Failure::Silent { awaited: "PINGRESP", after: self.keep_alive }),
             Broken::Failed(Failure::Closed { during: None }) if self.online.is_some() => {
                 Some(Failure::Closed { during: Some("CONNECT") })
+            }
+            Broken::Failed(Failure::Wire(WireError::Broken { detail })) if self.online.is_some() => {
+                Some(Failure::Wire(WireError::BrokenEarly { detail }))
             }
             Broken::Failed(failure) => Some(failure),
         }

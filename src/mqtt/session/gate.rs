@@ -1,17 +1,23 @@
-//! Holds reading back while the consumer is behind, so that the broker is slowed and pings go on.
+//! What the stream is asked from outside: to hold reading back while the consumer is behind, and to ping.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     task::{Context, Poll},
 };
 
 use futures_util::task::AtomicWaker;
 
-/// Open at first; closed by the outlet, asked by the stream.
+use crate::base::clock::Stamp;
+
+/// Open at first; closed by the outlet, so that the broker is slowed and pings go on, and asked by the stream.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
     closed: AtomicBool,
     reader: AtomicWaker,
+    ping: AtomicBool,
+    pinger: AtomicWaker,
+    /// When a ping was last asked for and not answered yet, in microseconds of the monotonic clock; 0 is none.
+    pinged: AtomicU64,
 }
 
 impl Gate {
@@ -36,5 +42,24 @@ impl Gate {
         self.reader.register(cx.waker());
         // It may have opened before the waker was in place.
         if self.is_closed() { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Asks for a ping; one that is under way serves as well.
+    pub(super) fn ask_for_ping(&self, now: Stamp) {
+        self.pinged.store(now.mono.max(1), Ordering::Release);
+        self.ping.store(true, Ordering::Release);
+        self.pinger.wake();
+    }
+
+    /// Is ready when a ping is to be written; otherwise the stream is woken when one is asked for.
+    pub(super) fn poll_ping(&self, cx: &Context<'_>) -> Poll<()> {
+        self.pinger.register(cx.waker());
+        if self.ping.swap(false, Ordering::AcqRel) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Returns when the ping was asked for that is answered now.
+    pub(super) fn answer_ping(&self) -> Option<Stamp> {
+        let mono = self.pinged.swap(0, Ordering::AcqRel);
+        (mono > 0).then_some(Stamp { mono, wall: 0 })
     }
 }

@@ -64,8 +64,8 @@ impl Gatherer {
         }
     }
 
-    /// Takes what was noted up to now.
-    pub(super) fn take(&mut self) -> Option<Noted> {
+    /// Takes what was noted up to now; counts too when it is their time, or when `all` is wanted.
+    pub(super) fn take(&mut self, all: bool) -> Option<Noted> {
         let trace = self.trace.as_mut()?;
         self.due = None;
         let mut packets: Vec<Packet> = self.first.take().into_iter().collect();
@@ -79,7 +79,7 @@ impl Gatherer {
         let passed = [trace.quiet(Direction::In), trace.quiet(Direction::Out)];
         if passed != self.told {
             let now = Instant::now();
-            if now < self.next_tally {
+            if now < self.next_tally && !all {
                 self.due = Some(self.next_tally);
             } else {
                 self.next_tally = now + TALLY;
@@ -111,23 +111,25 @@ mod tests {
         let clock = Clock::start();
         let mut tap = Tap::new(near, clock, Some(sink));
         let mut gatherer = Gatherer::new(Some(trace), clock);
-        assert_eq!(gatherer.take(), None);
+        assert_eq!(gatherer.take(false), None);
         tap.write_all(&[0xc0, 0, 0x30, 4, 0, 1, b'a', b'x', 0xc0, 0]).await.expect("room");
         gatherer.due().await;
-        let first = gatherer.take().expect("two packets");
+        let first = gatherer.take(false).expect("two packets");
         assert_eq!((first.packets.len(), first.quiet[1]), (2, Quiet { count: 1, bytes: 6 }));
         let began = Instant::now();
         tap.write_all(&[0x30, 4, 0, 1, b'a', b'x']).await.expect("room");
-        assert_eq!(gatherer.take(), None, "counts wait");
+        assert_eq!(gatherer.take(false), None, "counts wait");
         gatherer.due().await;
-        assert_eq!(gatherer.take().expect("a count").quiet[1], Quiet { count: 1, bytes: 6 });
+        assert_eq!(gatherer.take(false).expect("a count").quiet[1], Quiet { count: 1, bytes: 6 });
         assert!(began.elapsed() > TALLY / 2);
+        tap.write_all(&[0x30, 4, 0, 1, b'a', b'x']).await.expect("room");
+        assert_eq!(gatherer.take(true).map(|noted| noted.quiet[1].count), Some(1), "at once when all is wanted");
     }
 
     #[tokio::test]
     async fn without_a_trace_nothing_is_ever_due() {
         let mut gatherer = Gatherer::new(None, Clock::start());
         assert!(tokio::time::timeout(2 * GATHER, gatherer.due()).await.is_err());
-        assert_eq!(gatherer.take(), None);
+        assert_eq!(gatherer.take(false), None);
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     base::text,
     mqtt::{
         error::Failure,
+        link,
         options::{Options, Protocol},
         reason::Reason,
         redirect,
@@ -24,6 +25,8 @@ pub(in crate::mqtt) struct Terms {
     /// Of whom, as there may be fallbacks.
     pub(in crate::mqtt) endpoint: Endpoint,
     pub(in crate::mqtt) protocol: Protocol,
+    /// The Client Identifier in CONNECT: that of the options, or the one that was assigned to this session before.
+    pub(in crate::mqtt) client_id: String,
     /// Until when CONNACK is awaited.
     pub(in crate::mqtt) deadline: Instant,
 }
@@ -70,7 +73,7 @@ impl Opening {
 
 /// Judges a CONNACK, and lets pass what the library may see of it; returns Keep Alive in force.
 fn connack(header: Header, frame: BytesMut, passed: &mut BytesMut, terms: &Terms) -> Result<Duration, Failure> {
-    let ours = terms.options.keep_alive;
+    let ours = seconds(link::keep_alive_seconds(terms.options.keep_alive));
     let code = frame.get(header.len + 1).copied().unwrap_or_default();
     if terms.protocol != Protocol::V5 {
         if code != 0 {
@@ -91,20 +94,24 @@ fn connack(header: Header, frame: BytesMut, passed: &mut BytesMut, terms: &Terms
         return Ok(ours);
     };
     let server_keep_alive = connack.properties.as_ref().and_then(|properties| properties.server_keep_alive);
-    if leave_out_unasked(&mut connack, &terms.options) && connack.write(passed).is_ok() {
+    if leave_out_unasked(&mut connack, terms) && connack.write(passed).is_ok() {
         tracing::debug!("CONNACK says what was not asked for");
     } else {
         passed.unsplit(frame);
     }
-    Ok(server_keep_alive.map_or(ours, |seconds| Duration::from_secs(u64::from(seconds))))
+    Ok(server_keep_alive.map_or(ours, seconds))
+}
+
+fn seconds(seconds: u16) -> Duration {
+    Duration::from_secs(u64::from(seconds))
 }
 
 /// Takes out of a CONNACK what a broker says unasked and the library hangs up on; tells whether there was any.
-fn leave_out_unasked(connack: &mut ConnAck, options: &Options) -> bool {
+fn leave_out_unasked(connack: &mut ConnAck, terms: &Terms) -> bool {
     let Some(properties) = &mut connack.properties else { return false };
-    let information = !options.request_response_information && properties.response_information.take().is_some();
-    let assigned = !options.client_id.is_empty() && properties.assigned_client_identifier.take().is_some();
-    let unasked = options.authentication.is_none();
+    let information = !terms.options.request_response_information && properties.response_information.take().is_some();
+    let assigned = !terms.client_id.is_empty() && properties.assigned_client_identifier.take().is_some();
+    let unasked = terms.options.authentication.is_none();
     let method = unasked && properties.authentication_method.take().is_some();
     let data = unasked && properties.authentication_data.take().is_some();
     information || assigned || method || data
@@ -151,7 +158,13 @@ mod tests {
     fn terms(protocol: Protocol, change: impl FnOnce(&mut Options)) -> Terms {
         let mut options = Options::new(Url::parse("mqtt://old").expect("valid").endpoint, "me");
         change(&mut options);
-        Terms { endpoint: options.endpoint.clone(), options: Arc::new(options), protocol, deadline: Instant::now() }
+        Terms {
+            endpoint: options.endpoint.clone(),
+            client_id: options.client_id.clone(),
+            options: Arc::new(options),
+            protocol,
+            deadline: Instant::now(),
+        }
     }
 
     /// Feeds bytes one by one; returns what passed, and after how many bytes the verdict came.

@@ -82,12 +82,13 @@ async fn deliver(mut inbox: mpsc::Receiver<Event>, consumer: mpsc::Sender<Event>
             },
             event = inbox.recv(), if open => match event {
                 Some(event) => {
-                    backlog.push_packets(gatherer.take());
+                    // Nothing is left untold when a connection changes or ends.
+                    backlog.push_packets(gatherer.take(matches!(event, Event::Status(_))));
                     backlog.push(event);
                 }
                 None => open = false,
             },
-            () = gatherer.due(), if open => backlog.push_packets(gatherer.take()),
+            () = gatherer.due(), if open => backlog.push_packets(gatherer.take(false)),
             () = consumer.closed() => break,
         }
     }

@@ -12,12 +12,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 ///
 /// The library pings only after it has sent nothing for Keep Alive, and never while it sends steadily: a link that is open on
 /// our side alone would stay unnoticed. So the broker is asked when nothing came from it for a little longer than Keep
-/// Alive, and taken for gone after one and a half.
+/// Alive, and taken for gone after one and a half. It always has time to answer, also when reading was held back or the
+/// machine slept.
 #[derive(Debug)]
 pub(super) struct Watchdog {
     keep_alive: Duration,
     heard: Instant,
-    asked: bool,
+    asked: Option<Instant>,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -36,19 +37,19 @@ impl Watchdog {
         let heard = Instant::now();
         (!keep_alive.is_zero()).then(|| {
             let timer = Box::pin(sleep_until(heard + ask_after(keep_alive)));
-            Self { keep_alive, heard, asked: false, timer }
+            Self { keep_alive, heard, asked: None, timer }
         })
     }
 
-    /// Takes note that the broker was heard, or that it could not be.
+    /// Takes note that the broker was heard.
     pub(super) fn hear(&mut self) {
         self.heard = Instant::now();
-        self.asked = false;
+        self.asked = None;
     }
 
     /// Returns after how long a silence the broker is taken for gone.
     pub(super) fn patience(&self) -> Duration {
-        self.keep_alive + self.keep_alive / 2
+        ask_after(self.keep_alive) + answer_within(self.keep_alive)
     }
 
     /// Waits for the next alarm; after one it is to be polled again.
@@ -57,17 +58,18 @@ impl Watchdog {
             if self.timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            let silence = self.heard.elapsed();
-            let alarm = match self.asked {
-                true if silence >= self.patience() => return Poll::Ready(Alarm::Gone),
-                false if silence >= ask_after(self.keep_alive) => {
-                    self.asked = true;
-                    Some(Alarm::Ask)
+            let answer_within = answer_within(self.keep_alive);
+            let (alarm, next) = match self.asked {
+                Some(asked) if asked.elapsed() >= answer_within => return Poll::Ready(Alarm::Gone),
+                Some(asked) => (None, asked + answer_within),
+                None if self.heard.elapsed() >= ask_after(self.keep_alive) => {
+                    let now = Instant::now();
+                    self.asked = Some(now);
+                    (Some(Alarm::Ask), now + answer_within)
                 }
-                true | false => None,
+                None => (None, self.heard + ask_after(self.keep_alive)),
             };
-            let next = if self.asked { self.patience() } else { ask_after(self.keep_alive) };
-            self.timer.as_mut().reset(self.heard + next);
+            self.timer.as_mut().reset(next);
             if let Some(alarm) = alarm {
                 return Poll::Ready(alarm);
             }
@@ -78,6 +80,11 @@ impl Watchdog {
 /// Later than the library's own ping on an idle link, so that there is one ping and not two.
 fn ask_after(keep_alive: Duration) -> Duration {
     keep_alive + keep_alive / 8
+}
+
+/// What is left of one and a half Keep Alives.
+fn answer_within(keep_alive: Duration) -> Duration {
+    keep_alive * 3 / 8
 }
 
 #[cfg(test)]
@@ -106,6 +113,16 @@ mod tests {
             assert_eq!(poll_fn(|cx| dog.poll(cx)).await, Alarm::Ask);
             dog.hear();
         }
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_could_not_be_heard_for_long_has_time_to_answer() {
+        let mut dog = Watchdog::start(KEEP_ALIVE).expect("on");
+        tokio::time::sleep(2 * KEEP_ALIVE).await;
+        let began = Instant::now();
+        assert_eq!(poll_fn(|cx| dog.poll(cx)).await, Alarm::Ask);
+        assert_eq!(poll_fn(|cx| dog.poll(cx)).await, Alarm::Gone);
+        assert!(began.elapsed() >= KEEP_ALIVE / 4, "{:?}", began.elapsed());
     }
 
     #[tokio::test]

@@ -9,7 +9,10 @@ use crate::{
         options::{DEFAULT_MAX_PACKET_SIZE, Protocol, Reconnect, SessionExpiry, Subscription},
     },
     profile::{EXAMPLE, client_id::Identity, keys, resolve, secret::PasswordSource},
-    wire::endpoint::Transport,
+    wire::{
+        endpoint::Transport,
+        tls::{TlsVersion, Verify},
+    },
 };
 
 struct Disk {
@@ -103,6 +106,15 @@ fn every_key_of_the_example_reaches_the_options() {
     assert_eq!(options.user_properties, [("team".into(), "ops".into())]);
     assert_eq!(options.tls.ca_file.as_deref(), Some(Path::new("/home/anna/plant-ca.pem")));
     assert_eq!((options.tls.ca_only, options.tls.server_name.as_deref()), (false, Some("broker.internal")));
+    let fallbacks: Vec<String> = options.fallbacks.iter().map(ToString::to_string).collect();
+    assert_eq!(fallbacks, ["wss://broker2.plant.example:443"]);
+    assert_eq!((options.tls.verify, options.tls.min_version), (Verify::Full, TlsVersion::V12));
+    assert_eq!(options.tls.alpn, ["mqtt"]);
+    assert!(options.tls.cert_file.is_some_and(|file| file.ends_with("me.pem")));
+    assert!(options.tls.key_file.is_some_and(|file| file.ends_with("me.key")));
+    assert_eq!(options.websocket.path.as_deref(), Some("/mqtt"));
+    let proxy = options.proxy.expect("a proxy");
+    assert_eq!((proxy.to_string().as_str(), proxy.username.as_deref()), ("socks5://bastion:1080", Some("ops")));
     let plain = Subscription::new("$SYS/broker/clients/#", Qos::AtMostOnce);
     let numbered = Subscription { identifier: Some(1), ..Subscription::new("plant/#", Qos::AtMostOnce) };
     assert_eq!(options.subscriptions, [numbered, plain]);
@@ -133,9 +145,9 @@ fn authentication_is_read_with_the_place_of_its_data() {
     let profile = |name| profiles.find(name).and_then(|entry| entry.profile.as_ref()).expect("usable");
     let method = |name| options(&profiles, name).authentication.map(|authentication| authentication.method);
     assert_eq!(method("scram").as_deref(), Some("SCRAM-SHA-256"));
-    assert!(profile("scram").authentication_data.is_none() && profile("scram").password.is_some());
+    assert!(profile("scram").sources.authentication.is_none() && profile("scram").password.is_some());
     assert_eq!(method("token").as_deref(), Some("Bearer"));
-    let source = profile("token").authentication_data.as_ref();
+    let source = profile("token").sources.authentication.as_ref();
     assert!(matches!(source, Some(PasswordSource::Env(name)) if name == "PLANT_TOKEN"), "{source:?}");
     assert!(profile("token").password.is_none());
 }
@@ -248,7 +260,7 @@ fn the_user_name_of_its_own_key_wins_wherever_it_stands() {
 )]
 #[case(
     "connect.authentication = { method = \"x\", data = {} }",
-    "3:49: profile.p.connect.authentication.data: give one of env, command or file"
+    "3:49: profile.p.connect.authentication.data: give one of env, command, file or prompt"
 )]
 #[case("connect.receive_maximum = 0", "3:27: profile.p.connect.receive_maximum: is 1 to 65535")]
 #[case("connect.topic_alias_maximum = 65536", "3:31: profile.p.connect.topic_alias_maximum: is 0 to 65535")]
@@ -262,7 +274,40 @@ fn the_user_name_of_its_own_key_wins_wherever_it_stands() {
     "password = 12345",
     "3:12: profile.p.password: expected a table such as { env = \"PLANT_PASSWORD\" }, or a text in quotes, found an integer"
 )]
+#[case(
+    "fallback_urls = [\"mqtts://a\", \"h\"]",
+    "3:17: profile.p.fallback_urls: number 2: a broker's URL starts with mqtt:// or mqtts://"
+)]
+#[case("fallback_urls = [\"mqtts://u@a\"]", "3:17: profile.p.fallback_urls: number 1: a user name belongs to the key username")]
+#[case("tls.alpn = [\"\"]", "3:12: profile.p.tls.alpn: the name of a protocol has 1 to 255 bytes")]
+#[case(
+    "fallback_urls = [\"ws://localhost\"]\nwebsocket.path = \"/ü\"",
+    "4:18: profile.p.websocket.path: the path of a URL holds visible ASCII only; write the rest as %20 and so on"
+)]
+#[case(
+    "fallback_urls = [\"wss://a\"]\nwebsocket.headers = [[\"Upgrade\", \"x\"]]",
+    "4:22: profile.p.websocket.headers[0]: the header upgrade belongs to the handshake itself"
+)]
+#[case(
+    "fallback_urls = [\"wss://a\"]\nwebsocket.headers = [[\"A\"]]",
+    "4:22: profile.p.websocket.headers[0]: expected a list of pairs such as [[\"Authorization\", { env = \"WS_TOKEN\" }]], found an array"
+)]
+#[case(
+    "tls.cert_file = \"a\"\ntls.key_password = {}",
+    "4:20: profile.p.tls.key_password: give one of env, command, file or prompt"
+)]
 // What only several keys show.
+#[case(
+    "fallback_urls = [\"mqtt://far.example\"]",
+    "3:17: profile.p.fallback_urls: what is not encrypted is not used, because the url is: who blocks that would see all in the clear"
+)]
+#[case("websocket.path = \"/a\"", "3:18: profile.p.websocket: has no effect, because no url is ws:// or wss://")]
+#[case(
+    "fallback_urls = [\"wss://a/b\"]\nwebsocket.path = \"/a\"",
+    "4:18: profile.p.websocket.path: has no effect, because the url has a path"
+)]
+#[case("tls.key_file = \"a\"", "3:16: profile.p.tls.key_file: has no effect, because there is no cert_file")]
+#[case("tls.ca_file = \"a\"\ntls.verify = \"none\"", "3:15: profile.p.tls.ca_file: has no effect, because verify is not \"full\"")]
 #[case(
     "client_id = \"\"\nclean_start = false",
     "4:15: profile.p.clean_start: has no effect, because a session is kept under a client_id, which is empty"
@@ -281,10 +326,7 @@ fn the_user_name_of_its_own_key_wins_wherever_it_stands() {
 #[case("password = { cmd = [\"a\"] }", "3:14: unknown key `cmd` in profile.p.password")]
 #[case("\"ä\\u001b[31m\" = 5", "3:1: unknown key `ä␛[31m` in profile.p")]
 // What is to come.
-#[case("fallback_urls = []", "3:1: profile.p.fallback_urls: not supported by this version yet")]
-#[case("[profile.p.websocket]\npath = \"/mqtt\"", "3:12: profile.p.websocket: not supported by this version yet")]
 #[case("[[profile.p.decode]]\nfilter = \"a\"", "3:13: profile.p.decode: not supported by this version yet")]
-#[case("tls.cert_file = \"me.pem\"", "3:5: profile.p.tls.cert_file: not supported by this version yet")]
 #[case("password = { keyring = \"x\" }", "3:14: profile.p.password.keyring: not supported by this version yet")]
 fn a_problem_says_where_what_and_what_instead(#[case] text: &str, #[case] expected: &str) {
     let profiles = load_keys(text);
@@ -310,10 +352,30 @@ fn all_problems_are_reported_at_once_in_the_order_of_the_file() {
 
 #[rstest]
 #[case("url = \"mqtt://h:0\"", "2:7: profile.p.url: `0` is not a port; a port is 1 to 65535")]
-#[case("url = \"ws://h\"", "2:7: profile.p.url: ws:// is not supported by this version of mqtap; use mqtt:// or mqtts://")]
+#[case(
+    "url = \"socks5://h\"",
+    "2:7: profile.p.url: `socks5` is not a scheme of a broker's URL; use one of mqtt:// mqtts:// ws:// wss:// quic:// unix://"
+)]
 #[case(
     "url = \"mqtt://h\"\nproxy.url = \"x\"",
-    "3:1: profile.p.proxy: not supported by this version yet; the profile is not used, because connecting would go past the proxy"
+    "3:13: profile.p.proxy.url: the URL of a proxy starts with socks5:// or http://; the profile is not used, because connecting would \
+     go past the proxy"
+)]
+#[case("url = \"mqtt://h\"\nproxy = \"socks5://p\"", "3:9: profile.p.proxy: expected a table, found a string")]
+#[case("url = \"mqtt://h\"\n[profile.p.proxy]", "3:1: profile.p.proxy: the key `url` is missing")]
+#[case(
+    "url = \"quic://h\"\nproxy.url = \"socks5://p\"",
+    "3:13: profile.p.proxy: carries TCP only; the profile is not used, because quic:// or unix:// would go past the proxy"
+)]
+#[case(
+    "url = \"mqtts://h\"\ntls.min_version = 1.3",
+    "3:19: profile.p.tls.min_version: expected a text in quotes, found a float; the profile is not used, because an older TLS might be \
+     spoken"
+)]
+#[case(
+    "url = \"mqtts://h\"\ntls.verify = \"fingerprint:AB\"",
+    "3:14: profile.p.tls.verify: a fingerprint is the SHA-256 of the certificate: 64 hexadecimal digits, with or without colons; the \
+     profile is not used, because the broker would be verified in another way"
 )]
 fn a_profile_that_cannot_be_used_is_listed_with_its_problem(#[case] text: &str, #[case] expected: &str) {
     let profiles = load(&format!("[profile.p]\n{text}\n"));
@@ -375,6 +437,34 @@ fn a_file_without_inline_passwords_may_be_read_by_all() {
     let disk = Disk::with(EXAMPLE);
     disk.chmod(0o644);
     assert_eq!(problems(&disk.load()), [""; 0]);
+}
+
+#[test]
+fn a_fingerprint_is_read_in_all_its_spellings() {
+    let digits = "5A".repeat(32);
+    let colons = ["5a"; 32].join(":");
+    for text in [digits.clone(), colons.clone(), format!("SHA256:{colons}")] {
+        let profiles = load_keys(&format!("tls.verify = \"fingerprint:{text}\""));
+        assert_eq!(options(&profiles, "p").tls.verify, Verify::Fingerprint([0x5a; 32]), "{text}");
+    }
+}
+
+#[test]
+fn other_secrets_do_not_take_the_place_of_the_password() {
+    let profiles = load_keys(
+        "password.env = \"PW\"\ntls.key_password = { file = \"k\" }\ntls.cert_file = \"c\"\nproxy = { url = \"http://p\", password = \
+         \"CANARY\" }\nfallback_urls = [\"wss://a\"]\nwebsocket.headers = [[\"A\", \"CANARY\"], [\"B\", { prompt = true }]]",
+    );
+    assert_eq!(problems(&profiles), [""; 0]);
+    let entry = profiles.find("p").expect("listed");
+    let profile = entry.profile.as_ref().expect("usable");
+    assert!(matches!(&profile.password, Some(PasswordSource::Env(name)) if name == "PW"));
+    let settings: Vec<String> = entry.settings.iter().map(|setting| format!("{} = {}", setting.path, setting.text)).collect();
+    let shown = settings.join("\n");
+    assert!(!format!("{profiles:?} {shown}").contains("CANARY"), "{shown}");
+    for line in ["tls.key_password = file ", "proxy.password = in the profile file", "websocket.headers[1] = B: asked for"] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
 }
 
 #[test]

@@ -3,18 +3,17 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::{base::clock::Stamp, wire::packet::Version};
+use crate::base::clock::Stamp;
 
-fn row(direction: Direction, bytes: &[u8], size: usize) -> Row {
+fn item(direction: Direction, bytes: &[u8], size: usize) -> Item {
     let at = Stamp { mono: 0, wall: 1_795_176_271_207_123 };
-    let packet = Packet { at, direction, first: bytes[0], size, head: Bytes::copy_from_slice(bytes) };
-    Row { at, what: What::Packet { packet, version: Version::V5, topic: None }, joined: None, connected: None }
+    Item::Packet(Packet { at, direction, first: bytes[0], size, head: Bytes::copy_from_slice(bytes) })
 }
 
 /// Takes a capture apart: the type and the body of each block.
-fn blocks(rows: &[Row]) -> Vec<(u32, Vec<u8>)> {
+fn blocks(items: &[Item]) -> Vec<(u32, Vec<u8>)> {
     let mut file = Vec::new();
-    write(rows, &mut file).expect("a vector takes all");
+    write(items, &mut file).expect("a vector takes all");
     let mut rest = file.as_slice();
     let mut blocks = Vec::new();
     let word = |bytes: &[u8]| u32::from_le_bytes(bytes[..4].try_into().expect("four bytes"));
@@ -39,8 +38,9 @@ fn sequence(datagram: &[u8]) -> [u32; 2] {
 
 #[test]
 fn packets_are_segments_with_sums_that_add_up() {
-    let rows = [row(Direction::Out, b"\x10\x00", 2), row(Direction::In, b"\x20\x03\0\0\0", 5), row(Direction::Out, b"\xc0\0", 2)];
-    let blocks = blocks(&rows);
+    let items =
+        [item(Direction::Out, b"\x10\x00", 2), item(Direction::In, b"\x20\x03\0\0\0", 5), item(Direction::Out, b"\xc0\0", 2)];
+    let blocks = blocks(&items);
     assert_eq!(blocks.iter().map(|block| block.0).collect::<Vec<_>>(), [0x0a0d_0d0a, 1, 6, 6, 6]);
     let mut sequences = Vec::new();
     for (_, body) in &blocks[2..] {
@@ -56,8 +56,8 @@ fn packets_are_segments_with_sums_that_add_up() {
 
 #[test]
 fn a_cut_packet_is_a_truncated_segment_and_then_a_gap() {
-    let rows = [row(Direction::In, &[0x32; 100], 150_000), row(Direction::In, b"\xd0\0", 2)];
-    let blocks = blocks(&rows);
+    let items = [item(Direction::In, &[0x32; 100], 150_000), item(Direction::In, b"\xd0\0", 2)];
+    let blocks = blocks(&items);
     let (original, bytes) = datagram(&blocks[2].1);
     assert_eq!((original, bytes.len()), (HEADERS + SEGMENT, HEADERS + 100));
     assert_eq!(sequence(datagram(&blocks[3].1).1)[0] - sequence(bytes)[0], 150_000);
@@ -66,16 +66,16 @@ fn a_cut_packet_is_a_truncated_segment_and_then_a_gap() {
 
 #[test]
 fn a_packet_above_the_length_of_ip_has_several_segments() {
-    let rows = [row(Direction::In, &vec![0x90; SEGMENT + 7], SEGMENT + 7)];
-    let blocks = blocks(&rows);
+    let items = [item(Direction::In, &vec![0x90; SEGMENT + 7], SEGMENT + 7)];
+    let blocks = blocks(&items);
     let sizes: Vec<_> = blocks[2..].iter().map(|(_, body)| datagram(body).1.len()).collect();
     assert_eq!(sizes, [HEADERS + SEGMENT, HEADERS + 7]);
 }
 
 #[test]
 fn what_has_no_bytes_is_a_comment_of_the_nearest_packet() {
-    let ended = |why: &str| Row { what: What::Ended(why.to_owned()), ..row(Direction::In, b"\xd0\0", 2) };
-    let blocks = blocks(&[ended("before"), row(Direction::Out, b"\xc0\0", 2), ended("after")]);
+    let remark = |said: &str| Item::Remark(said.to_owned());
+    let blocks = blocks(&[remark("before"), item(Direction::Out, b"\xc0\0", 2), remark("after")]);
     let text = String::from_utf8_lossy(&blocks[2].1).into_owned();
-    assert!(text.contains("the connection ended: before\nthe connection ended: after"), "{text}");
+    assert!(text.contains("before\nafter"), "{text}");
 }

@@ -205,7 +205,11 @@ fn unsubscribe(page: &mut Page<'_>) -> Result<(), Fault> {
 /// Reads SUBACK and UNSUBACK.
 fn codes(page: &mut Page<'_>, kind: Kind) -> Result<(), Fault> {
     page.packet_id()?;
-    page.properties(reason_string)?;
+    let mut said = None;
+    page.properties(|id, value| {
+        said = reason_string(id, value).or(said.take());
+        None
+    })?;
     let codes = page.reader.rest();
     page.reader.take(codes.len(), "Reason Codes")?;
     for (i, &code) in codes.iter().enumerate() {
@@ -225,6 +229,7 @@ fn codes(page: &mut Page<'_>, kind: Kind) -> Result<(), Fault> {
         }
     }
     more(page, codes.len());
+    page.word(said.as_deref().unwrap_or_default());
     Ok(())
 }
 
@@ -266,5 +271,5 @@ fn ending(reason: Reason, packet: &Packet) -> String {
 
 /// Makes the Reason String a word of the summary.
 fn reason_string(id: u8, value: &str) -> Option<String> {
-    (id == 0x1f).then(|| format!("“{}”", crate::base::text::fit(value, super::WORD_COLUMNS)))
+    (id == 0x1f && !value.is_empty()).then(|| format!("“{}”", crate::base::text::fit(value, super::WORD_COLUMNS)))
 }

@@ -464,15 +464,22 @@ proptest! {
         tail in proptest::collection::vec(any::<u8>(), 0..80),
         cut in 0usize..90,
         room in 1usize..40,
-        v5 in any::<bool>(),
+        version in prop_oneof![Just(V31), Just(V311), Just(V5)],
+        recalls in any::<bool>(),
     ) {
-        let version = if v5 { V5 } else { V311 };
         let stream = [connack(version), &tail].concat();
         let cut = cut.min(stream.len());
+        let run = async |pieces: &[&[u8]], room| {
+            let guard = Guard::new(Script::new(pieces), version, LIMIT);
+            let mut guard = if recalls { guard.with_history(2) } else { guard };
+            // A publish of QoS 1, and one of QoS 2.
+            guard.write_all(&[bytes("32 r 0001 'a' 0001 00"), bytes("34 r 0001 'a' 0002 00")].concat()).await.expect("it takes all");
+            drain(&mut guard, room).await
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
-            let (whole, error) = passed(version, &[&stream], 8192).await;
-            let (cut, cut_error) = passed(version, &[&stream[..cut], &stream[cut..]], room).await;
+            let (whole, error) = run(&[&stream], 8192).await;
+            let (cut, cut_error) = run(&[&stream[..cut], &stream[cut..]], room).await;
             prop_assert_eq!(whole, cut);
             prop_assert_eq!(essence(error.as_ref()), essence(cut_error.as_ref()));
             prop_assert_eq!(error.map(|error| error.kind()), cut_error.map(|error| error.kind()));
@@ -493,4 +500,28 @@ proptest! {
         // Repairs apart, a packet passes whole or not at all.
         prop_assert_eq!(error.is_some(), out == connack(version), "{:?} {:?}", out, error);
     }
+}
+
+#[tokio::test]
+async fn what_answers_to_nothing_is_left_out_and_the_rest_passes_at_any_cut() {
+    let sent = bytes("32 r 0001 'a' 0007 00");
+    let given = [connack(V5), &bytes("40 r 0009"), &bytes("d0 00"), &bytes("40 r 0007"), &bytes("40 r 0007"), &[0xd0, 0]].concat();
+    let wanted = [connack(V5), &[0xd0, 0], &bytes("40 r 0007"), &[0xd0, 0]].concat();
+    for cut in 0..=given.len() {
+        for room in [1, 3, 8192] {
+            let mut guard = Guard::new(Script::new([&given[..cut], &given[cut..]]), V5, LIMIT).with_history(0);
+            guard.write_all(&sent).await.expect("it takes all");
+            let (out, error) = drain(&mut guard, room).await;
+            assert!(error.is_none() && out == wanted, "cut at {cut}, room {room}: {out:02x?} {error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_publish_names_its_topic() {
+    let error = passed(V5, &[connack(V5), &bytes("30 r 0003 'a' 1b 'b' 02 7f00")], 64).await.1.expect("an unknown property");
+    let violation = Violation::of(&error).expect("a typed error");
+    assert_eq!(violation.topic.as_deref(), Some("a␛b"));
+    let short = passed(V5, &[connack(V5), &bytes("30 05 0009 'a/b'")], 64).await.1.expect("a topic that runs out");
+    assert_eq!(Violation::of(&short).expect("a typed error").topic, None);
 }

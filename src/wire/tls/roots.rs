@@ -13,6 +13,28 @@ use crate::{base::text, wire::error::WireError};
 /// No list of authorities is larger in bytes; the system's has a quarter of a megabyte.
 const LARGEST_FILE: u64 = 16 << 20;
 
+/// What the system's store of certificate authorities holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SystemStore {
+    /// Authorities that can be used.
+    pub usable: usize,
+    /// Certificates that cannot.
+    pub unusable: usize,
+    /// What could not be read, made safe.
+    pub problems: Vec<String>,
+}
+
+impl SystemStore {
+    /// Reads the store from disk.
+    #[must_use]
+    pub fn read() -> Self {
+        let system = rustls_native_certs::load_native_certs();
+        let problems = system.errors.iter().map(|error| text::safe(&error.to_string()).to_string()).collect();
+        let (usable, unusable) = RootCertStore::empty().add_parsable_certificates(system.certs);
+        Self { usable, unusable, problems }
+    }
+}
+
 /// Reads the roots from disk; a broken certificate in the system's store is skipped, in the user's file it is an error.
 pub(super) fn load(options: &TlsOptions) -> Result<RootCertStore, WireError> {
     let mut roots = RootCertStore::empty();

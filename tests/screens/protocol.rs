@@ -1,11 +1,7 @@
 //! The protocol view: keys and packets in, the ladder out; and its captures, read by Wireshark.
 
-#[path = "common/player.rs"]
-mod player;
-
 use std::{path::Path, process::Command, time::Duration};
 
-use bytes::Bytes;
 use insta::assert_snapshot;
 use mqtap::{
     app::{
@@ -26,7 +22,8 @@ use mqtap::{
         tap::{Noted, Quiet},
     },
 };
-use player::Player;
+
+use crate::player::Player;
 
 use Direction::{In, Out};
 
@@ -35,37 +32,48 @@ const SIZES: [(u16, u16); 3] = [(80, 24), (120, 34), (160, 45)];
 /// 2026-11-20T12:04:31Z, in microseconds, as the player has it.
 const START: i64 = 1_795_176_271_000_000;
 
-const CONNECT: &[u8] = b"\x10\x2d\0\x04MQTT\x05\xc2\0\x1e\x05\x11\0\0\x0e\x10\0\x09mqtap-ops\0\x03ops\0\x09*********";
-const CONNACK: &[u8] = b"\x20\x0f\0\0\x0c\x21\0\x14\x22\0\x0a\x27\0\x10\0\0\x25\x01";
-const PUBLISH_Q2: &[u8] = b"\x34\x16\0\x09cmd/a/set\0\x02\0boost mode";
+const CONNECT: &[u8] = b"\0\x04MQTT\x05\xc2\0\x1e\x05\x11\0\0\x0e\x10\0\x09mqtap-ops\0\x03ops\0\x09*********";
+const CONNACK: &[u8] = b"\0\0\x0d\x21\0\x14\x22\0\x0a\x27\0\x10\0\0\x25\x01";
 
-/// A packet that passed so many microseconds after the start.
-fn packet(micros: u64, direction: Direction, bytes: &[u8]) -> Packet {
+/// A packet that passed so many microseconds after the start, from its first byte and what follows the Fixed Header.
+fn packet(micros: u64, direction: Direction, first: u8, body: &[u8]) -> Packet {
+    let mut head = vec![first];
+    let mut rest = body.len();
+    while rest >= 0x80 {
+        head.push(0x80 | u8::try_from(rest & 0x7f).expect("seven bits"));
+        rest >>= 7;
+    }
+    head.push(u8::try_from(rest).expect("seven bits"));
+    head.extend_from_slice(body);
     let at = Stamp { mono: 0, wall: START }.after(Duration::from_micros(micros));
-    Packet { at, direction, first: bytes[0], size: bytes.len(), head: Bytes::copy_from_slice(bytes) }
+    Packet { at, direction, first, size: head.len(), head: head.into() }
 }
 
-/// A session of MQTT 5 with a granted and a refused subscription, QoS 1 and 2, and pings.
+fn ping(micros: u64) -> Packet {
+    packet(micros, Out, 0xc0, b"")
+}
+
+/// A session of MQTT 5 with a granted and two refused subscriptions, QoS 1 and 2, and a ping.
 fn session() -> Vec<Packet> {
-    let steps: [(u64, Direction, &[u8]); 16] = [
-        (101_000, Out, CONNECT),
-        (113_140, In, CONNACK),
-        (113_600, Out, b"\x82\x0f\0\x01\0\0\x09sensors/#\x01"),
-        (126_600, In, b"\x90\x04\0\x01\0\x01"),
-        (127_000, Out, b"\x82\x0e\0\x02\0\0\x08secret/#\x00"),
-        (139_000, In, b"\x90\x07\0\x02\x03\x1f\0\0\x87"),
-        (141_000, In, b"\x33\x19\0\x0fsensors/a/state\0\x07\0online"),
-        (141_100, Out, b"\x40\x02\0\x07"),
-        (4_740_000, Out, PUBLISH_Q2),
-        (4_752_000, In, b"\x50\x02\0\x02"),
-        (4_752_100, Out, b"\x62\x02\0\x02"),
-        (4_764_000, In, b"\x70\x02\0\x02"),
-        (5_200_000, Out, b"\x82\x0f\0\x03\0\0\x09\xe6\xb8\xa9\x1b[2J/#\x02"),
-        (5_212_000, In, b"\x90\x04\0\x03\0\x8f"),
-        (35_200_000, Out, b"\xc0\0"),
-        (35_212_300, In, b"\xd0\0"),
+    let steps: [(u64, Direction, u8, &[u8]); 16] = [
+        (101_000, Out, 0x10, CONNECT),
+        (113_140, In, 0x20, CONNACK),
+        (113_600, Out, 0x82, b"\0\x01\0\0\x09sensors/#\x01"),
+        (126_600, In, 0x90, b"\0\x01\0\x01"),
+        (127_000, Out, 0x82, b"\0\x02\0\0\x08secret/#\x00"),
+        (139_000, In, 0x90, b"\0\x02\x06\x1f\0\x03ACL\x87"),
+        (141_000, In, 0x33, b"\0\x0fsensors/a/state\0\x07\0online"),
+        (141_100, Out, 0x40, b"\0\x07"),
+        (4_740_000, Out, 0x34, b"\0\x09cmd/a/set\0\x02\0boost mode"),
+        (4_752_000, In, 0x50, b"\0\x02"),
+        (4_752_100, Out, 0x62, b"\0\x02"),
+        (4_764_000, In, 0x70, b"\0\x02"),
+        (5_200_000, Out, 0x82, b"\0\x03\0\0\x09\xe6\xb8\xa9\x1b[2J/#\x02"),
+        (5_212_000, In, 0x90, b"\0\x03\0\x8f"),
+        (35_200_000, Out, 0xc0, b""),
+        (35_212_300, In, 0xd0, b""),
     ];
-    steps.map(|(micros, direction, bytes)| packet(micros, direction, bytes)).to_vec()
+    steps.map(|(micros, direction, first, body)| packet(micros, direction, first, body)).to_vec()
 }
 
 fn noted(packets: Vec<Packet>) -> Mqtt {
@@ -91,6 +99,15 @@ fn the_ladder_of_a_session() {
 }
 
 #[test]
+fn a_packet_with_its_fields() {
+    let mut player = ladder(80, 24);
+    player.keys("g g");
+    assert_snapshot!("packet_connect", player.shown());
+    player.keys("down");
+    assert_snapshot!("packet_connack", player.shown());
+}
+
+#[test]
 fn a_packet_byte_by_byte_and_times_since_connect() {
     let mut player = ladder(80, 24);
     player.keys("g g down x t t");
@@ -101,7 +118,7 @@ fn a_packet_byte_by_byte_and_times_since_connect() {
 fn the_end_of_a_connection_is_a_row_and_enter_connects_again() {
     let mut player = ladder(80, 24);
     let quiet = [Quiet { count: 312, bytes: 21_840 }, Quiet { count: 4, bytes: 80 }];
-    player.mqtt(Mqtt::Packets(Noted { at: packet(36_000_000, In, b"\xd0\0").at, quiet, lost: 7, ..Noted::default() }));
+    player.mqtt(Mqtt::Packets(Noted { at: ping(36_000_000).at, quiet, lost: 7, ..Noted::default() }));
     let until = Stamp { mono: 37_200_000, wall: 0 };
     let cause = WireError::Broken { detail: "reset by the broker".into() };
     player.mqtt(Mqtt::Status(Status::Waiting { until, attempt: 1, cause: std::sync::Arc::new(Failure::Wire(cause)) }));
@@ -135,7 +152,7 @@ fn a_frozen_ladder_stands_still_and_counts_what_is_new() {
     let mut player = ladder(80, 24);
     player.keys("k k");
     let before: Vec<_> = player.shown().lines().skip(2).take(14).map(str::to_owned).collect();
-    player.mqtt(noted((0..30).map(|n| packet(40_000_000 + n, Out, b"\xc0\0")).collect()));
+    player.mqtt(noted((0..30).map(|n| ping(40_000_000 + n)).collect()));
     let text = player.shown();
     assert!(text.contains("‖ frozen, 30 new"), "{text}");
     assert_eq!(text.lines().skip(2).take(14).collect::<Vec<_>>(), before);
@@ -187,7 +204,7 @@ fn qos_0_is_listed_on_request() {
 #[test]
 fn no_size_and_no_packet_panics() {
     let mut player = ladder(80, 24);
-    let odd: Vec<Packet> = (0..=u8::MAX).map(|first| packet(1, In, &[first, 3, 0xff, 0xff, 0x1b])).collect();
+    let odd: Vec<Packet> = (0..=u8::MAX).map(|first| packet(1, In, first, &[0xff, 0xff, 0x1b])).collect();
     player.mqtt(noted(odd));
     for keys in ["x", "g g", "J", "t", "G", "x", "pageup", "/", "/", "a", "f", "K", "z", "?"] {
         player.keys(keys);
@@ -212,28 +229,32 @@ fn tshark(capture: &Path, arguments: &[&str]) -> String {
 #[test]
 fn wireshark_reads_every_packet_of_an_export() {
     let mut player = ladder(80, 24);
-    let large = [b"\x32\xd6\xe7\x07\0\x01t\0\x08\0".as_slice(), &vec![b'x'; 2_000]].concat();
-    let cut = Packet { size: 4 + 0x1_f3d6, ..packet(36_000_000, In, &large) };
-    let suback = [b"\x90\xf6\xe2\x04\0\x09\xf0\xe2\x04".as_slice(), &b"\x26\0\x01a\0\x01b".repeat(11_566), b"\0\0\0\0"].concat();
-    let mut more = vec![cut, packet(36_000_100, Out, b"\x40\x02\0\x08"), packet(36_000_200, In, b"\xd0\0")];
-    more.push(packet(36_000_300, Out, b"\xe0\0"));
+    let large = packet(36_000_000, In, 0x32, &[b"\0\x01t\0\x08\0".as_slice(), &vec![b'x'; 150_000]].concat());
+    let cut = Packet { head: large.head.slice(..2_048), ..large };
+    let properties = b"\x26\0\x01a\0\x01b".repeat(9_000);
+    let suback = packet(36_000_200, In, 0x90, &[b"\0\x09\x98\xec\x03".as_slice(), &properties, b"\0"].concat());
+    assert!(suback.size > 62_000, "more than a segment");
+    let mut more =
+        vec![cut, packet(36_000_100, Out, 0x40, b"\0\x08"), suback, ping(36_000_300), packet(36_000_400, Out, 0xe0, b"")];
     more.extend(session());
-    let _ = suback;
     player.mqtt(noted(more));
     player.keys("W");
     let exported = player.effects.iter().find_map(|effect| match effect {
-        Effect::Export(name, rows) => Some((name.clone(), rows.clone())),
+        Effect::Export(name, items) => Some((name.clone(), items.clone())),
         _ => None,
     });
-    let (name, rows) = exported.expect("an export");
+    let (name, items) = exported.expect("an export");
     let dir = tempfile::tempdir().expect("a directory");
-    let capture = record::export(dir.path(), &name, &rows).expect("written");
+    let capture = record::export(dir.path(), &name, &items).expect("written");
     let fields = ["-Y", "mqtt", "-T", "fields", "-e", "mqtt.msgtype"];
-    std::fs::copy(&capture, "/tmp/ladder-x.pcapng").unwrap();
-    let types: Vec<u32> = tshark(&capture, &fields).split_whitespace().map(|number| number.parse().expect("a number")).collect();
-    let session = [1, 2, 8, 9, 8, 9, 3, 4, 3, 5, 6, 7, 8, 9, 12, 13];
-    assert_eq!(types, [&session[..], &[3, 4, 13, 14], &session].concat());
-    let problems = "_ws.malformed || _ws.unreassembled || tcp.analysis.flags";
-    println!("{}", tshark(&capture, &["-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-Y", problems, "-V"]));
-    assert_eq!(tshark(&capture, &["-Y", "_ws.malformed"]), "");
+    let types = tshark(&capture, &fields);
+    let session = "1 2 8 9 8 9 3 4 3 5 6 7 8 9 12 13";
+    assert_eq!(types.split_whitespace().collect::<Vec<_>>().join(" "), format!("{session} 3 4 9 12 14 {session}"));
+    let checked = ["-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-Y"];
+    let bad = "_ws.malformed || tcp.checksum.status == Bad || ip.checksum.status == Bad";
+    assert_eq!(tshark(&capture, &[&checked[..], &[bad]].concat()), "");
+    let good = "tcp.checksum.status == Good && ip.checksum.status == Good";
+    let sums = tshark(&capture, &[&checked[..], &[good]].concat()).lines().count();
+    assert_eq!(sums, 2 * 16 + 5, "all but the cut one, and two segments of the long one");
+    assert_eq!(tshark(&capture, &["-Y", "mqtt.passwd", "-T", "fields", "-e", "mqtt.passwd"]), "*********\n".repeat(2));
 }

@@ -1,0 +1,186 @@
+//! Brokers that listen on every transport.
+
+use std::{
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
+
+use mqtap::{
+    mqtt::options::{Options, Protocol},
+    wire::{
+        endpoint::{Endpoint, Transport},
+        tls::TlsOptions,
+    },
+};
+
+use crate::{
+    certificates::{Authority, Identity},
+    common::mosquitto::{Config, Mosquitto},
+};
+
+/// A mosquitto with a listener for each transport that it has.
+pub(crate) struct Everywhere {
+    pub(crate) broker: Mosquitto,
+    tls: u16,
+    two_way: u16,
+    ws: u16,
+    wss: u16,
+    two_way_wss: u16,
+    socket: PathBuf,
+}
+
+impl Everywhere {
+    /// Starts it with this certificate; clients of the two-way listeners need one of the authority.
+    pub(crate) fn start(config: Config, authority: &Authority, identity: &Identity) -> Self {
+        let [tls, two_way, ws, wss, two_way_wss] = [(); 5].map(|()| free_port());
+        let directory = tempfile::Builder::new().prefix("mqtap-socket-").tempdir().expect("a directory");
+        let socket = directory.keep().join("mqtt.sock");
+        open_to_all(&socket);
+        let encrypted = format!("certfile {}\nkeyfile {}", identity.certificate.display(), identity.key.display());
+        let asking = format!("{encrypted}\ncafile {}\nrequire_certificate true", authority.file.display());
+        let broker = config
+            .line(&format!("listener {tls} 127.0.0.1\n{encrypted}"))
+            .line(&format!("listener {two_way} 127.0.0.1\n{asking}"))
+            .line(&format!("listener {ws} 127.0.0.1\nprotocol websockets"))
+            .line(&format!("listener {wss} 127.0.0.1\nprotocol websockets\n{encrypted}"))
+            .line(&format!("listener {two_way_wss} 127.0.0.1\nprotocol websockets\n{asking}"))
+            .line(&format!("listener 0 {}", socket.display()))
+            .start();
+        let everywhere = Self { broker, tls, two_way, ws, wss, two_way_wss, socket };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        for port in [tls, two_way, ws, wss, two_way_wss] {
+            while TcpStream::connect(("127.0.0.1", port)).is_err() {
+                assert!(Instant::now() < deadline, "port {port}: {}", everywhere.broker.log_text());
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
+        everywhere
+    }
+
+    /// Returns where a transport listens.
+    pub(crate) fn endpoint(&self, transport: Transport, is_two_way: bool) -> Endpoint {
+        let port = match (transport, is_two_way) {
+            (Transport::Tcp, _) => self.broker.port,
+            (Transport::Tls, false) => self.tls,
+            (Transport::Tls, true) => self.two_way,
+            (Transport::Ws, _) => self.ws,
+            (Transport::Wss, false) => self.wss,
+            (Transport::Wss, true) => self.two_way_wss,
+            (Transport::Unix, _) => {
+                let path = self.socket.to_str().expect("text").to_owned();
+                return Endpoint { path, ..Endpoint::new(transport, "localhost", 0) };
+            }
+            (Transport::Quic, _) => panic!("mosquitto has no QUIC"),
+        };
+        Endpoint::new(transport, "localhost", port)
+    }
+}
+
+impl Drop for Everywhere {
+    fn drop(&mut self) {
+        if let Some(directory) = self.socket.parent() {
+            let _ = std::fs::remove_dir_all(directory);
+        }
+    }
+}
+
+/// Lets the user that mosquitto runs as make the socket.
+fn open_to_all(socket: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = socket.parent().expect("a directory");
+    std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o777)).expect("permissions");
+}
+
+/// Options for an endpoint, without a second chance.
+pub(crate) fn options(endpoint: Endpoint, protocol: Protocol, tls: TlsOptions) -> Options {
+    Options { protocol, tls, may_downgrade: false, ..Options::new(endpoint, "tester") }
+}
+
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+/// The embedded broker of the demo's library, for QUIC.
+#[cfg(feature = "demo")]
+pub(crate) mod embedded {
+    use std::{fs, net::UdpSocket};
+
+    use mqtap::wire::endpoint::{Endpoint, Transport};
+    use mqtt5::broker::{
+        BrokerConfig, MqttBroker,
+        auth::PasswordAuthProvider,
+        config::{AuthConfig, QuicConfig, ServerDeliveryStrategy, StorageBackend, StorageConfig},
+        server::BrokerShutdownHandle,
+    };
+    use tokio::task::JoinHandle;
+
+    use crate::{
+        certificates::{Authority, Identity},
+        common::within,
+    };
+
+    /// A broker with QUIC and TCP that ends with the value.
+    pub(crate) struct Embedded {
+        pub(crate) quic: u16,
+        pub(crate) tcp: u16,
+        handle: BrokerShutdownHandle,
+        task: JoinHandle<()>,
+    }
+
+    impl Embedded {
+        /// Starts it; with a user nobody may come without.
+        pub(crate) async fn start(
+            authority: &Authority,
+            identity: &Identity,
+            user: Option<(&str, &str)>,
+            is_two_way: bool,
+        ) -> Self {
+            let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+            let quic = socket.local_addr().expect("an address").port();
+            drop(socket);
+            let mut auth = AuthConfig::new();
+            if let Some((name, password)) = user {
+                let file = authority.directory.path().join("passwords");
+                let hash = PasswordAuthProvider::hash_password(password).expect("a hash");
+                fs::write(&file, format!("{name}:{hash}\n")).expect("the password file");
+                auth = AuthConfig { allow_anonymous: false, ..auth.with_password_file(file) };
+            }
+            let mut listener = QuicConfig::new(identity.certificate.clone(), identity.key.clone())
+                .with_bind_address(([127, 0, 0, 1], quic))
+                .with_require_client_cert(is_two_way);
+            if is_two_way {
+                listener = listener.with_ca_file(authority.file.clone());
+            }
+            let config = BrokerConfig::default()
+                .with_bind_address(([127, 0, 0, 1], 0))
+                .with_auth(auth)
+                .with_quic(listener)
+                .with_storage(StorageConfig::new().with_backend(StorageBackend::Memory))
+                .with_max_packet_size(16 << 20)
+                .with_server_delivery_strategy(ServerDeliveryStrategy::ControlOnly);
+            let mut broker = MqttBroker::with_config(config).await.expect("a broker");
+            let tcp = broker.local_addr().expect("a listener").port();
+            let handle = broker.shutdown_handle();
+            let mut ready = broker.ready_receiver();
+            let task = tokio::spawn(async move {
+                let _ = broker.run().await;
+            });
+            within("the broker", ready.wait_for(|ready| *ready)).await.expect("ready");
+            Self { quic, tcp, handle, task }
+        }
+
+        /// Returns where QUIC listens.
+        pub(crate) fn endpoint(&self) -> Endpoint {
+            Endpoint::new(Transport::Quic, "127.0.0.1", self.quic)
+        }
+    }
+
+    impl Drop for Embedded {
+        fn drop(&mut self) {
+            self.handle.shutdown();
+            self.task.abort();
+        }
+    }
+}

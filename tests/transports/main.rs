@@ -1,0 +1,11 @@
+//! Every way to connect, against real brokers, and every way in which it must fail, said in words.
+
+mod broker;
+mod certificates;
+#[path = "../common/mod.rs"]
+mod common;
+mod fallback;
+mod keys;
+mod proxies;
+mod refusals;
+mod table;

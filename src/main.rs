@@ -52,7 +52,7 @@ fn run(verb: Verb) -> ExitCode {
 /// Tells whether a verb does what a log is about.
 fn connects(verb: &Verb) -> bool {
     match verb {
-        Verb::Sub(_) | Verb::Pub(_) | Verb::Get(_) => true,
+        Verb::Sub(_) | Verb::Pub(_) | Verb::Get(_) | Verb::Doctor(_) => true,
         #[cfg(feature = "demo")]
         Verb::Demo(_) => true,
         Verb::Profiles(_) | Verb::Completions(_) | Verb::Man(_) => false,

@@ -1,5 +1,7 @@
 //! What the screens look like: keys and events in, snapshots out.
 
+#[path = "screens/broker.rs"]
+mod broker;
 #[path = "screens/filter.rs"]
 mod filter;
 #[path = "common/player.rs"]

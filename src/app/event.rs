@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use crate::{
     base::secret::Secret,
     keymap::key::Key,
-    mqtt::{self, command::Command},
+    mqtt::{
+        self,
+        command::Command,
+        will_test::{WillFault, WillReport},
+    },
     profile::{Profile, Profiles, draft::Draft, need::Need},
     record::pcapng::Item,
 };
@@ -50,6 +54,8 @@ pub enum Outcome {
     Probed(bool),
     /// The simulated plant listens there, as a URL.
     DemoReady(Box<Profile>),
+    /// The test of a will came to its end.
+    WillTested(ConnId, Result<Box<WillReport>, WillFault>),
     /// The terminal's background is light.
     LightBackground,
 }
@@ -60,6 +66,8 @@ pub enum Effect {
     Start(ConnId, Box<Profile>, Vec<(Need, Secret)>),
     /// Tells a session something.
     Mqtt(ConnId, Command),
+    /// Cuts off a client like that of the connection, and waits for its will.
+    TestWill(ConnId),
     /// Ends a session with DISCONNECT.
     Stop(ConnId),
     /// Adds a connection to the profiles file.

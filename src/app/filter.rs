@@ -2,9 +2,11 @@
 
 use tui_input::Input;
 
+use super::workspace::{Pane, View, Workspace};
 use crate::{
+    base::clock::Stamp,
     payload::{self, Format, Hints},
-    store::{Entry, FilterError, Formats},
+    store::{Entry, Filter, FilterError, Formats, TopicFilter},
 };
 
 /// The list that a filter narrows.
@@ -32,6 +34,68 @@ impl Typing {
     #[must_use]
     pub fn new(target: Target, text: &str) -> Self {
         Self { target, input: Input::new(text.to_owned()), error: None }
+    }
+}
+
+impl Workspace {
+    /// Returns the list that a filter is for now, nothing where there is none.
+    #[must_use]
+    pub fn target(&self) -> Option<Target> {
+        match (self.view, self.focus) {
+            (View::Protocol | View::Broker, _) => None,
+            (View::Panes, Pane::Topics) => Some(Target::Topics),
+            (View::Panes, Pane::Messages | Pane::Detail) => Some(Target::Messages),
+        }
+    }
+
+    /// Returns the text of the filter that is in force.
+    #[must_use]
+    pub fn filter(&self, target: Target) -> Option<&str> {
+        match target {
+            Target::Topics => self.topics.filter(),
+            Target::Messages => self.messages.filter(),
+        }
+    }
+
+    /// Narrows a list by a filter; one that is wrong changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Returns the token that is wrong, and why.
+    pub fn set_filter(&mut self, target: Target, text: &str) -> Result<(), FilterError> {
+        match target {
+            Target::Topics => self.topics.set_filter(&mut self.store, text, TopicFilter::parse(text)?),
+            Target::Messages => self.messages.set_filter(text, Filter::parse(text, FORMATS)?),
+        }
+        Ok(())
+    }
+
+    /// Shows everything of a list again.
+    pub fn clear_filter(&mut self, target: Target) {
+        match target {
+            Target::Topics => self.topics.set_filter(&mut self.store, "", TopicFilter::default()),
+            Target::Messages => {
+                self.messages.remember_filter();
+                self.messages.set_filter("", Filter::default());
+            }
+        }
+    }
+
+    /// Goes on with what takes longer than a frame; tells when a message that was looked for is not there.
+    pub fn advance(&mut self, now: Stamp, rows: usize) -> bool {
+        if self.topics.searching {
+            self.topics.advance(&mut self.store, now);
+        }
+        if self.messages.searching {
+            self.messages.advance(&self.store, now);
+        }
+        self.messages.seek_on(&self.store, now, rows)
+    }
+
+    /// Tells whether something takes longer than a frame.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.view == View::Panes && (self.topics.searching || self.messages.searching || self.messages.is_seeking())
     }
 }
 

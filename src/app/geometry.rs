@@ -58,6 +58,8 @@ pub struct Geometry {
     pub messages: Area,
     /// The detail with its border.
     pub detail: Area,
+    /// The Broker view with its border.
+    pub broker: Area,
     /// The protocol view with its border.
     pub protocol: Area,
     /// The rows of the ladder, within it.

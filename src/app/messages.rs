@@ -23,6 +23,8 @@ pub struct Messages {
     pub follow: bool,
     /// The selected message.
     pub selected: Option<Seq>,
+    /// The message that was chosen while the log stands still; a filter may hide it for a while.
+    chosen: Option<Seq>,
     /// The first visible message while the log stands still.
     top: Option<Seq>,
     /// How many messages the view had when it was frozen, to say how many are new.
@@ -59,6 +61,7 @@ impl Default for Messages {
             pinned: false,
             follow: true,
             selected: None,
+            chosen: None,
             top: None,
             end: None,
             searching: false,
@@ -119,19 +122,16 @@ impl Messages {
         self.branch.map_or(Scope::All, Scope::Branch)
     }
 
-    /// Lists only what a filter lets through, from the newest on; an empty one lists all again, around the selection.
+    /// Lists only what a filter lets through, around the chosen message or what is next to it; an empty one lists all again.
     pub fn set_filter(&mut self, text: &str, filter: Filter) {
         self.jump = None;
         self.marks_searched = false;
-        if filter.is_empty() {
-            self.narrowed = None;
-            self.top = None;
+        if self.filter() == Some(text) {
             return;
         }
-        if self.filter() != Some(text) {
-            self.narrowed = Some(Narrowed { text: text.to_owned(), filter, view: View::filtered(self.scope()) });
-            self.set_follow(true);
-        }
+        self.top = None;
+        let view = || View::filtered(self.scope());
+        self.narrowed = if filter.is_empty() { None } else { Some(Narrowed { text: text.to_owned(), filter, view: view() }) };
     }
 
     /// Keeps the filter for [`Self::seek`], after it is cleared as well.
@@ -184,6 +184,7 @@ impl Messages {
     /// Follows the newest message, or stands still where it is.
     pub fn set_follow(&mut self, follow: bool) {
         self.follow = follow;
+        self.chosen = self.selected.filter(|_| !follow);
         if follow {
             self.selected = None;
             self.top = None;
@@ -205,8 +206,9 @@ impl Messages {
     pub fn first(&self, rows: usize) -> usize {
         let furthest = self.view().len().saturating_sub(rows);
         match self.top {
-            Some(top) if !self.follow => self.view().position(top).min(furthest),
-            _ => furthest,
+            _ if self.follow => furthest,
+            Some(top) => self.view().position(top).min(furthest),
+            None => self.row().saturating_sub(rows / 2).min(furthest),
         }
     }
 
@@ -232,7 +234,12 @@ impl Messages {
             self.set_follow(false);
             self.top = self.view().get(first);
         }
+        self.choose(row);
+    }
+
+    fn choose(&mut self, row: usize) {
         self.selected = self.view().get(row);
+        self.chosen = self.selected;
     }
 
     /// Stands still at a message of the log of all topics.
@@ -240,7 +247,7 @@ impl Messages {
         self.set_filter("", Filter::default());
         self.show(None);
         self.set_follow(false);
-        self.selected = Some(seq);
+        (self.selected, self.chosen) = (Some(seq), Some(seq));
         self.top = None;
     }
 
@@ -250,7 +257,7 @@ impl Messages {
             let (first, row) = (self.first(rows), self.row());
             self.set_follow(false);
             self.top = self.view().get(first);
-            self.selected = self.view().get(row);
+            self.choose(row);
         } else {
             self.set_follow(true);
         }
@@ -282,6 +289,7 @@ impl Messages {
             self.selected = last.and_then(|last| self.view().get(last));
             return;
         }
+        self.selected = self.chosen.or(self.selected);
         let row = self.row();
         self.selected = self.view().get(row);
         let first = self.first(rows).min(row).max((row + 1).saturating_sub(rows));

@@ -5,6 +5,7 @@
 //! App::prepare(geometry) ──▶ ui::render      what a frame needs, before it is drawn
 //! ```
 
+pub mod broker;
 pub mod detail;
 pub mod event;
 pub mod filter;
@@ -16,6 +17,7 @@ pub mod notice;
 pub mod popup;
 pub mod protocol;
 pub mod start;
+mod sys;
 pub mod topics;
 pub mod workspace;
 
@@ -24,6 +26,7 @@ use std::{path::PathBuf, time::Duration};
 use jiff::tz::TimeZone;
 
 use self::{
+    broker::WillTest,
     event::{ConnId, Effect, Event, Outcome},
     geometry::Geometry,
     notice::{Level, Notices},
@@ -32,9 +35,12 @@ use self::{
     workspace::Workspace,
 };
 use crate::{
-    base::{clock::Stamp, secret::Secret},
+    base::{clock::Stamp, human, secret::Secret},
     keymap::{Keymap, key::Key},
-    mqtt::event::Status,
+    mqtt::{
+        event::Status,
+        will_test::{WillFault, WillReport},
+    },
     profile::{Profile, need::Need},
 };
 
@@ -181,9 +187,9 @@ impl App {
     /// Brings everything that a frame of this geometry shows up to date.
     pub fn prepare(&mut self, geometry: Geometry) {
         self.geometry = geometry;
-        let (now, zone) = (self.now, self.facts.zone.clone());
+        let (zone, now) = (self.facts.zone.clone(), self.now);
         if let Some(workspace) = self.workspace_mut() {
-            workspace.prepare(&geometry, now, &zone);
+            workspace.prepare(&geometry, &zone, now);
         }
     }
 
@@ -250,6 +256,7 @@ impl App {
             Outcome::Failed(text, hint) => self.say(Level::Error, &text, &hint),
             Outcome::Probed(answers) => self.start.localhost = Some(answers),
             Outcome::DemoReady(profile) => return vec![self.connect(*profile, None)],
+            Outcome::WillTested(id, outcome) => self.will_tested(id, outcome),
             Outcome::LightBackground => {
                 if !self.theme_chosen {
                     "mqtap-light".clone_into(&mut self.theme);
@@ -257,6 +264,22 @@ impl App {
             }
         }
         Vec::new()
+    }
+
+    fn will_tested(&mut self, id: ConnId, outcome: Result<Box<WillReport>, WillFault>) {
+        let Some(workspace) = self.workspaces.iter_mut().find(|workspace| workspace.id == id) else { return };
+        let (level, said, hint) = match &outcome {
+            Ok(report) => match &report.arrival {
+                Some(arrival) => (Level::Success, format!("the will arrived after {}", human::span(arrival.after)), ""),
+                None => (Level::Error, "the will did not arrive".to_owned(), "the Broker view tells what that may mean"),
+            },
+            Err(fault) => (Level::Error, format!("the will could not be tested: {fault}"), fault.hint()),
+        };
+        workspace.broker.will_test = match outcome {
+            Ok(report) => WillTest::Done(self.now, report),
+            Err(fault) => WillTest::Failed(fault.to_string(), fault.hint().to_owned()),
+        };
+        self.notices.say(self.now, level, &said, hint);
     }
 
     /// Says something to the user; both texts go through the sanitiser.

@@ -79,6 +79,18 @@ impl Notices {
         &self.history
     }
 
+    /// Returns how many notices were said so far.
+    #[must_use]
+    pub fn said(&self) -> u64 {
+        self.history.dropped() + self.history.len() as u64
+    }
+
+    /// Iterates over the notices that were said after the first `said`, as far as they are kept.
+    pub fn since(&self, said: u64) -> impl Iterator<Item = &Notice> {
+        let known = said.saturating_sub(self.history.dropped());
+        self.history.iter().skip(usize::try_from(known).unwrap_or(usize::MAX))
+    }
+
     /// Returns how many errors were not looked at in the history yet.
     #[must_use]
     pub fn unread_errors(&self) -> usize {

@@ -91,6 +91,8 @@ pub enum Confirmed {
     Delete(String),
     /// Publishing on a protected connection.
     Publish(Box<Message>),
+    /// Having a broker publish the will.
+    TestWill(ConnId),
 }
 
 impl Popup {

@@ -1,5 +1,7 @@
 //! The topic pane: where the cursor is in the tree.
 
+use std::iter::successors;
+
 use crate::{
     base::clock::Stamp,
     store::{Busiest, NodeId, Sort, Store, TopicFilter},
@@ -131,12 +133,13 @@ impl Topics {
         self.flat.as_ref().and_then(|flat| flat.nodes().get(index..)).unwrap_or_default()
     }
 
-    /// Returns the row of the cursor, counted from the row of all topics.
+    /// Returns the row of the cursor, counted from the row of all topics; while it is hidden, that of the branch above it.
     #[must_use]
     pub fn row(&self, store: &Store) -> usize {
         let Cursor::Node(node) = self.cursor else { return 0 };
+        let tree = store.tree();
         let row = match &self.flat {
-            None => store.tree().row_of(node),
+            None => successors(Some(node), |node| tree.parent(*node)).find_map(|node| tree.row_of(node)),
             Some(flat) => flat.nodes().iter().position(|listed| *listed == node),
         };
         row.map_or(0, |row| row + 1)

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use jiff::tz::TimeZone;
 
 use super::{
+    broker::{self, Broker},
     detail::Detail,
     event::ConnId,
-    filter::{FORMATS, Target},
     geometry::Geometry,
     messages::Messages,
     notice::{Level, Notices},
@@ -26,7 +26,7 @@ use crate::{
     },
     profile::Profile,
     store::{
-        Entry, Filter, FilterError, Store, TopicFilter,
+        Entry, Store,
         exchange::{Exchange, Row},
     },
     wire::dial::Stage,
@@ -63,6 +63,8 @@ pub enum View {
     Panes,
     /// What passed on the wire.
     Protocol,
+    /// What was agreed on with the broker, and what it tells of itself.
+    Broker,
 }
 
 /// What the broker said to a subscription.
@@ -119,6 +121,8 @@ pub struct Workspace {
     pub view: View,
     /// The protocol view.
     pub protocol: Protocol,
+    /// The Broker view.
+    pub broker: Broker,
     /// The topic pane.
     pub topics: Topics,
     /// The message pane.
@@ -155,6 +159,7 @@ impl Workspace {
             exchange: Exchange::default(),
             view: View::default(),
             protocol: Protocol::default(),
+            broker: Broker::default(),
             subscriptions: profile.subscriptions().iter().map(awaited).collect(),
             topics: Topics::default(),
             messages: Messages::default(),
@@ -170,8 +175,16 @@ impl Workspace {
         }
     }
 
-    /// Takes in what the session said.
+    /// Takes in what the session said, and keeps what went wrong.
     pub fn take(&mut self, event: Event, now: Stamp, notices: &mut Notices) {
+        let said = notices.said();
+        self.take_event(event, now, notices);
+        for trouble in notices.since(said).filter(|notice| notice.level >= Level::Warning) {
+            self.broker.troubles.push(trouble.clone());
+        }
+    }
+
+    fn take_event(&mut self, event: Event, now: Stamp, notices: &mut Notices) {
         match event {
             Event::Messages(batch) => {
                 for received in &batch {
@@ -180,7 +193,10 @@ impl Workspace {
                 self.unfold();
             }
             Event::Lost(count) => self.store.lost(count),
-            Event::RoundTrip(time) => self.round_trip = Some(human::span(time)),
+            Event::RoundTrip(time) => {
+                self.round_trip = Some(human::span(time));
+                self.broker.round_trips.push(time);
+            }
             Event::Packets(noted) => self.exchange.insert(noted),
             Event::Status(status) => self.take_status(status, now, notices),
             Event::Subscribed { filter, outcome } => self.take_grant(&filter, outcome, now, notices),
@@ -429,7 +445,7 @@ impl Workspace {
 
     /// Goes back one step: the view, the filter, the zoom, the pane, the branch.
     pub fn back(&mut self) {
-        if self.view == View::Protocol {
+        if self.view != View::Panes {
             self.view = View::Panes;
         } else if let Some(target) = self.target().filter(|target| self.focus != Pane::Detail && self.filter(*target).is_some()) {
             self.clear_filter(target);
@@ -444,66 +460,6 @@ impl Workspace {
         }
     }
 
-    /// Returns the list that a filter is for now, nothing where there is none.
-    #[must_use]
-    pub fn target(&self) -> Option<Target> {
-        match (self.view, self.focus) {
-            (View::Protocol, _) => None,
-            (View::Panes, Pane::Topics) => Some(Target::Topics),
-            (View::Panes, Pane::Messages | Pane::Detail) => Some(Target::Messages),
-        }
-    }
-
-    /// Returns the text of the filter that is in force.
-    #[must_use]
-    pub fn filter(&self, target: Target) -> Option<&str> {
-        match target {
-            Target::Topics => self.topics.filter(),
-            Target::Messages => self.messages.filter(),
-        }
-    }
-
-    /// Narrows a list by a filter; one that is wrong changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// Returns the token that is wrong, and why.
-    pub fn set_filter(&mut self, target: Target, text: &str) -> Result<(), FilterError> {
-        match target {
-            Target::Topics => self.topics.set_filter(&mut self.store, text, TopicFilter::parse(text)?),
-            Target::Messages => self.messages.set_filter(text, Filter::parse(text, FORMATS)?),
-        }
-        Ok(())
-    }
-
-    /// Shows everything of a list again.
-    pub fn clear_filter(&mut self, target: Target) {
-        match target {
-            Target::Topics => self.topics.set_filter(&mut self.store, "", TopicFilter::default()),
-            Target::Messages => {
-                self.messages.remember_filter();
-                self.messages.set_filter("", Filter::default());
-            }
-        }
-    }
-
-    /// Goes on with what takes longer than a frame; tells when a message that was looked for is not there.
-    pub fn advance(&mut self, now: Stamp, rows: usize) -> bool {
-        if self.topics.searching {
-            self.topics.advance(&mut self.store, now);
-        }
-        if self.messages.searching {
-            self.messages.advance(&self.store, now);
-        }
-        self.messages.seek_on(&self.store, now, rows)
-    }
-
-    /// Tells whether something takes longer than a frame.
-    #[must_use]
-    pub fn is_busy(&self) -> bool {
-        self.view == View::Panes && (self.topics.searching || self.messages.searching || self.messages.is_seeking())
-    }
-
     /// Shows the branch under the cursor in the messages, unless they are pinned.
     pub fn follow_cursor(&mut self) {
         if !self.messages.pinned {
@@ -512,11 +468,20 @@ impl Workspace {
     }
 
     /// Brings the panes up to date for a frame of this geometry.
-    pub fn prepare(&mut self, geometry: &Geometry, now: Stamp, zone: &TimeZone) {
-        if self.view == View::Protocol {
-            let (ladder, packet) = (geometry.ladder, geometry.packet);
-            self.protocol.prepare(&self.exchange, ladder.rows(), packet.columns(), packet.rows());
-            return;
+    pub fn prepare(&mut self, geometry: &Geometry, zone: &TimeZone, now: Stamp) {
+        match self.view {
+            View::Panes => {}
+            View::Protocol => {
+                let (ladder, packet) = (geometry.ladder, geometry.packet);
+                self.protocol.prepare(&self.exchange, ladder.rows(), packet.columns(), packet.rows());
+                return;
+            }
+            View::Broker => {
+                let inner = geometry.broker.inner();
+                let height = broker::height(&broker::columns(self, now, zone, inner.columns()));
+                self.broker.top = self.broker.top.min(height.saturating_sub(inner.rows()));
+                return;
+            }
         }
         self.store.tidy();
         self.topics.prepare(&mut self.store, now, geometry.tree.rows());

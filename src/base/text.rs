@@ -211,6 +211,32 @@ pub fn escape(bytes: &[u8]) -> String {
     out
 }
 
+/// Breaks text into lines of at most `columns` columns, made safe: at its blanks, or after what joins the parts of a long
+/// word, or where it must.
+#[must_use]
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let (mut line, mut width) = (String::new(), 0);
+    // The bytes of the line up to the last place where it may be broken.
+    let mut good = 0;
+    for grapheme in safe(text).as_str().graphemes(true) {
+        while width > 0 && width + grapheme.width() > columns {
+            let rest = if good > 0 { line.split_off(good) } else { String::new() };
+            lines.push(line.trim_end().to_owned());
+            line = rest;
+            width = line.width();
+            good = 0;
+        }
+        line.push_str(grapheme);
+        width += grapheme.width();
+        if [" ", ":", "/", ",", "-"].contains(&grapheme) {
+            good = line.len();
+        }
+    }
+    lines.push(line);
+    lines
+}
+
 fn push_text(shown: &mut Shown, text: &str, columns: usize) {
     let mut rest = text;
     while !rest.is_empty() && shown.width <= columns {
@@ -335,6 +361,15 @@ mod tests {
         assert_eq!(line("abc", 3).as_str(), "abc");
         assert_eq!(line("abc", 0).as_str(), "");
         assert_eq!(fit_end("site/line/machine", 9), "…/machine");
+    }
+
+    #[test]
+    fn a_long_text_is_broken_at_blanks_and_made_safe() {
+        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrap("AB:CD:EF", 7), ["AB:CD:", "EF"]);
+        assert_eq!(wrap("温度温度", 5), ["温度", "温度"]);
+        assert_eq!(wrap("a\nb", 5), ["a␊b"]);
+        assert_eq!((wrap("", 5), wrap("ab", 0)), (vec![String::new()], vec!["a".to_owned(), "b".to_owned()]));
     }
 
     #[test]

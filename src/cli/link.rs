@@ -22,6 +22,7 @@ use crate::{
         session::Session,
     },
     record::trace::Trace,
+    wire::endpoint::Endpoint,
 };
 
 /// Events that may wait for the verb; then the session waits, and with it the broker.
@@ -44,6 +45,8 @@ pub(super) struct News {
     clock: Clock,
     /// The broker as errors name it.
     broker: String,
+    /// Where it should be, before any fallback.
+    first: Endpoint,
     /// Whether the first connection was made.
     was_online: bool,
     online: watch::Sender<bool>,
@@ -66,7 +69,8 @@ impl Link {
             let followed = trace.follow("", move || clock.now(), events, EVENTS, failed);
             events = followed.map_err(|error| Problem::new(Exit::Other, format!("cannot trace: {error}")))?;
         }
-        let news = News { events, clock, broker, was_online: false, online: watch::Sender::new(false) };
+        let first = options.endpoint.clone();
+        let news = News { events, clock, broker, first, was_online: false, online: watch::Sender::new(false) };
         Ok(Self { session: Session::start(options, clock, sender), news })
     }
 
@@ -165,6 +169,9 @@ impl News {
         }
         if welcome.session_lost {
             note(&format!("{}: the broker has lost the session: what was queued for this client is gone", self.broker));
+        }
+        if welcome.endpoint != self.first {
+            note(&format!("{}: connected to the fallback {}", self.broker, welcome.endpoint));
         }
         self.was_online = true;
         self.online.send_replace(true);

@@ -3,6 +3,7 @@
 pub mod args;
 #[cfg(feature = "demo")]
 pub mod demo;
+mod doctor;
 pub mod exit;
 pub mod format;
 mod generate;
@@ -52,6 +53,7 @@ pub fn run(verb: Verb) -> Exit {
         Verb::Sub(args) => sub::run(*args),
         Verb::Pub(args) => publish::run(&args),
         Verb::Get(args) => get::run(*args),
+        Verb::Doctor(args) => doctor::run(*args),
         #[cfg(feature = "demo")]
         Verb::Demo(args) => demo::run(&args),
         Verb::Profiles(verb) => profiles::run(&verb),

@@ -19,6 +19,8 @@ pub enum Context {
     Detail,
     /// What passed on the wire.
     Protocol,
+    /// What the broker granted and tells of itself.
+    Broker,
     /// A form with fields.
     Form,
     /// The list of subscriptions.
@@ -29,11 +31,12 @@ pub enum Context {
 
 impl Context {
     /// All contexts, in the order of the help.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Topics,
         Self::Messages,
         Self::Detail,
         Self::Protocol,
+        Self::Broker,
         Self::Connections,
         Self::Subscriptions,
         Self::Form,
@@ -55,6 +58,7 @@ impl Context {
             Self::Messages => "messages",
             Self::Detail => "detail",
             Self::Protocol => "protocol",
+            Self::Broker => "broker",
             Self::Form => "form",
             Self::Subscriptions => "subscriptions",
             Self::Confirm => "confirm",
@@ -73,6 +77,7 @@ impl Context {
             Self::Messages => "Messages",
             Self::Detail => "Detail",
             Self::Protocol => "Protocol",
+            Self::Broker => "Broker",
             Self::Form => "Forms",
             Self::Subscriptions => "Subscriptions",
             Self::Confirm => "Questions",
@@ -139,6 +144,10 @@ actions! {
         DetailPreviousTab, "detail-previous-tab", "", "Shows the previous tab.";
         DetailWrap, "detail-wrap", "wrap", "Wraps long lines, or cuts them.";
     }
+    Broker {
+        Ping, "ping", "ping", "Asks the broker for a round trip at once.";
+        WillTest, "will-test", "test the will", "Cuts off a client with the same will, and waits for what the broker publishes.";
+    }
     Protocol {
         PacketOpen, "packet-open", "to message", "Goes to the message of the PUBLISH; on a lost connection, connects again at once.";
         PacketFilter, "packet-filter", "filter", "Shows all packets, control packets, publishes or acknowledgements.";
@@ -177,6 +186,7 @@ actions! {
         PaneTopics, "pane-topics", "", "Goes to the topics.";
         PaneMessages, "pane-messages", "", "Goes to the messages.";
         PaneDetail, "pane-detail", "", "Goes to the detail.";
+        ViewBroker, "view-broker", "", "Shows what was agreed on with the broker, and what it tells of itself.";
         ViewProtocol, "view-protocol", "", "Shows what passed on the wire.";
         PaneNext, "pane-next", "next pane", "Goes to the next pane.";
         PanePrevious, "pane-previous", "", "Goes to the previous pane.";

@@ -16,7 +16,7 @@ mod values;
 use self::{client_id::Identity, need::Sources, secret::PasswordSource};
 pub use self::{file::Profiles, problem::Problem};
 use crate::{
-    mqtt::options::{Options, Protocol, Subscription},
+    mqtt::options::{Options, Protocol, Subscription, Will},
     wire::endpoint::{Endpoint, Url},
 };
 
@@ -113,6 +113,12 @@ impl Profile {
     #[must_use]
     pub fn username(&self) -> Option<&str> {
         self.template.username.as_deref()
+    }
+
+    /// Returns the Will Message.
+    #[must_use]
+    pub fn will(&self) -> Option<&Will> {
+        self.template.will.as_ref()
     }
 
     /// Returns what to subscribe to.

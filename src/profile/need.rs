@@ -61,7 +61,7 @@ impl Need {
             Self::Password => options.password.is_some(),
             Self::Authentication => options.authentication.as_ref().is_none_or(|authentication| authentication.data.is_some()),
             Self::Passphrase => options.tls.key_password.is_some() || !options.endpoints().any(Endpoint::is_encrypted),
-            Self::ProxyPassword => options.proxy.as_ref().is_none_or(|proxy| proxy.password.is_some()),
+            Self::ProxyPassword => options.proxy.as_ref().is_none_or(|proxy| proxy.username.is_none() || proxy.password.is_some()),
             Self::Header(name) => {
                 options.websocket.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
                     || !options.endpoints().any(|endpoint| endpoint.transport.is_websocket())
@@ -92,8 +92,7 @@ impl Profile {
         if let Some((need, _)) = asked {
             return Some(need);
         }
-        let has_user = options.proxy.as_ref().is_some_and(|proxy| proxy.username.is_some());
-        if has_user && self.sources.proxy.is_none() && !Need::ProxyPassword.is_met(options) {
+        if self.sources.proxy.is_none() && !Need::ProxyPassword.is_met(options) {
             return Some(Need::ProxyPassword);
         }
         if self.sources.passphrase.is_some() || Need::Passphrase.is_met(options) {

@@ -9,9 +9,9 @@ use super::clipboard::{self, Copied};
 use crate::demo::DemoOptions;
 use crate::{
     app::event::{ConnId, Effect, Outcome},
-    base::{human, secret::Secret},
+    base::{clock::Clock, human, secret::Secret},
     config::paths::Paths,
-    mqtt::options::Options,
+    mqtt::{options::Options, will_test},
     profile::{Profile, Profiles, client_id::Identity, draft::Saving, need::Need, save},
     record,
 };
@@ -134,8 +134,22 @@ impl Effects {
             Effect::StartDemo => self.start_demo(DemoOptions::default()),
             #[cfg(not(feature = "demo"))]
             Effect::StartDemo => {}
-            Effect::Mqtt(..) | Effect::Stop(_) | Effect::Edit(_) | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
+            Effect::Mqtt(..)
+            | Effect::TestWill(_)
+            | Effect::Stop(_)
+            | Effect::Edit(_)
+            | Effect::Redraw
+            | Effect::Suspend
+            | Effect::Quit => {}
         }
+    }
+
+    /// Tests the will of a connection.
+    pub(super) fn test_will(&self, id: ConnId, options: Options, clock: Clock) {
+        self.task(async move {
+            let outcome = will_test::run(&options, will_test::PATIENCE, clock).await;
+            Some(Back::Outcome(Outcome::WillTested(id, outcome.map(Box::new))))
+        });
     }
 
     /// Changes the profiles file, says so, and reads it again.

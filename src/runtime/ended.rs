@@ -10,7 +10,7 @@ use super::panic;
 const LEAVING: Duration = Duration::from_millis(1_800);
 
 /// The same when the terminal is gone, and nobody is there to see what is waited for.
-const LEAVING_ALONE: Duration = Duration::from_millis(900);
+const LEAVING_ALONE: Duration = Duration::from_millis(700);
 
 /// Why the loop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -369,6 +369,11 @@ impl Shell {
                 }
             }
             Effect::Stop(id) => self.sessions.stop(id),
+            Effect::TestWill(id) => {
+                if let Some(options) = self.sessions.options(id) {
+                    self.effects.test_will(id, options.clone(), self.clock);
+                }
+            }
             Effect::Redraw => {
                 #[cfg(debug_assertions)]
                 fault::inject((self.variable)(fault::VARIABLE).as_deref());

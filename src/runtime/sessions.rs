@@ -26,6 +26,8 @@ const FAREWELL: Duration = Duration::from_millis(1_200);
 /// One session and the end of its channel.
 struct Live {
     id: ConnId,
+    /// What it was started with, for a test of its will.
+    options: Options,
     session: Session,
     events: mpsc::Receiver<Event>,
 }
@@ -65,7 +67,8 @@ impl Sessions {
         if let Some(trace) = &self.trace {
             events = trace.follow(name, move || clock.now(), events, AHEAD, failed)?;
         }
-        self.live.push(Live { id, session: Session::start(options, clock, sender), events });
+        let session = Session::start(options.clone(), clock, sender);
+        self.live.push(Live { id, options, session, events });
         Ok(())
     }
 
@@ -77,6 +80,11 @@ impl Sessions {
     pub(super) fn command(&self, id: ConnId, command: Command) -> Result<(), Failure> {
         let live = self.live.iter().find(|live| live.id == id).ok_or(Failure::Offline)?;
         live.session.command(command)
+    }
+
+    /// Returns what a session was started with.
+    pub(super) fn options(&self, id: ConnId) -> Option<&Options> {
+        self.live.iter().find(|live| live.id == id).map(|live| &live.options)
     }
 
     /// Ends a session with DISCONNECT, in the background.

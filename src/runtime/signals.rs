@@ -2,7 +2,8 @@
 
 use std::io;
 
-use rustix::process::{Signal as Number, getpgrp, getpid, getppid, getsid, kill_current_process_group, kill_process};
+use nix::unistd::{getpgrp, getppid, getsid};
+use rustix::process::{Signal as Number, getpid, kill_current_process_group, kill_process};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a signal asks for.
@@ -61,7 +62,8 @@ impl Signals {
 /// key for a process group that is orphaned (POSIX.1-2024, 11.1.4).
 pub(super) fn has_shell() -> bool {
     let session = getsid(None);
-    let in_session = getppid().and_then(|parent| getsid(Some(parent)).ok()) == session.ok();
+    // In a container, sessions and groups of processes outside have the number 0, with which rustix cannot deal (1.1.6).
+    let in_session = getsid(Some(getppid())) == session;
     // The group of the session's leader is the shell's own, or there is no shell.
     in_session && session.is_ok_and(|session| session != getpgrp())
 }

@@ -1,5 +1,6 @@
 //! Where everything goes, by the size of the terminal.
 
+use super::trouble::wrap;
 use crate::app::{
     App, Screen,
     filter::Target,
@@ -55,6 +56,7 @@ pub fn geometry(app: &App) -> Geometry {
                 tree(&mut geometry, workspace);
             }
             View::Protocol => protocol(&mut geometry),
+            View::Broker => geometry.broker = body,
         }
     }
     geometry.popup = match app.popups.last() {
@@ -137,7 +139,11 @@ fn popup_area(app: &App, popup: &Popup, screen: Area) -> Area {
         Popup::Subscribe(form) | Popup::Connect(form) | Popup::Secret(.., form) => {
             (66, u16::try_from(form.rows.len()).unwrap_or(u16::MAX).saturating_add(5))
         }
-        Popup::Confirm { .. } | Popup::Filter(_) => (66, 6),
+        Popup::Confirm { question, .. } => {
+            let rows = wrap(question, 62.min(usize::from(screen.width).saturating_sub(6))).len();
+            (66, u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(4).max(6))
+        }
+        Popup::Filter(_) => (66, 1),
     };
     let (width, height) = (width.min(screen.width - 2), height.min(screen.height - 2));
     Area { x: (screen.width - width) / 2, y: (screen.height - height) / 2, width, height }

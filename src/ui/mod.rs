@@ -10,6 +10,7 @@
 //!  ↵ open  f freeze  p publish  s subscribe                     ✓ connected in 3 ms
 //! ```
 
+mod broker;
 mod detail;
 mod filter;
 mod hints;
@@ -44,6 +45,7 @@ pub fn render(app: &App, geometry: &Geometry, theme: &Theme, buffer: &mut Buffer
             messages::render(app, workspace, geometry, theme, buffer);
             detail::render(app, workspace, geometry, theme, buffer);
             protocol::render(app, workspace, geometry, theme, buffer);
+            broker::render(app, workspace, geometry, theme, buffer);
         }
         (Screen::Start, _) | (Screen::Workspace(_), None) => start::render(app, geometry, theme, buffer),
     }

@@ -116,6 +116,8 @@ fn facts(app: &App, workspace: &Workspace) -> Vec<(&'static str, String, Role)> 
     facts.push(("in ", format!("{}/{}", human::size(counts.bytes as u64), human::size(counts.budget as u64)), Role::Dim));
     facts.push(("sent ", human::count(workspace.sent), Role::Dim));
     facts.push(("subs ", human::count(workspace.subscriptions.len() as u64), Role::Dim));
-    facts.push(("", workspace.profile.endpoint().to_string(), Role::Dim));
+    let welcome = workspace.welcome.as_ref().filter(|_| workspace.is_online());
+    let endpoint = welcome.map_or(workspace.profile.endpoint(), |welcome| &welcome.endpoint);
+    facts.push(("", endpoint.to_string(), Role::Dim));
     facts
 }

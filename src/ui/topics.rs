@@ -92,15 +92,12 @@ fn node(app: &App, workspace: &Workspace, row: &Row<'_>, list: Area, pen: &mut P
     let room = pen.left().saturating_sub(columns + 1);
     let name = if row.name.is_empty() { "(empty)" } else { row.name };
     let shown = text::line(name, room);
-    let used = shown.width();
     let start = pen.column_at();
     pen.shown(&shown, if row.name.is_empty() { Role::Faint } else { role });
     if let Some(marks) = workspace.topics.marks() {
         pen.mark(start, |text| marks.marks(text), Role::Match);
     }
-    if room > used + 2 {
-        latest(workspace, row.node, columns, pen);
-    }
+    latest(workspace, row.node, columns, pen);
     pen.to_right(columns).column_right(&numbers, columns, Role::Rate);
 }
 
@@ -125,7 +122,7 @@ fn flat(app: &App, workspace: &Workspace, listed: NodeId, list: Area, pen: &mut 
 /// Writes the last value of a topic, up to the numbers.
 fn latest(workspace: &Workspace, topic: NodeId, columns: usize, pen: &mut Pen<'_>) {
     let latest = workspace.store.latest(topic).and_then(|seq| workspace.store.message(seq));
-    let Some(entry) = latest.filter(|_| pen.left() > columns + 4) else { return };
+    let Some(entry) = latest.filter(|_| pen.left() > columns + 3) else { return };
     pen.put(" ", Role::Text);
     if entry.retain {
         pen.put("R ", Role::Retained);

@@ -107,6 +107,17 @@ pub enum Step<'a> {
     Begins(Stage),
     /// The name has these addresses, in the order in which they are tried.
     Resolved(&'a [SocketAddr]),
+    /// This address answered, as `127.0.0.1:1883`.
+    Reached(&'a str),
+    /// TLS came to this.
+    Agreed {
+        /// The version and the cipher suite.
+        description: &'a str,
+        /// The certificates that the server showed, its own first.
+        chain: &'a [Certificate],
+        /// Whether nobody looked at them.
+        unverified: bool,
+    },
     /// A stage has succeeded, and took so long.
     Done(Stage, Duration),
 }
@@ -121,7 +132,7 @@ pub enum Step<'a> {
 pub async fn dial(endpoint: &Endpoint, means: &Means<'_>, report: impl Fn(Stage)) -> Result<Dialed, WireError> {
     let begins = |step: Step<'_>| match step {
         Step::Begins(stage) => report(stage),
-        Step::Resolved(_) | Step::Done(..) => {}
+        Step::Resolved(_) | Step::Reached(_) | Step::Agreed { .. } | Step::Done(..) => {}
     };
     walk(endpoint, means, begins).await
 }
@@ -179,7 +190,13 @@ impl<R: Fn(Step<'_>)> Stages<R> {
             return Ok((self.framed(endpoint, means, Box::new(stream)).await?, peer, None));
         }
         let (stream, agreed) = self.run(Stage::Tls, tls::connect(endpoint, means.tls, stream)).await?;
+        self.tell(&agreed);
         Ok((self.framed(endpoint, means, Box::new(stream)).await?, peer, Some(agreed)))
+    }
+
+    fn tell(&self, agreed: &Agreed) {
+        let Agreed { description, chain, unverified } = agreed;
+        (self.report)(Step::Agreed { description, chain, unverified: *unverified });
     }
 
     async fn resolve(&mut self, host: &str, port: u16) -> Result<Vec<SocketAddr>, WireError> {
@@ -192,6 +209,7 @@ impl<R: Fn(Step<'_>)> Stages<R> {
         let addresses = self.resolve(host, port).await?;
         let stream = self.run(Stage::Tcp, tcp::connect(at.clone(), addresses)).await?;
         let peer = stream.peer_addr().map_or(at, |peer| peer.to_string());
+        (self.report)(Step::Reached(&peer));
         Ok((stream, peer))
     }
 
@@ -208,6 +226,8 @@ impl<R: Fn(Step<'_>)> Stages<R> {
         refuse_proxy(means, "QUIC")?;
         let addresses = self.resolve(&endpoint.host, endpoint.port).await?;
         let (stream, peer, agreed) = self.run(Stage::Quic, quic::connect(endpoint, means.tls, addresses)).await?;
+        (self.report)(Step::Reached(&peer));
+        self.tell(&agreed);
         Ok((Box::new(stream), peer, Some(agreed)))
     }
 

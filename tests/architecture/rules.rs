@@ -132,6 +132,7 @@ pub(crate) const CLOCK: &[(&str, &[&str], &str)] = &[
     ("mqtt::will_test", &[".now()"], "times the will from the cut to its arrival"),
     ("demo", &["crate::base::clock::Clock::start", ".now()"], "the plant moves with the time"),
     ("cli::link", &["crate::base::clock::Clock::start", ".now()"], "a verb is a shell of its own, beside `runtime`"),
+    ("cli::doctor", &["crate::base::clock::Clock::start", ".now()"], "times what it does, and tells how old certificates are"),
     ("cli::sub", &["tokio::time::Instant::now"], "--timeout is a timer"),
     (
         "runtime",

@@ -15,7 +15,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::PATIENCE;
+use super::{PATIENCE, process};
 
 /// The program under test.
 pub(crate) const MQTAP: &str = env!("CARGO_BIN_EXE_mqtap");
@@ -358,7 +358,8 @@ impl Pty {
     fn report(&self) -> String {
         let tail = &self.log[self.log.len().saturating_sub(300)..];
         let said = fs::read_to_string(self.home.path().join("state/mqtap.log")).unwrap_or_default();
-        format!("{}\n--- the last of {} bytes: {}\n--- the log:\n{said}", self.contents(), self.log.len(), tail.escape_ascii())
+        let (screen, state, written) = (self.contents(), process::state(self.pid()), self.log.len());
+        format!("{screen}\n--- state {state:?}, the last of {written} bytes: {}\n--- the log:\n{said}", tail.escape_ascii())
     }
 }
 

@@ -62,3 +62,14 @@ fn subscribe_to_all(pty: &mut Pty) {
     pty.send(ENTER);
     pty.wait_for("Subscribed to # (QoS 0)");
 }
+
+#[cfg(feature = "demo")]
+#[test]
+fn the_demo_needs_nothing_but_a_terminal() {
+    let mut pty = Setup::new().args(&["demo"]).start();
+    pty.wait_for("demo ● online since");
+    pty.wait_for("▼ plant");
+    pty.send("q");
+    assert_eq!(pty.ends(Duration::from_secs(2)), 0);
+    pty.assert_restored();
+}

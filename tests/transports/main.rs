@@ -2,6 +2,7 @@
 
 mod broker;
 mod certificates;
+mod cli;
 #[path = "../common/mod.rs"]
 mod common;
 mod fallback;

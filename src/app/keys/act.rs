@@ -82,6 +82,9 @@ impl App {
             Action::PaneMessages => self.here(|workspace| workspace.go_to(Pane::Messages)),
             Action::PaneNext => self.here(|workspace| workspace.go_to(workspace.focus.step(1))),
             Action::PanePrevious => self.here(|workspace| workspace.go_to(workspace.focus.step(-1))),
+            Action::ViewBroker => self.here(|workspace| workspace.view = View::Broker),
+            Action::Ping => self.command(Command::Ping),
+            Action::WillTest => self.ask_to_test_will(),
             Action::ViewProtocol => self.here(|workspace| workspace.view = View::Protocol),
             Action::NextConnection => self.next_connection(),
             Action::Unsubscribe => self.unsubscribe(),
@@ -132,7 +135,7 @@ impl App {
     fn freeze(&mut self) -> Vec<Effect> {
         let (messages, ladder) = (self.geometry.messages.inner().rows(), self.geometry.ladder.rows());
         self.here(|workspace| match workspace.view {
-            View::Panes => workspace.messages.toggle_follow(messages),
+            View::Panes | View::Broker => workspace.messages.toggle_follow(messages),
             View::Protocol => workspace.protocol.set_follow(!workspace.protocol.follow, ladder),
         })
     }
@@ -141,8 +144,10 @@ impl App {
     fn scroll_detail(&mut self, halves: isize) -> Vec<Effect> {
         let half = |rows: usize| rows.max(2).cast_signed() / 2;
         let (detail, packet) = (half(self.geometry.detail_text().rows()), half(self.geometry.packet.rows()));
+        let broker = half(self.geometry.broker.inner().rows());
         self.here(|workspace| match workspace.view {
             View::Panes => workspace.detail.scroll(detail * halves),
+            View::Broker => workspace.broker.scroll(broker * halves),
             View::Protocol => workspace.protocol.scroll(packet * halves),
         })
     }
@@ -154,6 +159,7 @@ impl App {
         let rows = match (is_free, place) {
             (false, _) => self.geometry.popup.inner().rows(),
             (true, Some((View::Protocol, _))) => self.geometry.ladder.rows(),
+            (true, Some((View::Broker, _))) => self.geometry.broker.inner().rows(),
             (true, Some((View::Panes, Pane::Topics))) => self.geometry.tree.rows(),
             (true, Some((View::Panes, Pane::Messages))) => self.geometry.messages.inner().rows(),
             (true, Some((View::Panes, Pane::Detail))) => self.geometry.detail_text().rows(),
@@ -178,6 +184,7 @@ impl App {
         match (workspace.view, workspace.focus) {
             (View::Protocol, _) if to == Move::Last => workspace.protocol.set_follow(true, rows),
             (View::Protocol, _) => workspace.protocol.step(by, rows),
+            (View::Broker, _) => workspace.broker.scroll(by),
             (View::Panes, Pane::Topics) => {
                 workspace.topics.step(&workspace.store, by);
                 workspace.follow_cursor();
@@ -194,8 +201,10 @@ impl App {
         if self.close() {
             return Vec::new();
         }
-        if self.notices.current(self.now).is_some() {
-            self.notices.dismiss();
+        let was_said = self.notices.current(self.now).map(|notice| notice.level);
+        self.notices.dismiss();
+        // What only fades by itself takes no key.
+        if was_said >= Some(Level::Warning) {
             return Vec::new();
         }
         if let (Screen::Start, Some(live)) = (self.screen, self.workspaces.first()) {
@@ -261,7 +270,11 @@ impl App {
     }
 
     fn open_subscribe(&mut self) -> Vec<Effect> {
-        let filter = self.workspace().and_then(Workspace::branch_filter).unwrap_or_default();
+        let filter = match self.workspace() {
+            Some(workspace) if workspace.view == View::Broker => "$SYS/#".to_owned(),
+            Some(workspace) => workspace.branch_filter().unwrap_or_default(),
+            None => String::new(),
+        };
         self.open(Popup::Subscribe(popup::subscribe_form(&filter)))
     }
 

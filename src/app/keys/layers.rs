@@ -1,21 +1,25 @@
 //! Keys in what lies over the panes: forms, the palette, lists and questions.
 
+use std::time::Duration;
+
 use tui_input::Input;
 
 use crate::{
     app::{
         App, Screen,
+        broker::WillTest,
         event::{ConnId, Effect},
         form::{self, Form, Reply},
         notice::Level,
         popup::{self, Confirmed, Connect, Popup},
         start::Entry,
     },
-    base::{human, secret::Secret},
+    base::{human, secret::Secret, text},
     keymap::key::{Code, Key},
     mqtt::{
         command::Command,
         message::{Message, Qos},
+        will_test::PATIENCE,
     },
     profile::Profile,
 };
@@ -174,6 +178,28 @@ impl App {
         vec![Effect::Stop(id)]
     }
 
+    /// Asks before a will is tested, and explains what happens.
+    pub(super) fn ask_to_test_will(&mut self) -> Vec<Effect> {
+        let Some(workspace) = self.workspace() else { return Vec::new() };
+        let Some(will) = workspace.profile.will() else { return Vec::new() };
+        let topic = text::line(&will.message.topic, 60);
+        let stays = if will.message.retain { ", and keeps it, as it is retained" } else { "" };
+        let wait = Duration::from_secs(will.delay.unwrap_or_default().into()).saturating_add(PATIENCE);
+        let question = format!(
+            "Test the will? Another client with the same will connects and is cut off. The broker then publishes the will to \
+             {topic}{stays}, as if that client had died: whoever listens there sees it. It is waited for at most {}.",
+            human::duration(wait)
+        );
+        let id = workspace.id;
+        self.ask(question, Confirmed::TestWill(id))
+    }
+
+    fn test_will(&mut self, id: ConnId) -> Vec<Effect> {
+        let Some(workspace) = self.workspaces.iter_mut().find(|workspace| workspace.id == id) else { return Vec::new() };
+        workspace.broker.will_test = WillTest::Running;
+        vec![Effect::TestWill(id)]
+    }
+
     fn ask(&mut self, question: String, then: Confirmed) -> Vec<Effect> {
         self.popups.push(Popup::Confirm { question, then });
         Vec::new()
@@ -193,6 +219,7 @@ impl App {
             Confirmed::Disconnect(id) => self.disconnect(id),
             Confirmed::Delete(name) => vec![Effect::Remove(name)],
             Confirmed::Publish(message) => self.send(*message),
+            Confirmed::TestWill(id) => self.test_will(id),
         }
     }
 

@@ -6,6 +6,7 @@ mod layers;
 
 use super::{
     App, Screen,
+    broker::WillTest,
     event::Effect,
     popup::Popup,
     protocol,
@@ -24,6 +25,9 @@ use crate::{
     },
 };
 
+/// Why something that the broker must do cannot be done.
+const OFFLINE: &str = "not connected: r tries again at once";
+
 impl App {
     /// Returns where keys are looked up now, innermost first.
     #[must_use]
@@ -39,6 +43,7 @@ impl App {
                     (View::Panes, Pane::Messages) => Context::Messages,
                     (View::Panes, Pane::Detail) => Context::Detail,
                     (View::Protocol, _) => Context::Protocol,
+                    (View::Broker, _) => Context::Broker,
                 };
                 vec![pane, Context::Workspace, Context::List, Context::Global]
             }
@@ -127,13 +132,13 @@ impl App {
             Action::Publish | Action::PublishCopy => match workspace {
                 None => Err(none),
                 Some(workspace) if workspace.profile.read_only => Err("this connection is read-only: nothing can be published"),
-                Some(workspace) if !workspace.is_online() => Err("not connected: r tries again at once"),
+                Some(workspace) if !workspace.is_online() => Err(OFFLINE),
                 Some(_) if action == Action::PublishCopy => needs_message(),
                 Some(_) => Ok(()),
             },
-            Action::Subscribe | Action::SubscribeMore => match workspace {
+            Action::Subscribe | Action::SubscribeMore | Action::Ping => match workspace {
                 None => Err(none),
-                Some(workspace) if !workspace.is_online() => Err("not connected: r tries again at once"),
+                Some(workspace) if !workspace.is_online() => Err(OFFLINE),
                 Some(_) => Ok(()),
             },
             Action::CopyPayload => needs_message(),
@@ -146,6 +151,7 @@ impl App {
                 Some(workspace) if workspace.is_online() => Err("the connection is up"),
                 Some(_) => Ok(()),
             },
+            Action::WillTest => workspace.ok_or(none).and_then(can_test_will),
             Action::PacketOpen => workspace.ok_or(none).and_then(can_open_packet),
             Action::PacketCopy => {
                 match workspace.ok_or(none).map(|workspace| workspace.selected_row().and_then(protocol::copied)) {
@@ -161,7 +167,7 @@ impl App {
             },
             Action::Filter => match workspace {
                 None => Err(none),
-                Some(workspace) => workspace.target().map(|_| ()).ok_or("packets have filters of their own"),
+                Some(workspace) => workspace.target().map(|_| ()).ok_or("there is no list to narrow here"),
             },
             Action::MatchNext => match workspace {
                 None => Err(none),
@@ -179,6 +185,7 @@ impl App {
                     | Context::Messages
                     | Context::Detail
                     | Context::Protocol
+                    | Context::Broker
                     | Context::Subscriptions
             ) =>
             {
@@ -188,6 +195,20 @@ impl App {
         };
         result.map_err(str::to_owned)
     }
+}
+
+/// Says why the will cannot be tested now.
+fn can_test_will(workspace: &Workspace) -> Result<(), &'static str> {
+    if workspace.profile.will().is_none() {
+        return Err("this connection has no will: set will.topic in the profile");
+    }
+    if workspace.profile.read_only {
+        return Err("this connection is read-only: the broker would publish the will");
+    }
+    if matches!(workspace.broker.will_test, WillTest::Running) {
+        return Err("the test is under way");
+    }
+    if workspace.is_online() { Ok(()) } else { Err(OFFLINE) }
 }
 
 /// Says why the selected row of the protocol leads nowhere.

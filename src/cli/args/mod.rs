@@ -9,7 +9,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 pub use self::{
     connect::{ConnectArgs, ConnectPropertyArgs, PasswordArgs, TlsArgs, TraceArgs, WayArgs, WillArgs},
     verbs::{
-        AddArgs, CompletionsArgs, DemoArgs, GetArgs, ManArgs, ProfilesVerb, PubArgs, PublishPropertyArgs, RetainedArgs, SubArgs,
+        AddArgs, CompletionsArgs, DemoArgs, DoctorArgs, GetArgs, ManArgs, ProfilesVerb, PubArgs, PublishPropertyArgs, RetainedArgs,
+        SubArgs,
     },
 };
 
@@ -106,6 +107,8 @@ pub enum Verb {
     Pub(Box<PubArgs>),
     /// Prints the payload of the first message.
     Get(Box<GetArgs>),
+    /// Tells what works on the way to a broker and what does not; without TARGET, what it finds on this machine.
+    Doctor(Box<DoctorArgs>),
     /// Opens the screen on an embedded broker with a simulated plant.
     #[cfg(feature = "demo")]
     Demo(DemoArgs),

@@ -51,6 +51,23 @@ Examples:
 To a pipe or a file the bytes are exact and nothing is added; to a terminal, control characters and
 the like are escaped and a line feed follows.";
 
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  mqtap doctor                              terminal, clipboard, files, certificate authorities
+  mqtap doctor plant                        every stage on the way, CONNECT, the profile's filters, a ping
+  mqtap doctor mqtts://broker.example 'plant/#' 'secret/#'
+  mqtap doctor plant --json | jq '.sections[0].checks[] | select(.check == \"tls\")'
+  mqtap doctor plant --will                 is the will published when the client vanishes?
+
+The doctor connects with a Client Identifier of its own, the profile's with -doctor behind it, so that
+it takes over no connection that is called alike; -i names another one. It keeps no session.
+
+With --will, a client that ends in -will-test connects with the will and is cut off. The broker then
+publishes the will, as if that client had died: whoever listens sees it, and a retained one stays.
+
+The exit code is that of the first check that failed: 3 the broker cannot be reached, 4 it refused
+the connection, 5 it refused a filter, 27 it did not answer in time.";
+
 /// The arguments of `sub`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = SUB_EXAMPLES)]
@@ -250,6 +267,38 @@ pub struct GetArgs {
     /// Where packets are written down.
     #[command(flatten)]
     pub trace: TraceArgs,
+}
+
+/// The arguments of `doctor`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = DOCTOR_EXAMPLES)]
+pub struct DoctorArgs {
+    /// A profile's name, or a URL such as `mqtt://localhost` or `mqtts://USER@HOST:PORT`.
+    pub target: Option<String>,
+
+    /// Topic Filters to subscribe to; without them, those of the profile.
+    #[arg(value_name = "FILTER", value_parser = value::filter)]
+    pub filters: Vec<String>,
+
+    /// The QoS to subscribe with.
+    #[arg(short = 'q', long, value_name = "0|1|2", value_parser = value::qos(), hide_possible_values = true, requires = "filters")]
+    pub qos: Option<Qos>,
+
+    /// Tests the will: cuts a client off, and waits for what the broker publishes.
+    #[arg(long, requires = "target")]
+    pub will: bool,
+
+    /// Prints one JSON object.
+    #[arg(long)]
+    pub json: bool,
+
+    /// How to connect.
+    #[command(flatten)]
+    pub connect: ConnectArgs,
+
+    /// What CONNECT carries besides.
+    #[command(flatten)]
+    pub properties: ConnectPropertyArgs,
 }
 
 /// The arguments of `demo`.

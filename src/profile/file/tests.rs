@@ -306,6 +306,10 @@ fn the_user_name_of_its_own_key_wins_wherever_it_stands() {
     "fallback_urls = [\"wss://a/b\"]\nwebsocket.path = \"/a\"",
     "4:18: profile.p.websocket.path: has no effect, because the url has a path"
 )]
+#[case(
+    "proxy = { url = \"http://p\", password = { env = \"A\" } }",
+    "3:40: profile.p.proxy.password: has no effect, because proxy.url names no user"
+)]
 #[case("tls.key_file = \"a\"", "3:16: profile.p.tls.key_file: has no effect, because there is no cert_file")]
 #[case("tls.ca_file = \"a\"\ntls.verify = \"none\"", "3:15: profile.p.tls.ca_file: has no effect, because verify is not \"full\"")]
 #[case(
@@ -452,7 +456,7 @@ fn a_fingerprint_is_read_in_all_its_spellings() {
 #[test]
 fn other_secrets_do_not_take_the_place_of_the_password() {
     let profiles = load_keys(
-        "password.env = \"PW\"\ntls.key_password = { file = \"k\" }\ntls.cert_file = \"c\"\nproxy = { url = \"http://p\", password = \
+        "password.env = \"PW\"\ntls.key_password = { file = \"k\" }\ntls.cert_file = \"c\"\nproxy = { url = \"http://u@p\", password = \
          \"CANARY\" }\nfallback_urls = [\"wss://a\"]\nwebsocket.headers = [[\"A\", \"CANARY\"], [\"B\", { prompt = true }]]",
     );
     assert_eq!(problems(&profiles), [""; 0]);

@@ -37,12 +37,21 @@ impl Draft {
         {
             notes.push(("websocket.path".into(), at, "has no effect, because the url has a path".into()));
         }
-        if let Some(at) = first("proxy.")
-            && template.proxy.is_some()
-            && template.endpoints().any(|endpoint| !endpoint.transport.is_tcp())
+        self.check_proxy(notes);
+    }
+
+    fn check_proxy(&mut self, notes: &mut Vec<Note>) {
+        let template = &self.profile.template;
+        let Some(proxy) = &template.proxy else { return };
+        let at = |path: &str| self.find(path).map(|setting| setting.at);
+        if let Some(at) = at("proxy.password")
+            && proxy.username.is_none()
         {
+            notes.push(("proxy.password".into(), at, "has no effect, because proxy.url names no user".into()));
+        }
+        if template.endpoints().any(|endpoint| !endpoint.transport.is_tcp()) {
             let why = "carries TCP only; the profile is not used, because quic:// or unix:// would go past the proxy";
-            notes.push(("proxy".into(), at, why.into()));
+            notes.push(("proxy".into(), at("proxy.url").flatten(), why.into()));
             self.is_blocked = true;
         }
     }

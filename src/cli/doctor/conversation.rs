@@ -1,0 +1,275 @@
+//! The conversation on an open stream: CONNECT, a SUBSCRIBE for each filter, a ping, DISCONNECT.
+
+use std::time::Duration;
+
+use tokio::{sync::mpsc, time::timeout};
+
+use super::report::{Check, Fact, Report, millis};
+use crate::{
+    base::{clock::Clock, human, text},
+    cli::exit::{Exit, Problem},
+    mqtt::{
+        command::Command,
+        error::Failure,
+        event::{ConnackProperties, Event, Limits, Status, Welcome},
+        message::Qos,
+        options::{Options, Protocol, SessionExpiry, Subscription},
+        session::Session,
+    },
+    wire::{dial::Stage, error::WireError},
+};
+
+/// Events that may wait; messages beyond that are let go, as nobody wants them here.
+const EVENTS: usize = 64;
+
+/// How long DISCONNECT may take.
+const GOODBYE: Duration = Duration::from_millis(1_500);
+
+/// A session that is looked at while it does what it is asked.
+struct Conversation {
+    session: Session,
+    events: mpsc::Receiver<Event>,
+    clock: Clock,
+}
+
+/// Connects, subscribes, pings and disconnects, and reports each step; tells whether the connection held.
+///
+/// # Errors
+///
+/// Returns why the report could not be printed.
+pub(super) async fn hold(
+    options: &Options,
+    subscriptions: &[Subscription],
+    clock: Clock,
+    report: &mut Report,
+) -> Result<bool, Problem> {
+    let (sender, events) = mpsc::channel(EVENTS);
+    let session = Session::start(options.clone(), clock, sender);
+    let mut conversation = Conversation { session, events, clock };
+    let welcome = match conversation.online().await {
+        Ok(welcome) => welcome,
+        Err(failure) => {
+            let facts = asked(options);
+            report.check(&bad("connect", "CONNECT", "", &failure).facts(facts), exit(&failure))?;
+            return Ok(false);
+        }
+    };
+    report.check(&connected(options, &welcome), Exit::Done)?;
+    for subscription in subscriptions {
+        let began = clock.now();
+        let outcome = conversation.subscribe(subscription, welcome.protocol).await;
+        let check = subscribed(subscription, &outcome).took(Some(clock.now().since(began)));
+        report.check(&check, outcome.as_ref().err().map_or(Exit::Done, exit))?;
+        if outcome.is_err_and(|failure| !is_answer(&failure)) {
+            return Ok(false);
+        }
+    }
+    // What is too long for CONNACK is too long for PINGRESP.
+    match conversation.ping(options.connect_timeout).await {
+        Ok(took) => report.check(&Check::good("ping", "ping", "the broker answers").took(Some(took)), Exit::Done)?,
+        Err(failure) => report.check(&bad("ping", "ping", "", &failure), exit(&failure))?,
+    }
+    report.check(&conversation.leave().await, Exit::Other)?;
+    Ok(true)
+}
+
+impl Conversation {
+    /// Waits for the next event; the end of the connection is an error.
+    async fn next(&mut self) -> Result<Event, Failure> {
+        match self.events.recv().await {
+            None | Some(Event::Status(Status::Closed)) => Err(Failure::Offline),
+            Some(Event::Status(Status::Waiting { cause, .. } | Status::Failed { cause })) => Err((*cause).clone()),
+            Some(event) => Ok(event),
+        }
+    }
+
+    async fn online(&mut self) -> Result<Welcome, Failure> {
+        loop {
+            if let Event::Status(Status::Online(welcome)) = self.next().await? {
+                return Ok(*welcome);
+            }
+        }
+    }
+
+    /// Subscribes; retained messages are not wanted, where the broker can leave them out.
+    async fn subscribe(&mut self, subscription: &Subscription, protocol: Protocol) -> Result<Qos, Failure> {
+        let retain_handling = if protocol == Protocol::V5 { 2 } else { 0 };
+        self.session.command(Command::Subscribe(Subscription { retain_handling, ..subscription.clone() }))?;
+        loop {
+            if let Event::Subscribed { outcome, .. } = self.next().await? {
+                return outcome;
+            }
+        }
+    }
+
+    async fn ping(&mut self, patience: Duration) -> Result<Duration, Failure> {
+        self.session.command(Command::Ping)?;
+        let answer = async {
+            loop {
+                if let Event::RoundTrip(took) = self.next().await? {
+                    return Ok(took);
+                }
+            }
+        };
+        timeout(patience, answer).await.unwrap_or(Err(Failure::Silent { awaited: "PINGRESP", after: patience }))
+    }
+
+    async fn leave(self) -> Check {
+        let Self { session, mut events, clock } = self;
+        let began = clock.now();
+        let rest = async { while events.recv().await.is_some() {} };
+        let ended = timeout(GOODBYE, async { tokio::join!(session.closed(), rest) }).await;
+        let took = clock.now().since(began);
+        let check = match ended {
+            Ok(_) => Check::good("disconnect", "DISCONNECT", "sent, and the connection is closed"),
+            Err(_) => Check::bad("disconnect", "DISCONNECT", "could not be sent in time", "the network is slow or stuck"),
+        };
+        check.took(Some(took))
+    }
+}
+
+/// Tells whether the connection goes on after this failure.
+fn is_answer(failure: &Failure) -> bool {
+    matches!(failure, Failure::Denied { .. } | Failure::Invalid(_) | Failure::Silent { awaited: "SUBACK", .. })
+}
+
+/// Returns the exit code that a failure means to the doctor, who tells what took too long from what cannot be reached.
+pub(super) fn exit(failure: &Failure) -> Exit {
+    match failure {
+        Failure::Silent { .. } | Failure::Wire(WireError::TimedOut { .. }) => Exit::TimedOut,
+        other => other.into(),
+    }
+}
+
+fn bad(key: &'static str, label: &'static str, what: &str, failure: &Failure) -> Check {
+    Check::bad(key, label, format!("{what}{failure}"), failure.hint())
+}
+
+/// Tells of what CONNECT said, where the broker did not like it.
+fn asked(options: &Options) -> Vec<Fact> {
+    let username = options.username.as_deref().unwrap_or("none");
+    vec![
+        Fact::text("protocol", "version", format!("MQTT {}", options.protocol)),
+        Fact::text("client_id", "client id", client_id(&options.client_id)),
+        Fact::text("username", "user name", username),
+        Fact::flag("password", "password", options.password.is_some()),
+    ]
+}
+
+fn client_id(client_id: &str) -> &str {
+    if client_id.is_empty() { "to be assigned" } else { client_id }
+}
+
+fn connected(options: &Options, welcome: &Welcome) -> Check {
+    let took = welcome.times.iter().find(|(stage, _)| *stage == Stage::Connect).map(|(_, took)| *took);
+    let check = Check::good("connect", "CONNECT", format!("accepted, MQTT {}", welcome.protocol))
+        .took(took)
+        .facts([Fact::hidden("protocol", welcome.protocol.to_string())])
+        .facts(connection(welcome))
+        .facts(limits(welcome));
+    if welcome.downgraded {
+        return check.warn(format!(
+            "the broker does not speak MQTT {}: protocol = \"{}\" in the profile skips the try",
+            options.protocol, welcome.protocol
+        ));
+    }
+    if options.password.is_some() && !welcome.endpoint.is_encrypted() && !welcome.endpoint.is_local() {
+        return check.warn("the password went over the network unencrypted: use mqtts:// or wss:// where the broker has it");
+    }
+    check
+}
+
+/// Tells of the connection itself.
+fn connection(welcome: &Welcome) -> Vec<Fact> {
+    let Welcome { keep_alive, properties, .. } = welcome;
+    let ConnackProperties {
+        session_expiry,
+        assigned_client_id,
+        server_keep_alive,
+        response_information,
+        server_reference,
+        reason_string,
+        user_properties,
+    } = properties;
+    let assigned = if assigned_client_id.is_some() { " (assigned by the broker)" } else { "" };
+    let by_broker = if server_keep_alive.is_some() { " (the broker wants it)" } else { "" };
+    let beat = if keep_alive.is_zero() { "off".to_owned() } else { format!("{}{by_broker}", human::duration(*keep_alive)) };
+    let mut facts = vec![
+        Fact::both("client_id", welcome.client_id.as_str(), "client id", format!("{}{assigned}", welcome.client_id)),
+        Fact::flag("session_present", "session present", welcome.session_present),
+        Fact::both("keep_alive", keep_alive.as_secs(), "keep alive", beat),
+    ];
+    if let Some(expiry) = session_expiry {
+        let words = match expiry {
+            SessionExpiry::AtDisconnect => "at DISCONNECT".to_owned(),
+            SessionExpiry::After(seconds) => human::duration(Duration::from_secs((*seconds).into())),
+            SessionExpiry::Never => "never".to_owned(),
+        };
+        facts.push(Fact::both("session_expiry", expiry.interval(), "session expiry", words));
+    }
+    let texts = [
+        ("response_information", "response info", response_information),
+        ("server_reference", "server reference", server_reference),
+        ("reason_string", "reason", reason_string),
+    ];
+    facts.extend(texts.into_iter().filter_map(|(key, label, text)| Some(Fact::text(key, label, text.as_deref()?))));
+    if !user_properties.is_empty() {
+        let pairs = user_properties.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        facts.push(Fact::list("user_properties", "user properties", pairs));
+    }
+    facts
+}
+
+/// Tells of what the broker allows, of which MQTT before 5 says nothing.
+fn limits(welcome: &Welcome) -> Vec<Fact> {
+    if welcome.protocol != Protocol::V5 {
+        return Vec::new();
+    }
+    let Limits {
+        maximum_qos,
+        retain_available,
+        wildcard_available,
+        shared_available,
+        identifiers_available,
+        topic_alias_maximum,
+        maximum_packet_size,
+        receive_maximum,
+    } = welcome.limits;
+    let packet = match maximum_packet_size {
+        Some(size) => Fact::both("maximum_packet_size", size, "max packet", human::size(size.into())),
+        None => Fact::both("maximum_packet_size", serde_json::Value::Null, "max packet", "no limit"),
+    };
+    vec![
+        Fact::both("maximum_qos", maximum_qos.level(), "max QoS", maximum_qos.to_string()),
+        packet,
+        Fact::count("receive_maximum", "receive max", receive_maximum.into()),
+        Fact::count("topic_alias_maximum", "topic aliases", topic_alias_maximum.into()),
+        Fact::flag("retain_available", "retain", retain_available),
+        Fact::flag("wildcard_available", "wildcards", wildcard_available),
+        Fact::flag("shared_available", "shared subs", shared_available),
+        Fact::flag("identifiers_available", "subscription ids", identifiers_available),
+    ]
+}
+
+fn subscribed(subscription: &Subscription, outcome: &Result<Qos, Failure>) -> Check {
+    let (key, label) = ("subscribe", "SUBSCRIBE");
+    let filter = Fact::hidden("filter", subscription.filter.as_str());
+    let shown = text::line(&subscription.filter, 200);
+    match outcome {
+        Ok(granted) => {
+            let check = Check::good(key, label, format!("{shown}: granted, QoS {granted}"));
+            let check = check.facts([filter, Fact::hidden("qos", granted.level())]);
+            if *granted < subscription.qos {
+                check.warn(format!("QoS {} was asked for: the broker or its rules give less", subscription.qos))
+            } else {
+                check
+            }
+        }
+        Err(failure) => bad(key, label, &format!("{shown}: "), failure).facts([filter]),
+    }
+}
+
+/// Returns a time for scripts.
+pub(super) fn ms(key: &'static str, time: Duration) -> Fact {
+    Fact::hidden(key, millis(time))
+}

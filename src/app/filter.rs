@@ -6,7 +6,7 @@ use super::workspace::{Pane, View, Workspace};
 use crate::{
     base::clock::Stamp,
     payload::{self, Format, Hints},
-    store::{Entry, Filter, FilterError, Formats, TopicFilter},
+    store::{Entry, Filter, FilterError, Formats, LONGEST_FILTER, TopicFilter},
 };
 
 /// The list that a filter narrows.
@@ -68,6 +68,28 @@ impl Workspace {
             Target::Messages => self.messages.set_filter(text, Filter::parse(text, FORMATS)?),
         }
         Ok(())
+    }
+
+    /// Narrows a list by a filter while it is typed.
+    ///
+    /// A token that is wrong leaves the filter before it in force, but not what was only the beginning of this token: on
+    /// the way to `qos:1` nothing is narrowed by the word `qos`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the token that is wrong, and why.
+    pub fn type_filter(&mut self, target: Target, text: &str) -> Result<(), FilterError> {
+        let wrong = match self.set_filter(target, text) {
+            Ok(()) => return Ok(()),
+            Err(wrong) => wrong,
+        };
+        let good = self.filter(target).unwrap_or_default();
+        let begun = text.len() <= LONGEST_FILTER && text.starts_with(good) && wrong.span.start < good.len();
+        if let Some(before) = text.get(..wrong.span.start).filter(|_| begun) {
+            // Were that wrong as well, it would have been told first.
+            drop(self.set_filter(target, before.trim()));
+        }
+        Err(wrong)
     }
 
     /// Shows everything of a list again.

@@ -10,6 +10,7 @@ const SLICE: usize = 50_000;
 
 /// The window on the log.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Messages {
     /// The messages of the branch.
     all: View,
@@ -126,7 +127,7 @@ impl Messages {
     pub fn set_filter(&mut self, text: &str, filter: Filter) {
         self.jump = None;
         self.marks_searched = false;
-        if self.filter() == Some(text) {
+        if self.filter().unwrap_or_default() == text {
             return;
         }
         self.top = None;
@@ -155,10 +156,8 @@ impl Messages {
         }
         let Some(at) = self.selected.or_else(|| self.all.get(self.row())) else { return };
         self.marks_searched = true;
-        self.jump = match back {
-            true => at.0.checked_sub(1).map(|next| Jump { next: Seq(next), back }),
-            false => Some(Jump { next: Seq(at.0 + 1), back }),
-        };
+        let next = if back { at.0.checked_sub(1) } else { at.0.checked_add(1) };
+        self.jump = next.map(|next| Jump { next: Seq(next), back });
     }
 
     /// Tells whether the next message of the last filter is being looked for.

@@ -70,7 +70,7 @@ impl Topics {
 
     /// Shows only the topics that a filter lets through, and what is above and below them.
     pub fn set_filter(&mut self, store: &mut Store, text: &str, filter: TopicFilter) {
-        if self.filter() == Some(text) {
+        if self.filter().unwrap_or_default() == text {
             return;
         }
         self.filter = (!filter.is_empty()).then(|| text.to_owned());

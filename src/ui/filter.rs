@@ -5,6 +5,8 @@
 //!  / qos:7                           `qos:` takes 0, 1 or 2, as in qos:1 or qos:>0
 //! ```
 
+use std::iter;
+
 use ratatui::{buffer::Buffer, layout::Position};
 
 use super::widget::{
@@ -63,7 +65,7 @@ fn typed(workspace: &Workspace, typing: &Typing, pen: &mut Pen<'_>) -> Position 
         let blanks = value.len() - value.trim_start().len();
         let hidden = shown_from(&typing.input, columns);
         let place = |at: usize| (at + blanks).saturating_sub(hidden);
-        pen.underline(start, |_| vec![place(why.span.start)..place(why.span.end)], Role::Error);
+        pen.underline(start, |_| iter::once(place(why.span.start)..place(why.span.end)).collect(), Role::Error);
     }
     pen.skip(1).put(&said, role);
     cursor

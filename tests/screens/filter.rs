@@ -57,7 +57,9 @@ fn a_wrong_token_is_underlined_and_the_filter_before_it_stays() {
     assert_snapshot!("wrong", player.shown());
     player.keys("enter");
     assert!(matches!(player.app.popups.last(), Some(Popup::Filter(_))), "Enter keeps nothing that is wrong");
-    player.keys("backspace 0 enter");
+    player.keys("backspace");
+    assert!(player.shown().contains("1 of 63 messages"), "the word `qos` narrows nothing on the way to `qos:0`");
+    player.keys("0 enter");
     let shown = player.shown();
     assert!(shown.contains("1 of 63 messages"), "{shown}");
 }
@@ -79,6 +81,48 @@ fn a_cleared_filter_leaves_its_message_selected() {
     player.keys("enter f esc");
     assert!(selected(&player).contains("\"t\":210"));
     assert_eq!(player.app.workspaces[0].messages.view().len(), 63);
+}
+
+#[test]
+fn a_chosen_message_stays_chosen_while_a_filter_hides_it() {
+    let mut player = plant(80, 24);
+    player.keys("2 k k k");
+    let chosen = selected(&player);
+    assert!(chosen.contains("\"t\":229"), "{chosen}");
+    player.keys("/");
+    player.type_text("temp");
+    assert_eq!(selected(&player), "22.9", "the one before it, since none that follows is left");
+    player.keys("enter");
+    for _ in 0..3 {
+        player.receive("plant/hall1/press3/temp", "1");
+    }
+    assert!(player.shown().contains("3 new"), "{}", player.shown());
+    player.keys("esc");
+    assert_eq!(selected(&player), chosen);
+}
+
+#[test]
+fn a_topic_stays_chosen_while_a_filter_hides_it() {
+    let mut player = busy();
+    player.keys("end up up");
+    let before = player.app.workspaces[0].topic();
+    player.keys("/");
+    player.type_text("agv7");
+    player.keys("enter");
+    assert_eq!(player.app.workspaces[0].topic(), before);
+    player.keys("esc");
+    assert_eq!(player.app.workspaces[0].topic(), before);
+    assert!(player.shown().contains("┃    lamp"), "{}", player.shown());
+}
+
+#[test]
+fn a_filter_is_still_there_after_other_panes_views_and_screens() {
+    let mut player = plant(80, 24);
+    player.keys("2 /");
+    player.type_text("agv7");
+    player.keys("enter 1 5 6 3 0 esc 2 /");
+    let shown = player.shown();
+    assert!(shown.contains(" / agv7 ") && shown.contains("1 of 63 messages"), "{shown}");
 }
 
 #[test]

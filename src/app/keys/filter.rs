@@ -74,7 +74,7 @@ impl App {
         let Some(Popup::Filter(mut typing)) = self.popups.pop() else { return };
         edit(&mut typing.input);
         let text = typing.input.value().trim();
-        typing.error = self.workspace_mut().and_then(|workspace| workspace.set_filter(typing.target, text).err());
+        typing.error = self.workspace_mut().and_then(|workspace| workspace.type_filter(typing.target, text).err());
         if let Some(workspace) = self.workspace_mut().filter(|_| typing.target == Target::Topics) {
             workspace.follow_cursor();
         }

@@ -242,7 +242,7 @@ impl App {
         let moved = |at: usize, rows: usize| at.saturating_add_signed(by).min(rows.saturating_sub(1));
         match self.popups.last_mut() {
             // The list goes on below the row.
-            Some(Popup::Filter(_)) => return false,
+            None | Some(Popup::Filter(_)) => return false,
             Some(Popup::Help { top, .. }) => *top = top.saturating_add_signed(by),
             Some(Popup::Notices { top }) => *top = moved(*top, notices),
             Some(Popup::Subscriptions { selected }) => *selected = moved(*selected, subscriptions),
@@ -253,7 +253,6 @@ impl App {
                 }
             }
             Some(_) => {}
-            None => return false,
         }
         true
     }

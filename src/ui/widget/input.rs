@@ -27,6 +27,7 @@ pub fn input(pen: &mut Pen<'_>, input: &Input, columns: usize, hint: &str, secre
 }
 
 /// Returns how many bytes of the text [`input()`] leaves out at the left.
+#[must_use]
 pub fn shown_from(input: &Input, columns: usize) -> usize {
     scrolled(input.value(), width_before(input), columns).0
 }

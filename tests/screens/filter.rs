@@ -58,7 +58,7 @@ fn a_wrong_token_is_underlined_and_the_filter_before_it_stays() {
     player.keys("enter");
     assert!(matches!(player.app.popups.last(), Some(Popup::Filter(_))), "Enter keeps nothing that is wrong");
     player.keys("backspace");
-    assert!(player.shown().contains("1 of 63 messages"), "the word `qos` narrows nothing on the way to `qos:0`");
+    assert!(player.shown().contains("● follow  1 of 63"), "the word `qos` narrows nothing on the way to `qos:0`");
     player.keys("0 enter");
     let shown = player.shown();
     assert!(shown.contains("1 of 63 messages"), "{shown}");

@@ -443,10 +443,12 @@ impl Workspace {
         }
     }
 
-    /// Goes back one step: the view, the zoom, the pane, the branch.
+    /// Goes back one step: the view, the filter, the zoom, the pane, the branch.
     pub fn back(&mut self) {
         if self.view != View::Panes {
             self.view = View::Panes;
+        } else if let Some(target) = self.target().filter(|target| self.focus != Pane::Detail && self.filter(*target).is_some()) {
+            self.clear_filter(target);
         } else if self.zoom {
             self.zoom = false;
         } else if self.focus != Pane::Topics {
@@ -481,8 +483,9 @@ impl Workspace {
                 return;
             }
         }
-        self.topics.prepare(&self.store, geometry.tree.rows());
-        self.messages.prepare(&self.store, geometry.messages.inner().rows());
+        self.store.tidy();
+        self.topics.prepare(&mut self.store, now, geometry.tree.rows());
+        self.messages.prepare(&self.store, now, geometry.messages.inner().rows());
         let entry = self.messages.selected.and_then(|seq| self.store.message(seq));
         let previous = entry.as_ref().and_then(|entry| self.store.previous(entry.seq)).and_then(|seq| self.store.message(seq));
         let window = geometry.detail_text();

@@ -133,6 +133,8 @@ actions! {
         TopicToggle, "topic-toggle", "", "Opens or closes the branch.";
         TopicExpandAll, "topic-expand-all", "", "Opens everything below the branch.";
         TopicCollapseAll, "topic-collapse-all", "", "Closes everything below the branch.";
+        TopicSort, "topic-sort", "sort", "Orders the rows by name, rate, count, last change or size.";
+        TopicFlat, "topic-flat", "flat", "Shows the busiest topics in one list, or the tree again.";
     }
     Messages {
         MessageOpen, "message-open", "open", "Shows the message in the detail pane.";
@@ -165,6 +167,9 @@ actions! {
         ConnectionDelete, "connection-delete", "delete", "Deletes the saved connection, after a question.";
     }
     Workspace {
+        Filter, "filter", "filter", "Narrows the topics or the messages while you type; Esc shows all again.";
+        MatchNext, "match-next", "", "Goes to the next message of the filter, after it was cleared as well.";
+        MatchPrevious, "match-previous", "", "Goes to the message before; without a search, shows what was said.";
         Freeze, "freeze", "freeze", "Freezes the messages or packets, or follows the newest again.";
         Publish, "publish", "publish", "Writes a message to the selected topic.";
         PublishCopy, "publish-copy", "", "Writes a copy of the selected message.";

@@ -1,6 +1,6 @@
 //! What was said before on a connection, as far as it decides what a server may say now.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::wire::{
     check::{
@@ -27,15 +27,25 @@ pub(super) enum Verdict {
     Pass,
     /// It answers to nothing, so the library would hang up; nobody misses it.
     LeaveOut,
+    /// The library gets it with the topic of this alias, which it has not seen.
+    Name(u16),
 }
 
 /// The answers that are due and the aliases that are set; both grow to 65,535 entries at most.
 #[derive(Debug)]
 pub(super) struct History {
     topic_alias_maximum: u16,
-    aliases: HashSet<u16>,
+    aliases: HashMap<u16, Alias>,
     due: HashMap<u16, Due>,
     stray: u64,
+}
+
+/// What a Topic Alias stands for.
+#[derive(Debug)]
+struct Alias {
+    topic: Box<[u8]>,
+    /// Whether the message that set it went no further than here.
+    is_unseen: bool,
 }
 
 /// The packet that answers to one of ours.
@@ -53,7 +63,7 @@ enum Due {
 
 impl History {
     pub(super) fn new(topic_alias_maximum: u16) -> Self {
-        Self { topic_alias_maximum, aliases: HashSet::new(), due: HashMap::new(), stray: 0 }
+        Self { topic_alias_maximum, aliases: HashMap::new(), due: HashMap::new(), stray: 0 }
     }
 
     /// Notes a packet of ours, of which [`kept`] says how much is needed.
@@ -94,7 +104,7 @@ impl History {
         match Kind::of(first) {
             Kind::Publish => match alias {
                 None => Ok(Verdict::Pass),
-                Some(alias) => self.alias(alias, body.starts_with(&[0, 0])).map(|()| Verdict::Pass),
+                Some(alias) => self.alias(alias, body, true),
             },
             kind @ (Kind::Puback | Kind::Pubrec | Kind::Pubcomp | Kind::Suback | Kind::Unsuback) => {
                 self.answer(version, kind, body)
@@ -112,17 +122,48 @@ impl History {
         }
     }
 
-    fn alias(&mut self, alias: u16, is_used: bool) -> Result<(), Fault> {
+    /// Compares a Topic Alias with those that are set, or sets it; `passes` tells whether the library sees the packet.
+    fn alias(&mut self, alias: u16, body: &[u8], passes: bool) -> Result<Verdict, Fault> {
         if alias > self.topic_alias_maximum {
             let detail = format!("is {alias}, the maximum is {}", self.topic_alias_maximum);
             return Err(Fault::new("Topic Alias", detail, ALIAS_INVALID));
         }
-        if is_used {
-            let unknown = || Fault::protocol("Topic Alias", format!("is {alias}, which was not set on this connection"));
-            return self.aliases.contains(&alias).then_some(()).ok_or_else(unknown);
+        let topic = Reader::new(body).binary("topic")?;
+        match self.aliases.get_mut(&alias) {
+            None if topic.is_empty() => {
+                let detail = format!("is {alias}, which was not set on this connection");
+                Err(Fault::protocol("Topic Alias", detail))
+            }
+            Some(known) if topic.is_empty() => {
+                let is_named = passes && std::mem::take(&mut known.is_unseen);
+                Ok(if is_named { Verdict::Name(alias) } else { Verdict::Pass })
+            }
+            Some(known) if *known.topic == *topic => {
+                known.is_unseen &= !passes;
+                Ok(Verdict::Pass)
+            }
+            Some(_) | None => {
+                self.aliases.insert(alias, Alias { topic: topic.into(), is_unseen: !passes });
+                Ok(Verdict::Pass)
+            }
         }
-        self.aliases.insert(alias);
-        Ok(())
+    }
+
+    /// Notes a valid PUBLISH that goes no further, so that a Topic Alias that it sets is known.
+    pub(super) fn skipped(&mut self, alias: Option<u16>, body: &[u8]) -> Result<(), Fault> {
+        alias.map_or(Ok(()), |alias| self.alias(alias, body, false).map(drop))
+    }
+
+    /// Takes back that the library has seen a topic.
+    pub(super) fn unsee(&mut self, alias: u16) {
+        if let Some(alias) = self.aliases.get_mut(&alias) {
+            alias.is_unseen = true;
+        }
+    }
+
+    /// Returns the topic that an alias stands for, empty for one that is not set.
+    pub(super) fn topic(&self, alias: u16) -> &[u8] {
+        self.aliases.get(&alias).map(|alias| &*alias.topic).unwrap_or_default()
     }
 
     fn answer(&mut self, version: Version, kind: Kind, body: &[u8]) -> Result<Verdict, Fault> {

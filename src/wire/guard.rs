@@ -144,10 +144,10 @@ impl<S> Guard<S> {
     }
 
     /// Minds what was said before, too: aliases that were not set or are above the Topic Alias Maximum, answers to nothing,
-    /// and answers of the wrong length.
+    /// answers of the wrong length, and messages above the Receive Maximum.
     #[must_use]
-    pub fn with_history(mut self, topic_alias_maximum: u16) -> Self {
-        self.history = Some(History::new(topic_alias_maximum));
+    pub fn with_history(mut self, topic_alias_maximum: u16, receive_maximum: u16) -> Self {
+        self.history = Some(History::new(topic_alias_maximum, receive_maximum));
         self
     }
 

@@ -140,7 +140,8 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>, client_id: Str
     };
     let Dialed { stream, peer, tls, chain, unverified, times } = dialed;
     let guarded = wire::open(stream, version, options.max_packet_size, attempt.clock, attempt.sink.clone());
-    let guarded = guarded.with_history(options.topic_alias_maximum).with_skipped(attempt.skipped.clone());
+    let receive_maximum = options.receive_maximum.unwrap_or(u16::MAX);
+    let guarded = guarded.with_history(options.topic_alias_maximum, receive_maximum).with_skipped(attempt.skipped.clone());
     let progress = guarded.progress();
     let stream: Box<dyn Io> = if version == Version::V31 { Box::new(V31::new(guarded)) } else { Box::new(guarded) };
     // An attempt opens one stream, so the cell is empty.

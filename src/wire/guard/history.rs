@@ -1,11 +1,11 @@
 //! What was said before on a connection, as far as it decides what a server may say now.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::wire::{
     check::{
         Fault, answers,
-        reader::{ALIAS_INVALID, MALFORMED, Reader},
+        reader::{ALIAS_INVALID, MALFORMED, RECEIVE_MAXIMUM, Reader},
     },
     frame::Header,
     packet::{Kind, Version},
@@ -17,8 +17,8 @@ const REQUEST_KEPT: usize = 64 << 10;
 /// How much of a PUBLISH it takes to reach its Packet Identifier: header, topic and identifier.
 const PUBLISH_KEPT: usize = 5 + 2 + 65_535 + 2;
 
-/// How much it takes to reach the Packet Identifier of the others.
-const SHORT_KEPT: usize = 5 + 2;
+/// How much it takes to reach the Packet Identifier and the Reason Code of the others.
+const SHORT_KEPT: usize = 5 + 2 + 1;
 
 /// What is to be done with a valid packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,12 +31,15 @@ pub(super) enum Verdict {
     Name(u16),
 }
 
-/// The answers that are due and the aliases that are set; both grow to 65,535 entries at most.
+/// The answers that are due on either side and the aliases that are set; each grows to 65,535 entries at most.
 #[derive(Debug)]
 pub(super) struct History {
     topic_alias_maximum: u16,
     aliases: HashMap<u16, Alias>,
     due: HashMap<u16, Due>,
+    receive_maximum: u16,
+    /// The publishes of QoS 1 and 2 that we have not acknowledged to the end.
+    unacknowledged: HashSet<u16>,
     stray: u64,
 }
 
@@ -62,8 +65,15 @@ enum Due {
 }
 
 impl History {
-    pub(super) fn new(topic_alias_maximum: u16) -> Self {
-        Self { topic_alias_maximum, aliases: HashMap::new(), due: HashMap::new(), stray: 0 }
+    pub(super) fn new(topic_alias_maximum: u16, receive_maximum: u16) -> Self {
+        Self {
+            topic_alias_maximum,
+            aliases: HashMap::new(),
+            due: HashMap::new(),
+            receive_maximum,
+            unacknowledged: HashSet::new(),
+            stray: 0,
+        }
     }
 
     /// Notes a packet of ours, of which [`kept`] says how much is needed.
@@ -81,13 +91,13 @@ impl History {
             Kind::Pubrel => Due::Pubcomp,
             Kind::Subscribe => Due::Suback(filters(version, reader, true).filter(|_| whole)),
             Kind::Unsubscribe => Due::Unsuback(filters(version, reader, false).filter(|_| whole)),
+            Kind::Puback | Kind::Pubcomp => return self.acknowledge(id),
+            Kind::Pubrec if reader.rest().first().is_some_and(|code| *code >= 0x80) => return self.acknowledge(id),
             Kind::Publish
             | Kind::Reserved
             | Kind::Connect
             | Kind::Connack
-            | Kind::Puback
             | Kind::Pubrec
-            | Kind::Pubcomp
             | Kind::Suback
             | Kind::Unsuback
             | Kind::Pingreq
@@ -102,10 +112,15 @@ impl History {
     #[inline]
     pub(super) fn incoming(&mut self, version: Version, first: u8, alias: Option<u16>, body: &[u8]) -> Result<Verdict, Fault> {
         match Kind::of(first) {
-            Kind::Publish => match alias {
-                None => Ok(Verdict::Pass),
-                Some(alias) => self.alias(alias, body, true),
-            },
+            Kind::Publish => {
+                if version == Version::V5 && first & 0x06 != 0 {
+                    self.receive(body)?;
+                }
+                match alias {
+                    None => Ok(Verdict::Pass),
+                    Some(alias) => self.alias(alias, body, true),
+                }
+            }
             kind @ (Kind::Puback | Kind::Pubrec | Kind::Pubcomp | Kind::Suback | Kind::Unsuback) => {
                 self.answer(version, kind, body)
             }
@@ -120,6 +135,22 @@ impl History {
             | Kind::Disconnect
             | Kind::Auth => Ok(Verdict::Pass),
         }
+    }
+
+    /// Counts a publish of QoS 1 or 2 until it is acknowledged to the end (MQTT 5.0, 3.3.4).
+    fn receive(&mut self, body: &[u8]) -> Result<(), Fault> {
+        let mut reader = Reader::new(body);
+        reader.binary("topic")?;
+        self.unacknowledged.insert(reader.packet_id()?);
+        if self.unacknowledged.len() <= usize::from(self.receive_maximum) {
+            return Ok(());
+        }
+        let detail = format!("is {}, and one more message was sent before an acknowledgement", self.receive_maximum);
+        Err(Fault::new("Receive Maximum", detail, RECEIVE_MAXIMUM))
+    }
+
+    fn acknowledge(&mut self, id: u16) {
+        self.unacknowledged.remove(&id);
     }
 
     /// Compares a Topic Alias with those that are set, or sets it; `passes` tells whether the library sees the packet.
@@ -207,14 +238,11 @@ pub(super) fn kept(first: u8) -> usize {
     match Kind::of(first) {
         Kind::Publish if first & 0x06 != 0 => PUBLISH_KEPT,
         Kind::Subscribe | Kind::Unsubscribe => REQUEST_KEPT,
-        Kind::Pubrel => SHORT_KEPT,
+        Kind::Puback | Kind::Pubrec | Kind::Pubrel | Kind::Pubcomp => SHORT_KEPT,
         Kind::Publish
         | Kind::Reserved
         | Kind::Connect
         | Kind::Connack
-        | Kind::Puback
-        | Kind::Pubrec
-        | Kind::Pubcomp
         | Kind::Suback
         | Kind::Unsuback
         | Kind::Pingreq
@@ -258,7 +286,7 @@ mod tests {
 
     /// A history of MQTT 5 in which these bytes were sent.
     fn after(sent: &[u8]) -> History {
-        let mut history = History::new(3);
+        let mut history = History::new(3, 2);
         Framer::new().feed(sent, kept, |header, head| history.outgoing(Version::V5, header, head));
         history
     }
@@ -287,6 +315,28 @@ mod tests {
         let mut history = after(&[0x34, 6, 0, 1, b'a', 0, 8, 0]);
         assert_eq!(verdict(&mut history, &[0x50, 3, 0, 8, 0x87]), Ok(Verdict::Pass));
         assert_eq!(history.due.len(), 0);
+    }
+
+    #[test]
+    fn a_publish_counts_until_it_is_acknowledged_to_the_end() {
+        let mut history = after(&[]);
+        let say = |history: &mut History, sent: &[u8]| {
+            Framer::new().feed(sent, kept, |header, head| history.outgoing(Version::V5, header, head));
+        };
+        let one = |id| [0x32, 6, 0, 1, b'a', 0, id, 0];
+        let two = |id| [0x34, 6, 0, 1, b'a', 0, id, 0];
+        assert_eq!(verdict(&mut history, &one(1)), Ok(Verdict::Pass));
+        assert_eq!(verdict(&mut history, &two(2)), Ok(Verdict::Pass));
+        assert_eq!(verdict(&mut history, &two(2)), Ok(Verdict::Pass), "sent again");
+        say(&mut history, &[0x40, 2, 0, 1, 0x50, 2, 0, 2]);
+        assert_eq!(verdict(&mut history, &one(3)), Ok(Verdict::Pass), "PUBACK ends it");
+        let said = "Receive Maximum is 2, and one more message was sent before an acknowledgement";
+        assert_eq!(verdict(&mut history, &one(4)), Err(said.into()), "PUBREC does not");
+        say(&mut history, &[0x50, 3, 0, 2, 0x87, 0x40, 2, 0, 4]);
+        assert_eq!(verdict(&mut history, &two(5)), Ok(Verdict::Pass), "a PUBREC that refuses does");
+        say(&mut history, &[0x70, 2, 0, 5]);
+        assert_eq!(verdict(&mut history, &two(6)), Ok(Verdict::Pass), "PUBCOMP does");
+        assert_eq!(verdict(&mut history, &[0x30, 4, 0, 1, b'a', 0]), Ok(Verdict::Pass), "QoS 0 does not count");
     }
 
     #[test]

@@ -374,7 +374,7 @@ async fn a_message_over_the_limit_is_passed_over_and_acknowledged_at_any_cut() {
                 for room in [1, 3, 8192] {
                     let skipped = watch::Sender::default();
                     let script = Script::new([&given[..cut], &given[cut..]]);
-                    let mut guard = Guard::new(script, version, 40).with_history(0).with_skipped(skipped.clone());
+                    let mut guard = Guard::new(script, version, 40).with_history(0, u16::MAX).with_skipped(skipped.clone());
                     let (out, error) = drain(&mut guard, room).await;
                     assert!(error.is_none(), "cut at {cut}: {error:?}");
                     assert_eq!(out, [connack(version), &[0xd0, 0, 0xd0, 0]].concat(), "cut at {cut}, room {room}");
@@ -424,7 +424,7 @@ async fn an_alias_that_was_set_by_a_message_over_the_limit_keeps_its_topic_at_an
     for cut in 0..=given.len() {
         let skipped = watch::Sender::default();
         let guard = Guard::new(Script::new([&given[..cut], &given[cut..]]), V5, 40);
-        let mut guard = guard.with_history(1).with_skipped(skipped.clone());
+        let mut guard = guard.with_history(1, u16::MAX).with_skipped(skipped.clone());
         let (out, error) = drain(&mut guard, 8192).await;
         assert!(error.is_none(), "cut at {cut}: {error:?}");
         assert_eq!(out, [connack(V5), &named, &uses].concat(), "cut at {cut}");
@@ -542,6 +542,21 @@ async fn a_server_of_mqtt_5_is_told_why() {
 }
 
 #[tokio::test]
+async fn a_server_that_sends_more_than_it_may_is_told_so_at_any_cut() {
+    let first = [connack(V5), &bytes("32 r 0001 'a' 0001 00"), &bytes("34 r 0001 'a' 0002 00")].concat();
+    let given = [&first[..], &bytes("32 r 0001 'a' 0003 00")].concat();
+    for cut in 0..=given.len() {
+        let mut guard = Guard::new(Script::new([&given[..cut], &given[cut..]]), V5, LIMIT).with_history(0, 2);
+        let (out, error) = drain(&mut guard, 64).await;
+        assert_eq!(out, first, "cut at {cut}");
+        let error = error.expect("a refusal");
+        let violation = Violation::of(&error).expect("a typed error");
+        assert_eq!((violation.field, violation.topic.as_deref()), ("Receive Maximum", Some("a")));
+        assert_eq!(guard.inner.written, [0xe0, 2, 0x93, 0]);
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_put_between_the_halves_of_a_packet() {
     let mut guard = Guard::new(Script::new([connack(V5), &bytes("30 04 0001 '#' 00")]), V5, LIMIT);
     guard.write_all(&[0x82, 9, 0, 1]).await.expect("half a SUBSCRIBE");
@@ -569,7 +584,7 @@ proptest! {
         let cut = cut.min(stream.len());
         let run = async |pieces: &[&[u8]], room| {
             let guard = Guard::new(Script::new(pieces), version, LIMIT);
-            let mut guard = if recalls { guard.with_history(2) } else { guard };
+            let mut guard = if recalls { guard.with_history(2, u16::MAX) } else { guard };
             // A publish of QoS 1, and one of QoS 2.
             guard.write_all(&[bytes("32 r 0001 'a' 0001 00"), bytes("34 r 0001 'a' 0002 00")].concat()).await.expect("it takes all");
             drain(&mut guard, room).await
@@ -607,7 +622,7 @@ async fn what_answers_to_nothing_is_left_out_and_the_rest_passes_at_any_cut() {
     let wanted = [connack(V5), &[0xd0, 0], &bytes("40 r 0007"), &[0xd0, 0]].concat();
     for cut in 0..=given.len() {
         for room in [1, 3, 8192] {
-            let mut guard = Guard::new(Script::new([&given[..cut], &given[cut..]]), V5, LIMIT).with_history(0);
+            let mut guard = Guard::new(Script::new([&given[..cut], &given[cut..]]), V5, LIMIT).with_history(0, u16::MAX);
             guard.write_all(&sent).await.expect("it takes all");
             let (out, error) = drain(&mut guard, room).await;
             assert!(error.is_none() && out == wanted, "cut at {cut}, room {room}: {out:02x?} {error:?}");

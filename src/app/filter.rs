@@ -224,6 +224,63 @@ fn is_format(entry: &Entry<'_>, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{app::event::ConnId, profile::Profile, wire::endpoint::Url};
+
+    fn workspace() -> Workspace {
+        let url = Url::parse("mqtt://127.0.0.1").expect("a URL");
+        Workspace::new(ConnId(0), Profile::ad_hoc(url), Stamp::default())
+    }
+
+    /// Types a text letter by letter, and returns what is in force then.
+    fn typed(workspace: &mut Workspace, target: Target, text: &str) -> Option<String> {
+        for end in (1..=text.len()).filter(|end| text.is_char_boundary(*end)) {
+            drop(workspace.type_filter(target, &text[..end]));
+        }
+        workspace.filter(target).map(str::to_owned)
+    }
+
+    #[test]
+    fn the_beginning_of_a_field_narrows_nothing() {
+        for target in [Target::Messages, Target::Packets] {
+            for text in ["temp qos:", "temp qos:7", "temp !since:5m", "temp topic:a/#/b"] {
+                assert_eq!(typed(&mut workspace(), target, text).as_deref(), Some("temp"), "{target:?} {text}");
+            }
+        }
+        assert_eq!(typed(&mut workspace(), Target::Messages, "qos:7"), None);
+        assert_eq!(typed(&mut workspace(), Target::Topics, "temp qos:1").as_deref(), Some("temp"));
+    }
+
+    #[test]
+    fn a_wrong_filter_leaves_the_last_good_one_in_force() {
+        for (target, good, wrong) in [
+            (Target::Messages, "temp qos:1", "temp qos:7"),
+            (Target::Messages, ".t > 21", ".t >"),
+            (Target::Packets, "id:7", "id:70000"),
+            (Target::Topics, "topic:a/+", "topic:a/+b"),
+        ] {
+            let mut workspace = workspace();
+            workspace.type_filter(target, good).expect("good");
+            let why = workspace.type_filter(target, wrong).expect_err(wrong);
+            assert!(wrong.get(why.span.clone()).is_some() && !why.message.is_empty(), "{wrong}");
+            assert_eq!(workspace.filter(target), Some(good), "{wrong}");
+        }
+        let mut workspace = workspace();
+        let long = "x".repeat(LONGEST_FILTER + 1);
+        workspace.type_filter(Target::Messages, &long[1..]).expect("as long as may be");
+        workspace.type_filter(Target::Messages, &long).expect_err("too long");
+        assert_eq!(workspace.filter(Target::Messages), Some(&long[1..]));
+    }
+
+    #[test]
+    fn each_list_keeps_a_filter_of_its_own() {
+        let mut workspace = workspace();
+        for (target, text) in [(Target::Topics, "a"), (Target::Messages, "b"), (Target::Packets, "c")] {
+            workspace.set_filter(target, text).expect("good");
+        }
+        workspace.clear_filter(Target::Messages);
+        let filters = [Target::Topics, Target::Messages, Target::Packets].map(|target| workspace.filter(target));
+        assert_eq!(filters, [Some("a"), None, Some("c")]);
+    }
 
     #[test]
     fn every_format_has_its_name_in_filters() {

@@ -453,12 +453,13 @@ impl Workspace {
         }
     }
 
-    /// Goes back one step: the view, the filter, the zoom, the pane, the branch.
+    /// Goes back one step: the filter, the view, the zoom, the pane, the branch.
     pub fn back(&mut self) {
-        if self.view != View::Panes {
-            self.view = View::Panes;
-        } else if let Some(target) = self.target().filter(|target| self.focus != Pane::Detail && self.filter(*target).is_some()) {
+        let in_detail = self.view == View::Panes && self.focus == Pane::Detail;
+        if let Some(target) = self.target().filter(|target| !in_detail && self.filter(*target).is_some()) {
             self.clear_filter(target);
+        } else if self.view != View::Panes {
+            self.view = View::Panes;
         } else if self.zoom {
             self.zoom = false;
         } else if self.focus != Pane::Topics {
@@ -483,7 +484,7 @@ impl Workspace {
             View::Panes => {}
             View::Protocol => {
                 let (ladder, packet) = (geometry.ladder, geometry.packet);
-                self.protocol.prepare(&self.exchange, ladder.rows(), packet.columns(), packet.rows());
+                self.protocol.prepare(&self.exchange, now, ladder.rows(), packet.columns(), packet.rows());
                 return;
             }
             View::Broker => {

@@ -150,7 +150,7 @@ actions! {
     }
     Protocol {
         PacketOpen, "packet-open", "to message", "Goes to the message of the PUBLISH; on a lost connection, connects again at once.";
-        PacketFilter, "packet-filter", "filter", "Shows all packets, control packets, publishes or acknowledgements.";
+        PacketKinds, "packet-kinds", "kinds", "Shows all packets, control packets, publishes or acknowledgements.";
         PacketPings, "packet-pings", "pings", "Shows pings, or leaves them out.";
         PacketTimes, "packet-times", "times", "Shows the time since the row above, to the microsecond, or since CONNECT.";
         PacketHex, "packet-hex", "hex", "Shows the packet byte by byte, or field by field.";
@@ -167,9 +167,9 @@ actions! {
         ConnectionDelete, "connection-delete", "delete", "Deletes the saved connection, after a question.";
     }
     Workspace {
-        Filter, "filter", "filter", "Narrows the topics or the messages while you type; Esc shows all again.";
-        MatchNext, "match-next", "", "Goes to the next message of the filter, after it was cleared as well.";
-        MatchPrevious, "match-previous", "", "Goes to the message before; without a search, shows what was said.";
+        Filter, "filter", "filter", "Narrows topics, messages or packets while you type; Esc shows all.";
+        MatchNext, "match-next", "", "Goes to the next match of the filter, also after it was cleared.";
+        MatchPrevious, "match-previous", "", "Goes to the match before; without a search, shows what was said.";
         Freeze, "freeze", "freeze", "Freezes the messages or packets, or follows the newest again.";
         Publish, "publish", "publish", "Writes a message to the selected topic.";
         PublishCopy, "publish-copy", "", "Writes a copy of the selected message.";

@@ -171,7 +171,7 @@ impl App {
             },
             Action::MatchNext => match workspace {
                 None => Err(none),
-                Some(workspace) if !workspace.messages.has_searched() => Err("nothing was searched for yet: / filters"),
+                Some(workspace) if !workspace.has_searched() => Err("nothing was searched for yet: / filters"),
                 Some(_) => Ok(()),
             },
             // Without a search the key shows what was said.

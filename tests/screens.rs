@@ -2,6 +2,8 @@
 
 #[path = "screens/broker.rs"]
 mod broker;
+#[path = "screens/filter.rs"]
+mod filter;
 #[path = "common/player.rs"]
 mod player;
 #[path = "screens/protocol.rs"]

@@ -66,6 +66,8 @@ pub struct Geometry {
     pub ladder: Area,
     /// The selected packet, within it.
     pub packet: Area,
+    /// The row of the filter, above that of keys.
+    pub filter: Area,
     /// The row of keys and notices at the bottom.
     pub hints: Area,
     /// The popup on top, with its border.

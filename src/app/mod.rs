@@ -8,6 +8,7 @@
 pub mod broker;
 pub mod detail;
 pub mod event;
+pub mod filter;
 pub mod form;
 pub mod geometry;
 mod keys;
@@ -145,7 +146,7 @@ impl App {
                 self.size = (columns, rows);
                 Vec::new()
             }
-            Event::Tick => Vec::new(),
+            Event::Tick => self.tick(),
             Event::Mqtt(id, event) => self.session(id, event),
             Event::Done(outcome) => self.done(outcome),
             Event::Terminate => self.quit(),
@@ -197,9 +198,19 @@ impl App {
     pub fn wake(&self) -> Option<Stamp> {
         let fading = self.last_message.filter(|last| self.now.since(*last) < RATES_FADE);
         let waiting = self.workspaces.iter().any(|workspace| matches!(workspace.status, Status::Waiting { .. }));
-        let pulse = (fading.is_some() || waiting).then(|| self.now.after(PULSE));
-        let searching = self.workspace().filter(|workspace| workspace.messages.searching).map(|_| self.now);
+        let aging = self.workspace().is_some_and(Workspace::is_aging);
+        let pulse = (fading.is_some() || waiting || aging).then(|| self.now.after(PULSE));
+        let searching = self.workspace().filter(|workspace| workspace.is_busy()).map(|_| self.now);
         [self.notices.wake(self.now), pulse, searching].into_iter().flatten().min()
+    }
+
+    /// Goes on with what takes longer than a frame.
+    fn tick(&mut self) -> Vec<Effect> {
+        let (now, geometry) = (self.now, self.geometry);
+        if let Some(target) = self.workspace_mut().and_then(|workspace| workspace.advance(&geometry, now)) {
+            self.say_nothing_matches(target);
+        }
+        Vec::new()
     }
 
     fn session(&mut self, id: ConnId, event: crate::mqtt::event::Event) -> Vec<Effect> {

@@ -6,6 +6,7 @@ use tui_input::Input;
 
 use super::{
     event::ConnId,
+    filter::Typing,
     form::{Field, Form, Row},
 };
 use crate::{
@@ -43,6 +44,8 @@ pub enum Popup {
         /// The selected row of those that match.
         selected: usize,
     },
+    /// The filter row, while it is typed into.
+    Filter(Typing),
     /// Subscribes to a filter.
     Subscribe(Form),
     /// Publishes a message.
@@ -99,7 +102,12 @@ impl Popup {
         match self {
             Self::Help { .. } | Self::Notices { .. } | Self::Themes { .. } => &[Context::List, Context::Global],
             Self::Subscriptions { .. } => &[Context::Subscriptions, Context::List, Context::Global],
-            Self::Subscribe(_) | Self::Publish(_) | Self::Connect(_) | Self::Secret(..) | Self::Palette { .. } => &[Context::Form],
+            Self::Filter(_)
+            | Self::Subscribe(_)
+            | Self::Publish(_)
+            | Self::Connect(_)
+            | Self::Secret(..)
+            | Self::Palette { .. } => &[Context::Form],
             Self::Confirm { .. } => &[Context::Confirm, Context::Global],
         }
     }
@@ -111,6 +119,7 @@ impl Popup {
             Self::Subscribe(form) | Self::Publish(form) | Self::Connect(form) | Self::Secret(.., form) => Some(form),
             Self::Help { .. }
             | Self::Palette { .. }
+            | Self::Filter(_)
             | Self::Subscriptions { .. }
             | Self::Notices { .. }
             | Self::Themes { .. }
@@ -125,6 +134,7 @@ impl Popup {
             Self::Subscribe(form) | Self::Publish(form) | Self::Connect(form) | Self::Secret(.., form) => Some(form),
             Self::Help { .. }
             | Self::Palette { .. }
+            | Self::Filter(_)
             | Self::Subscriptions { .. }
             | Self::Notices { .. }
             | Self::Themes { .. }

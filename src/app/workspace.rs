@@ -23,6 +23,7 @@ use crate::{
         event::{Event, Receipt, Status, Welcome},
         message::{Message, Qos},
         options::Subscription,
+        skips::{self, Skips},
     },
     profile::Profile,
     store::{
@@ -113,6 +114,8 @@ pub struct Workspace {
     pub round_trip: Option<String>,
     /// All that was received.
     pub store: Store,
+    /// What was over the limit of a packet.
+    pub skips: Skips,
     /// What passed on the wire.
     pub exchange: Exchange,
     /// What is subscribed to.
@@ -156,6 +159,7 @@ impl Workspace {
             welcome: None,
             round_trip: None,
             store: Store::new(profile.memory()),
+            skips: Skips::default(),
             exchange: Exchange::default(),
             view: View::default(),
             protocol: Protocol::default(),
@@ -193,6 +197,12 @@ impl Workspace {
                 self.unfold();
             }
             Event::Lost(count) => self.store.lost(count),
+            Event::Skipped(skipped) => {
+                self.store.lost(skipped.count);
+                if let Some(said) = self.skips.take(skipped, now) {
+                    notices.say(now, Level::Warning, &said, skips::HINT);
+                }
+            }
             Event::RoundTrip(time) => {
                 self.round_trip = Some(human::span(time));
                 self.broker.round_trips.push(time);
@@ -443,9 +453,12 @@ impl Workspace {
         }
     }
 
-    /// Goes back one step: the view, the zoom, the pane, the branch.
+    /// Goes back one step: the filter, the view, the zoom, the pane, the branch.
     pub fn back(&mut self) {
-        if self.view != View::Panes {
+        let in_detail = self.view == View::Panes && self.focus == Pane::Detail;
+        if let Some(target) = self.target().filter(|target| !in_detail && self.filter(*target).is_some()) {
+            self.clear_filter(target);
+        } else if self.view != View::Panes {
             self.view = View::Panes;
         } else if self.zoom {
             self.zoom = false;
@@ -471,7 +484,7 @@ impl Workspace {
             View::Panes => {}
             View::Protocol => {
                 let (ladder, packet) = (geometry.ladder, geometry.packet);
-                self.protocol.prepare(&self.exchange, ladder.rows(), packet.columns(), packet.rows());
+                self.protocol.prepare(&self.exchange, now, ladder.rows(), packet.columns(), packet.rows());
                 return;
             }
             View::Broker => {
@@ -481,8 +494,9 @@ impl Workspace {
                 return;
             }
         }
-        self.topics.prepare(&self.store, geometry.tree.rows());
-        self.messages.prepare(&self.store, geometry.messages.inner().rows());
+        self.store.tidy();
+        self.topics.prepare(&mut self.store, now, geometry.tree.rows());
+        self.messages.prepare(&self.store, now, geometry.messages.inner().rows());
         let entry = self.messages.selected.and_then(|seq| self.store.message(seq));
         let previous = entry.as_ref().and_then(|entry| self.store.previous(entry.seq)).and_then(|seq| self.store.message(seq));
         let window = geometry.detail_text();

@@ -133,6 +133,8 @@ actions! {
         TopicToggle, "topic-toggle", "", "Opens or closes the branch.";
         TopicExpandAll, "topic-expand-all", "", "Opens everything below the branch.";
         TopicCollapseAll, "topic-collapse-all", "", "Closes everything below the branch.";
+        TopicSort, "topic-sort", "sort", "Orders the rows by name, rate, count, last change or size.";
+        TopicFlat, "topic-flat", "flat", "Shows the busiest topics in one list, or the tree again.";
     }
     Messages {
         MessageOpen, "message-open", "open", "Shows the message in the detail pane.";
@@ -148,7 +150,7 @@ actions! {
     }
     Protocol {
         PacketOpen, "packet-open", "to message", "Goes to the message of the PUBLISH; on a lost connection, connects again at once.";
-        PacketFilter, "packet-filter", "filter", "Shows all packets, control packets, publishes or acknowledgements.";
+        PacketKinds, "packet-kinds", "kinds", "Shows all packets, control packets, publishes or acknowledgements.";
         PacketPings, "packet-pings", "pings", "Shows pings, or leaves them out.";
         PacketTimes, "packet-times", "times", "Shows the time since the row above, to the microsecond, or since CONNECT.";
         PacketHex, "packet-hex", "hex", "Shows the packet byte by byte, or field by field.";
@@ -165,6 +167,9 @@ actions! {
         ConnectionDelete, "connection-delete", "delete", "Deletes the saved connection, after a question.";
     }
     Workspace {
+        Filter, "filter", "filter", "Narrows topics, messages or packets while you type; Esc shows all.";
+        MatchNext, "match-next", "", "Goes to the next match of the filter, also after it was cleared.";
+        MatchPrevious, "match-previous", "", "Goes to the match before; without a search, shows what was said.";
         Freeze, "freeze", "freeze", "Freezes the messages or packets, or follows the newest again.";
         Publish, "publish", "publish", "Writes a message to the selected topic.";
         PublishCopy, "publish-copy", "", "Writes a copy of the selected message.";

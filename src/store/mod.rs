@@ -32,9 +32,9 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use self::filter::{Filter, FilterError, Formats, LONGEST_FILTER, TopicFilter};
+pub use self::filter::{Filter, FilterError, Formats, LONGEST_FILTER, PacketFilter, TopicFilter};
 pub use self::tree::{Busiest, MAX_DEPTH, NodeId, Row, Rows, Sort, Stats, Tree};
-pub use self::view::{Scope, View};
+pub use self::view::{Found, Scope, View};
 
 /// The least that the tree may take, however small the budget for messages is.
 const SMALLEST_TREE: usize = 64 << 20;

@@ -18,6 +18,17 @@ pub enum Scope {
     Topic(NodeId),
 }
 
+/// What became of looking for a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// It is this one.
+    At(Seq),
+    /// There is none.
+    Nothing,
+    /// None up to here, where it goes on.
+    Further(Seq),
+}
+
 /// The kept messages of a scope, in order of arrival, any window of which is at hand.
 ///
 /// It follows the store only when told to, a bounded number of messages at a time, so that it never delays a frame: first
@@ -104,6 +115,23 @@ impl View {
             }
         }
         *seen == range
+    }
+
+    /// Looks from a message on, in either direction, for one of the view that `keep` wants, at no more than `budget` messages.
+    pub fn find(&self, store: &Store, from: Seq, back: bool, budget: usize, mut keep: impl FnMut(&Entry<'_>) -> bool) -> Found {
+        let range = store.range();
+        let mut look = Look { store, scope: self.scope, cursor: store.log.cursor(), left: budget };
+        let mut seq = from.0;
+        while look.left > 0 {
+            if !range.contains(&seq) {
+                return Found::Nothing;
+            }
+            if look.takes(seq, Some(&mut keep)) {
+                return Found::At(Seq(seq));
+            }
+            seq = if back { seq.wrapping_sub(1) } else { seq + 1 };
+        }
+        Found::Further(Seq(seq))
     }
 
     /// Leaves out the messages before `seq` from now on, without looking at them.

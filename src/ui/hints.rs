@@ -9,6 +9,7 @@ use crate::{
         App,
         geometry::Geometry,
         notice::{Level, Notice},
+        popup::Popup,
     },
     keymap::{self, action::Action},
     theme::{Role, Theme},
@@ -66,6 +67,12 @@ pub(super) fn level(level: Level) -> (&'static str, Role) {
 fn keys(app: &App, pen: &mut Pen<'_>) {
     if !app.typed.is_empty() {
         pen.put(" ", Role::Hint).put(&keymap::label(&app.typed), Role::Key).put(" … ", Role::Hint);
+    }
+    if let Some(Popup::Filter(_)) = app.popups.last() {
+        for (key, word) in [("↵", "keep"), ("Esc", "show all"), ("↑ ↓", "move")] {
+            write(pen.skip(1), &(key.to_owned(), word, Action::Filter));
+        }
+        return;
     }
     let hint = |action: Action| {
         let key = app.keymap.labels(action).into_iter().next().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Where everything goes, by the size of the terminal.
 
-use super::trouble::wrap;
+use super::{filter, trouble::wrap};
 use crate::app::{
     App, Screen,
     geometry::{Area, Geometry},
@@ -38,11 +38,13 @@ pub fn geometry(app: &App) -> Geometry {
         return Geometry { screen, too_small: true, ..Geometry::default() };
     }
     let bottom = if height >= TALL { 2 } else { 1 };
-    let body = Area { y: 1, height: height - 1 - bottom, ..screen };
+    let filter = u16::from(has_filter(app));
+    let body = Area { y: 1, height: height - 1 - bottom - filter, ..screen };
     let mut geometry = Geometry {
         screen,
         top: Area { height: 1, ..screen },
         body,
+        filter: Area { y: height - bottom - filter, height: filter, ..screen },
         hints: Area { y: height - bottom, height: bottom, ..screen },
         ..Geometry::default()
     };
@@ -56,8 +58,18 @@ pub fn geometry(app: &App) -> Geometry {
             View::Broker => geometry.broker = body,
         }
     }
-    geometry.popup = app.popups.last().map_or(Area::default(), |popup| popup_area(app, popup, screen));
+    geometry.popup = match app.popups.last() {
+        None => Area::default(),
+        Some(Popup::Filter(_)) => geometry.filter,
+        Some(popup) => popup_area(app, popup, screen),
+    };
     geometry
+}
+
+/// Tells whether there is a row for a filter: one is typed, or in force.
+fn has_filter(app: &App) -> bool {
+    let typed = app.popups.iter().any(|popup| matches!(popup, Popup::Filter(_)));
+    typed || app.workspace().is_some_and(|workspace| filter::in_force(workspace).is_some())
 }
 
 /// Divides the protocol view: a row of headings, the ladder, a rule, the selected packet.
@@ -127,6 +139,7 @@ fn popup_area(app: &App, popup: &Popup, screen: Area) -> Area {
             let rows = wrap(question, 62.min(usize::from(screen.width).saturating_sub(6))).len();
             (66, u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(4).max(6))
         }
+        Popup::Filter(_) => (66, 1),
     };
     let (width, height) = (width.min(screen.width - 2), height.min(screen.height - 2));
     Area { x: (screen.width - width) / 2, y: (screen.height - height) / 2, width, height }

@@ -14,7 +14,7 @@ use crate::{
     },
     base::{human, text},
     payload::{self, Hints},
-    store::Entry,
+    store::{Entry, Filter},
     theme::{Role, Theme},
 };
 
@@ -38,24 +38,30 @@ pub(super) fn render(app: &App, workspace: &Workspace, geometry: &Geometry, them
         Some(topic) => format!("2 Messages {}{pin}", text::fit_end(topic, room)),
     };
     frame(buffer, theme, area, &format!("{title} "), &note, focused);
-    if messages.view.is_empty() && !messages.searching {
+    if messages.view().is_empty() && messages.filter().is_some() && messages.total() > 0 {
+        let said = if messages.searching { "searching …" } else { "No message matches the filter; Esc shows all." };
+        Pen::new(buffer, theme, inner, inner.rows() / 3).skip(2).put(said, Role::Dim);
+        return;
+    }
+    if messages.view().is_empty() && !messages.searching {
         trouble::render(app, workspace, inner, theme, buffer);
         return;
     }
     let first = messages.first(inner.rows());
     let selected = messages.row();
     let columns = Columns::new(workspace, branch, inner.columns());
+    let view = messages.view();
     for line in 0..inner.rows() {
         let index = first + line;
-        let Some(entry) = messages.view.get(index).and_then(|seq| workspace.store.message(seq)) else { break };
-        let before = index.checked_sub(1).and_then(|index| messages.view.get(index)).and_then(|seq| workspace.store.message(seq));
+        let Some(entry) = view.get(index).and_then(|seq| workspace.store.message(seq)) else { break };
+        let before = index.checked_sub(1).and_then(|index| view.get(index)).and_then(|seq| workspace.store.message(seq));
         let mut pen = Pen::new(buffer, theme, inner, line);
         let is_selected = index == selected;
         if is_selected {
             pen.select(if focused { Role::Selection } else { Role::SelectionUnfocused });
         }
         pen.put(if is_selected { "›" } else { " " }, Role::Accent);
-        row(app, &entry, before.as_ref(), &columns, &mut pen);
+        row(app, &entry, before.as_ref(), &columns, messages.marks(), &mut pen);
     }
 }
 
@@ -63,7 +69,10 @@ pub(super) fn render(app: &App, workspace: &Workspace, geometry: &Geometry, them
 fn note(workspace: &Workspace, columns: usize) -> String {
     let messages = &workspace.messages;
     let counts = workspace.store.counts();
-    let shown = human::count(messages.view.len() as u64);
+    let mut shown = human::count(messages.view().len() as u64);
+    if messages.filter().is_some() {
+        shown = format!("{shown} of {}", human::count(messages.total() as u64));
+    }
     let state = match (messages.searching, messages.follow, messages.new_below()) {
         (true, ..) => "searching ".to_owned(),
         (false, true, _) => "● follow ".to_owned(),
@@ -71,7 +80,8 @@ fn note(workspace: &Workspace, columns: usize) -> String {
         (false, false, new) => format!("‖ frozen, {} new ", human::count(new as u64)),
     };
     if columns >= WIDE {
-        format!("{state} {shown} of {} received", human::count(counts.received))
+        let sign = if messages.filter().is_some() { " ·" } else { " of" };
+        format!("{state} {shown}{sign} {} received", human::count(counts.received))
     } else {
         format!("{state} {shown}")
     }
@@ -101,7 +111,7 @@ fn last_level(topic: &str) -> &str {
 }
 
 /// Writes a message: time, QoS and flags, topic below the branch, payload.
-fn row(app: &App, entry: &Entry<'_>, before: Option<&Entry<'_>>, columns: &Columns, pen: &mut Pen<'_>) {
+fn row(app: &App, entry: &Entry<'_>, before: Option<&Entry<'_>>, columns: &Columns, marks: Option<&Filter>, pen: &mut Pen<'_>) {
     pen.column(&human::time_of_day(entry.at, &app.facts.zone), 13, Role::Time);
     if columns.wide {
         let delta = before.map(|before| format!("+{}", human::span(entry.at.since(before.at)))).unwrap_or_default();
@@ -113,7 +123,12 @@ fn row(app: &App, entry: &Entry<'_>, before: Option<&Entry<'_>>, columns: &Colum
     let below =
         entry.topic.get(columns.prefix..).map(|rest| rest.strip_prefix('/').unwrap_or(rest)).filter(|rest| !rest.is_empty());
     let topic = below.unwrap_or_else(|| last_level(entry.topic));
-    pen.column(&text::fit_end(topic, columns.topic), columns.topic, Role::Topic).skip(1);
+    let start = pen.column_at();
+    pen.column(&text::fit_end(topic, columns.topic), columns.topic, Role::Topic);
+    if let Some(marks) = marks {
+        pen.mark(start, |text| marks.marks(text, true), Role::Match);
+    }
+    pen.skip(1);
     if columns.wide {
         pen.column_right(&human::size(entry.payload.len() as u64), 9, Role::Dim).skip(2);
     }
@@ -123,5 +138,9 @@ fn row(app: &App, entry: &Entry<'_>, before: Option<&Entry<'_>>, columns: &Colum
         payload_format: properties.as_ref().and_then(|properties| properties.payload_format),
     };
     let spans = payload::preview(entry.payload, &hints, pen.left());
+    let start = pen.column_at();
     pen.spans(&spans, pen.left());
+    if let Some(marks) = marks {
+        pen.mark(start, |text| marks.marks(text, false), Role::Match);
+    }
 }

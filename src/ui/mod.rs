@@ -12,6 +12,7 @@
 
 mod broker;
 mod detail;
+mod filter;
 mod hints;
 pub mod layout;
 mod messages;
@@ -49,7 +50,8 @@ pub fn render(app: &App, geometry: &Geometry, theme: &Theme, buffer: &mut Buffer
         (Screen::Start, _) | (Screen::Workspace(_), None) => start::render(app, geometry, theme, buffer),
     }
     hints::render(app, geometry, theme, buffer);
-    popup::render(app, geometry, theme, buffer)
+    let typing = filter::render(app, geometry, theme, buffer);
+    popup::render(app, geometry, theme, buffer).or(typing)
 }
 
 fn too_small(app: &App, geometry: &Geometry, theme: &Theme, buffer: &mut Buffer) {

@@ -9,9 +9,9 @@ use crate::{
         geometry::{Area, Geometry},
         workspace::{Grant, Pane, Workspace},
     },
-    base::human,
+    base::{human, text},
     payload::{self, Hints},
-    store::Row,
+    store::{NodeId, Row, Sort},
     theme::{Role, Theme},
 };
 
@@ -28,7 +28,18 @@ pub(super) fn render(app: &App, workspace: &Workspace, geometry: &Geometry, them
     }
     let focused = workspace.focus == Pane::Topics;
     let tree = workspace.store.tree();
-    frame(buffer, theme, area, "1 Topics", &human::count(tree.topics() as u64), focused);
+    let topics = &workspace.topics;
+    let title = match (topics.is_flat(), topics.sort(&workspace.store)) {
+        (false, Sort::Name) => "1 Topics".to_owned(),
+        (false, sort) => format!("1 Topics by {} ", sort.name()),
+        (true, sort) => format!("1 Flat by {} ", sort.name()),
+    };
+    let count = human::count(tree.topics() as u64);
+    let note = match topics.filter() {
+        None => count,
+        Some(_) => format!("{} of {count}", human::count(tree.topics_shown() as u64)),
+    };
+    frame(buffer, theme, area, &title, &note, focused);
     let list = geometry.tree;
     let top = workspace.topics.top;
     let cursor = workspace.topics.row(&workspace.store);
@@ -45,7 +56,13 @@ pub(super) fn render(app: &App, workspace: &Workspace, geometry: &Geometry, them
         line = 1;
     }
     let first = (top + line).saturating_sub(1);
-    for (offset, row) in tree.rows_from(first, list.rows().saturating_sub(line)).enumerate() {
+    for (offset, listed) in topics.flat_from(first).iter().take(list.rows().saturating_sub(line)).enumerate() {
+        let mut pen = Pen::new(buffer, theme, list, line + offset);
+        mark(&mut pen, first + offset + 1);
+        flat(app, workspace, *listed, list, &mut pen);
+    }
+    let in_tree = if topics.is_flat() { 0 } else { list.rows().saturating_sub(line) };
+    for (offset, row) in tree.rows_from(first, in_tree).enumerate() {
         let mut pen = Pen::new(buffer, theme, list, line + offset);
         mark(&mut pen, first + offset + 1);
         node(app, workspace, &row, list, &mut pen);
@@ -74,20 +91,45 @@ fn node(app: &App, workspace: &Workspace, row: &Row<'_>, list: Area, pen: &mut P
     pen.skip(row.depth.min(DEEPEST) * 2).put(mark, Role::Dim);
     let room = pen.left().saturating_sub(columns + 1);
     let name = if row.name.is_empty() { "(empty)" } else { row.name };
-    let shown = crate::base::text::line(name, room);
-    let used = shown.width();
+    let shown = text::line(name, room);
+    let start = pen.column_at();
     pen.shown(&shown, if row.name.is_empty() { Role::Faint } else { role });
-    let latest = workspace.store.latest(row.node).and_then(|seq| workspace.store.message(seq));
-    if let Some(entry) = latest.filter(|_| room > used + 2) {
-        pen.put(" ", role);
-        if entry.retain {
-            pen.put("R ", Role::Retained);
-        }
-        let left = pen.left().saturating_sub(columns + 1);
-        let spans = payload::preview(entry.payload, &Hints::default(), left);
-        pen.spans(&spans, left);
+    if let Some(marks) = workspace.topics.marks() {
+        pen.mark(start, |text| marks.marks(text), Role::Match);
+    }
+    latest(workspace, row.node, columns, pen);
+    pen.to_right(columns).column_right(&numbers, columns, Role::Rate);
+}
+
+/// Writes a topic of the flat list with all its levels, the end of which is the part to keep.
+fn flat(app: &App, workspace: &Workspace, listed: NodeId, list: Area, pen: &mut Pen<'_>) {
+    let tree = workspace.store.tree();
+    let stats = tree.stats(listed, app.now);
+    let by_rate = workspace.topics.sort(&workspace.store) == Sort::Rate;
+    let (numbers, columns) = numbers(list, stats.own, stats.rate, !by_rate);
+    let room = pen.left().saturating_sub(columns + 1);
+    let start = pen.column_at();
+    pen.put(&text::fit_end(tree.topic(listed), room), Role::Topic);
+    if let Some(marks) = workspace.topics.marks() {
+        pen.mark(start, |text| marks.marks(text), Role::Match);
+    }
+    if list.columns() >= WIDE {
+        latest(workspace, listed, columns, pen);
     }
     pen.to_right(columns).column_right(&numbers, columns, Role::Rate);
+}
+
+/// Writes the last value of a topic, up to the numbers.
+fn latest(workspace: &Workspace, topic: NodeId, columns: usize, pen: &mut Pen<'_>) {
+    let latest = workspace.store.latest(topic).and_then(|seq| workspace.store.message(seq));
+    let Some(entry) = latest.filter(|_| pen.left() > columns + 3) else { return };
+    pen.put(" ", Role::Text);
+    if entry.retain {
+        pen.put("R ", Role::Retained);
+    }
+    let left = pen.left().saturating_sub(columns + 1);
+    let spans = payload::preview(entry.payload, &Hints::default(), left);
+    pen.spans(&spans, left);
 }
 
 /// Makes the numbers at the right of a row and their width: count and rate, or in a narrow tree one of them.

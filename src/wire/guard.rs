@@ -1,6 +1,7 @@
 //! The guard: passes on whole, valid packets from a server, and refuses the rest by name.
 
 mod history;
+pub mod oversize;
 #[cfg(test)]
 mod tests;
 
@@ -8,13 +9,24 @@ use std::{
     future::Future as _,
     io,
     pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use bytestring::ByteString;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf},
+    sync::watch,
+};
 
-use self::history::{History, Verdict};
+use self::{
+    history::{History, Verdict},
+    oversize::{Head, Skip, Skipped},
+};
 use super::{
     check::{self, Fault},
     frame::{BadLength, Framer, Header},
@@ -34,12 +46,17 @@ const SMALLEST_READ: usize = 8 << 10;
 /// The most columns of a topic in a violation.
 const TOPIC_COLUMNS: usize = 80;
 
+/// Acknowledgements of our own wait for the server to take them; above so many bytes nothing more is read.
+const UNSENT: usize = 4096;
+
 /// Reason Code Packet too large.
 const TOO_LARGE: u8 = 0x95;
 
 /// A stream that lets through what a client may see of a server.
 ///
-/// Inbound, a packet passes when it is complete and every field of it is valid. Memory follows the bytes that arrived and is bounded by the packet limit: a packet over it is refused
+/// Inbound, a packet passes when it is complete and every field of it is valid. Memory follows the bytes that arrived and is
+/// bounded by the packet limit: a message over it is passed over
+/// and acknowledged, so that the connection holds and the server does not send it again; any other packet over it is refused
 /// when its header is read. After a [`Violation`] (found with [`Violation::of`]) no byte follows, and to a server of
 /// MQTT 5 the guard says why in a DISCONNECT. Outbound, bytes pass untouched.
 #[derive(Debug)]
@@ -59,12 +76,35 @@ pub struct Guard<S> {
     outgoing: Framer,
     /// What was said before, where the guard minds it.
     history: Option<History>,
+    /// The message over the limit that is under way.
+    skip: Option<Skip>,
+    /// Where messages over the limit are counted.
+    skipped: watch::Sender<Skipped>,
+    /// Acknowledgements of our own that are still to be written.
+    answers: BytesMut,
+    /// Whether some were written and not flushed.
+    unflushed: bool,
+    progress: Progress,
     /// Whether PUBLISH packets with QoS 0 are taken out.
     takes: bool,
     /// Whether that is so for the next packet of the bytes that are being checked.
     taking: bool,
     gathering: Gathering,
     taken: Option<Run>,
+}
+
+/// How many bytes of an unfinished packet have arrived, 0 between two packets; clones of it tell the same.
+///
+/// A large packet on a slow link passes nothing on for a long time, and yet the server is there.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Arc<AtomicU64>);
+
+impl Progress {
+    /// Returns the bytes so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
 }
 
 /// Why a run of packets ended.
@@ -75,6 +115,10 @@ enum Stop {
     Through,
     /// The packet of so many bytes is to be replaced.
     Replace(usize, Replacement),
+    /// The packet of so many bytes is to be replaced by a longer one.
+    Rewrite(usize, Vec<u8>),
+    /// So many bytes belong to a message that is passed over.
+    Skip(usize, Skip),
     Refused(Violation),
 }
 
@@ -102,6 +146,11 @@ impl<S> Guard<S> {
             told: false,
             outgoing: Framer::new(),
             history: None,
+            skip: None,
+            skipped: watch::Sender::default(),
+            answers: BytesMut::new(),
+            unflushed: false,
+            progress: Progress::default(),
             takes: false,
             taking: false,
             gathering: Gathering::default(),
@@ -109,11 +158,24 @@ impl<S> Guard<S> {
         }
     }
 
-    /// Minds what was said before, too: aliases that were not set or are above the Topic Alias Maximum, answers to nothing,
-    /// and answers of the wrong length.
+    /// Counts messages over the limit there.
     #[must_use]
-    pub fn with_history(mut self, topic_alias_maximum: u16) -> Self {
-        self.history = Some(History::new(topic_alias_maximum));
+    pub fn with_skipped(mut self, skipped: watch::Sender<Skipped>) -> Self {
+        self.skipped = skipped;
+        self
+    }
+
+    /// Returns what tells how far an unfinished packet has come.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
+    }
+
+    /// Minds what was said before, too: aliases that were not set or are above the Topic Alias Maximum, answers to nothing,
+    /// answers of the wrong length, and messages above the Receive Maximum.
+    #[must_use]
+    pub fn with_history(mut self, topic_alias_maximum: u16, receive_maximum: u16) -> Self {
+        self.history = Some(History::new(topic_alias_maximum, receive_maximum));
         self
     }
 
@@ -121,7 +183,7 @@ impl<S> Guard<S> {
     ///
     /// What was taken out came before every byte that is read later, and after every byte that was read before. So that this
     /// order is kept, from the first packet of a read on that has to be in its place, the reader gets all of that read.
-    /// A packet that gives a Topic Alias its topic is such a one, since later packets for the reader may use the alias.
+    /// An alias that was set by a message that was taken out is resolved where the reader gets a message that uses it.
     #[must_use]
     pub fn taking_quiet(mut self) -> Self {
         self.takes = true;
@@ -154,11 +216,14 @@ impl<S> Guard<S> {
             if let Err(fault) = self.check_header(header, rest) {
                 return (passed, Stop::Refused(violation(fault, rest)));
             }
-            let Some(frame) = rest.get_mut(..header.size()) else { return (passed, Stop::Partial) };
             let way = if self.taking { way(header.first) } else { Way::Through };
-            if self.taking && matches!(way, Way::Through) {
+            if self.taking && (matches!(way, Way::Through) || header.size() > self.limit) {
                 return (passed, Stop::Through);
             }
+            if header.size() > self.limit {
+                return (passed, self.pass_over(header, rest).unwrap_or_else(|fault| Stop::Refused(violation(fault, rest))));
+            }
+            let Some(frame) = rest.get_mut(..header.size()) else { return (passed, Stop::Partial) };
             if let Some(replacement) = repair::replacement(self.version, header, frame) {
                 if let Err(fault) = check::body(self.version, header.first, &replacement.as_slice()[2..]) {
                     return (passed, Stop::Refused(violation(fault, frame)));
@@ -168,7 +233,7 @@ impl<S> Guard<S> {
             }
             let body = &frame[header.len..];
             let checked = check::body(self.version, header.first, body)
-                .and_then(|layout| self.recall(header.first, layout, body).map(|verdict| (layout, verdict)));
+                .and_then(|layout| self.recall(header.first, layout.alias, body).map(|verdict| (layout, verdict)));
             let (layout, verdict) = match checked {
                 Ok(checked) => checked,
                 Err(fault) => return (passed, Stop::Refused(violation(fault, frame))),
@@ -176,23 +241,21 @@ impl<S> Guard<S> {
             repair::in_place(self.version, header, frame);
             let end = passed + header.size();
             match (way, verdict) {
+                (Way::Through, Verdict::Pass) => self.connected |= Kind::of(header.first) == Kind::Connack,
                 (Way::Through, Verdict::LeaveOut) => return (passed, Stop::Replace(header.size(), Replacement::NOTHING)),
-                (Way::Through, Verdict::Pass | Verdict::Names | Verdict::Named(_)) => {
-                    self.connected |= Kind::of(header.first) == Kind::Connack;
+                (Way::Through, Verdict::Name(alias)) => {
+                    let frame = &*frame;
+                    let stop = self.name(alias, header, frame).unwrap_or_else(|fault| Stop::Refused(violation(fault, frame)));
+                    return (passed, stop);
                 }
-                (Way::Out, Verdict::Names) => return (passed, Stop::Through),
-                (Way::Out, Verdict::Named(topic)) => {
-                    if !self.gathering.push(frame[0], (passed + header.len, end), layout, Some(topic)) {
-                        return (passed, Stop::Through);
-                    }
-                }
-                (Way::Out, Verdict::Pass | Verdict::LeaveOut) => {
-                    if !self.gathering.push(frame[0], (passed + header.len, end), layout, None) {
-                        return (passed, Stop::Through);
-                    }
-                }
+                (Way::Ahead, Verdict::Pass | Verdict::Name(_)) => self.ready.extend_from_slice(frame),
                 (Way::Ahead, Verdict::LeaveOut) => {}
-                (Way::Ahead, Verdict::Pass | Verdict::Names | Verdict::Named(_)) => self.ready.extend_from_slice(frame),
+                (Way::Out, Verdict::Pass | Verdict::Name(_) | Verdict::LeaveOut) => {
+                    let topic = self.named(layout);
+                    if !self.gathering.push(frame[0], (passed + header.len, end), layout, topic) {
+                        return (passed, Stop::Through);
+                    }
+                }
             }
             passed = end;
         }
@@ -206,20 +269,70 @@ impl<S> Guard<S> {
             return Err(Fault::new(FIRST_BYTES, other, 0x82));
         }
         check::first_byte(self.version, self.connected, header.first)?;
-        if header.size() > self.limit {
-            let detail = format!("is {}, the limit is {}", size(header.size()), size(self.limit));
-            return Err(Fault::new("size", detail, TOO_LARGE));
+        if header.size() > self.limit && Kind::of(header.first) != Kind::Publish { Err(self.too_large(header)) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn too_large(&self, header: Header) -> Fault {
+        let detail = format!("is {}, the limit is {}", size(header.size()), size(self.limit));
+        Fault::new("size", detail, TOO_LARGE)
+    }
+
+    /// Judges a PUBLISH over the limit, of which `bytes` have arrived and perhaps more.
+    #[cold]
+    fn pass_over(&mut self, header: Header, bytes: &[u8]) -> Result<Stop, Fault> {
+        let bytes = &bytes[..bytes.len().min(header.size())];
+        let body = &bytes[header.len..];
+        let head = match oversize::head(self.version, header, body) {
+            Head::Partial => return Ok(Stop::Partial),
+            Head::Whole(length) => &body[..length],
+            Head::Endless => return Err(self.too_large(header)),
+        };
+        let alias = check::body(self.version, header.first, head)?.alias;
+        let mut named = topic(bytes);
+        if let Some(history) = &mut self.history {
+            history.skipped(alias, head)?;
+            named = named.or_else(|| alias.map(|alias| shown(history.topic(alias).as_bytes())));
         }
-        Ok(())
+        Ok(Stop::Skip(bytes.len(), Skip::new(header, bytes.len(), named.unwrap_or_default(), head)?))
+    }
+
+    /// Gives a PUBLISH its topic back, which the library has not seen, or passes it over if that makes it too large.
+    #[cold]
+    fn name(&mut self, alias: u16, header: Header, frame: &[u8]) -> Result<Stop, Fault> {
+        let Some(history) = &mut self.history else { return Ok(Stop::Replace(header.size(), Replacement::NOTHING)) };
+        let body = &frame[header.len..];
+        let named = oversize::with_topic(frame[0], history.topic(alias).as_bytes(), body);
+        if named.len() <= self.limit {
+            return Ok(Stop::Rewrite(frame.len(), named));
+        }
+        history.unsee(alias);
+        let topic = shown(history.topic(alias).as_bytes());
+        Ok(Stop::Skip(frame.len(), Skip::new(header, frame.len(), topic, body)?))
+    }
+
+    /// Takes note of a message over the limit once all of it has passed.
+    fn end_skip(&mut self) {
+        if let Some(skip) = self.skip.take_if(|skip| skip.is_over()) {
+            self.answers.extend_from_slice(&skip.answer(self.version));
+            skip.count(self.limit, &self.skipped);
+        }
     }
 
     /// Compares a valid packet with what was said before.
     #[inline]
-    fn recall(&mut self, first: u8, layout: Layout, body: &[u8]) -> Result<Verdict, Fault> {
+    fn recall(&mut self, first: u8, alias: Option<u16>, body: &[u8]) -> Result<Verdict, Fault> {
         match &mut self.history {
-            Some(history) => history.incoming(self.version, first, layout, body),
+            Some(history) => history.incoming(self.version, first, alias, body, !self.taking),
             None => Ok(Verdict::Pass),
         }
+    }
+
+    /// Returns the topic of a PUBLISH that has only its Topic Alias.
+    #[inline]
+    fn named(&self, layout: Layout) -> Option<ByteString> {
+        let alias = layout.alias.filter(|_| layout.topic_len == 0)?;
+        self.history.as_ref().map(|history| history.topic(alias))
     }
 
     /// Checks what was read, and moves what is complete out of `partial`.
@@ -253,6 +366,16 @@ impl<S> Guard<S> {
                     partial.advance(size);
                     self.partial = partial;
                 }
+                Stop::Rewrite(size, packet) => {
+                    self.ready.extend_from_slice(&packet);
+                    partial.advance(size);
+                    self.partial = partial;
+                }
+                Stop::Skip(size, skip) => {
+                    self.partial = BytesMut::from(&partial[size..]);
+                    self.skip = Some(skip);
+                    self.end_skip();
+                }
                 Stop::Refused(violation) => {
                     self.refused = Some(violation);
                     return;
@@ -263,6 +386,9 @@ impl<S> Guard<S> {
 
     /// Says where in a packet the stream ended.
     fn cut(&self) -> Option<String> {
+        if let Some((got, size)) = self.skip.as_ref().map(Skip::progress) {
+            return Some(format!("after {} of {} bytes of a PUBLISH", human::count(got as u64), human::count(size as u64)));
+        }
         let first = *self.partial.first()?;
         let (got, kind) = (human::count(self.partial.len() as u64), Kind::of(first));
         Some(match Header::read(&self.partial) {
@@ -293,8 +419,15 @@ impl<S: AsyncRead + Unpin> Guard<S> {
             Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Poll::Ready(Err(self.broken(error))),
             // Many brokers end TLS without its close_notify; whether bytes are missing is seen here all the same.
             Ok(0) | Err(_) => Poll::Ready(self.end().map(|()| true)),
-            Ok(_) => {
+            Ok(read) => {
+                if let Some(skip) = &mut self.skip {
+                    // Nothing else is held while a message is passed over.
+                    self.partial.advance(skip.pass(read));
+                    self.end_skip();
+                }
                 self.settle();
+                let unfinished = self.skip.as_ref().map_or(self.partial.len(), |skip| skip.progress().0);
+                self.progress.0.store(unfinished as u64, Relaxed);
                 Poll::Ready(Ok(false))
             }
         }
@@ -304,13 +437,30 @@ impl<S: AsyncRead + Unpin> Guard<S> {
 impl<S: AsyncWrite + Unpin> Guard<S> {
     /// Tells a server of MQTT 5 why, if that can be done at once: the connection ends in any case.
     fn tell(&mut self, cx: &mut Context<'_>, reason_code: u8) {
-        let may = self.version == Version::V5 && self.connected && self.outgoing.is_between();
+        let may = self.version == Version::V5 && self.connected && self.outgoing.is_between() && self.answers.is_empty();
         if !std::mem::replace(&mut self.told, true) && may {
             let sent = Pin::new(&mut self.inner).poll_write(cx, &[0xe0, 2, reason_code, 0]);
             if matches!(sent, Poll::Ready(Ok(_))) {
                 let _ = Pin::new(&mut self.inner).poll_flush(cx);
             }
         }
+    }
+
+    /// Writes acknowledgements of our own, between two packets of the library's.
+    fn poll_answers(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.answers.is_empty() && self.outgoing.is_between() {
+            let written = ready!(Pin::new(&mut self.inner).poll_write(cx, &self.answers))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.answers.advance(written);
+            self.unflushed = true;
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.inner).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -319,6 +469,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
         let this = self.get_mut();
         let start = buf.filled().len();
         while buf.remaining() > 0 && buf.filled().len() == start {
+            if !this.answers.is_empty() || this.unflushed {
+                let _ = this.poll_answers(cx)?;
+                if this.answers.len() > UNSENT {
+                    return Poll::Pending;
+                }
+            }
             if !this.ready.is_empty() {
                 let len = this.ready.len().min(buf.remaining());
                 buf.put_slice(&this.ready[..len]);
@@ -342,6 +498,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if !this.answers.is_empty() && this.outgoing.is_between() {
+            ready!(this.poll_answers(cx))?;
+        }
         let written = ready!(Pin::new(&mut this.inner).poll_write(cx, bytes))?;
         match &mut this.history {
             Some(history) => {
@@ -401,7 +560,11 @@ fn topic(bytes: &[u8]) -> Option<Box<str>> {
     let (length, rest) = bytes.get(header.len..)?.split_first_chunk()?;
     let length = usize::from(u16::from_be_bytes(*length));
     let topic = rest.get(..length).filter(|_| length + 2 <= header.body)?;
-    (!topic.is_empty()).then(|| text::line_of_bytes(topic, TOPIC_COLUMNS).to_string().into())
+    (!topic.is_empty()).then(|| shown(topic))
+}
+
+fn shown(topic: &[u8]) -> Box<str> {
+    text::line_of_bytes(topic, TOPIC_COLUMNS).to_string().into()
 }
 
 fn size(bytes: usize) -> String {

@@ -23,6 +23,8 @@ const RUNNING: &str = " running\n";
 /// A running broker, killed when dropped.
 pub(crate) struct Mosquitto {
     pub(crate) port: u16,
+    /// The ports of the further listeners, in the order in which they were asked for.
+    pub(crate) further: Vec<u16>,
     directory: TempDir,
     environment: Vec<(&'static str, PathBuf)>,
     child: Option<Child>,
@@ -36,6 +38,7 @@ pub(crate) struct Config {
     acl: Option<String>,
     subscribable: Option<String>,
     persistent: bool,
+    further: Vec<String>,
     environment: Vec<(&'static str, PathBuf)>,
 }
 
@@ -43,6 +46,12 @@ impl Config {
     /// Adds a line as it stands in `mosquitto.conf`.
     pub(crate) fn line(mut self, line: &str) -> Self {
         writeln!(self.lines, "{line}").expect("a string takes all");
+        self
+    }
+
+    /// Adds a listener on another free port, with the lines that belong to it.
+    pub(crate) fn listener(mut self, lines: &str) -> Self {
+        self.further.push(lines.to_owned());
         self
     }
 
@@ -87,10 +96,11 @@ impl Config {
         // mosquitto gives up root for a user of its own, who must read the files too.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).expect("permissions");
         let environment = self.environment.clone();
-        let mut broker = Mosquitto { port: 0, directory, environment, child: None };
+        let mut broker = Mosquitto { port: 0, further: Vec::new(), directory, environment, child: None };
         for _ in 0..100 {
             broker.port = free_port();
-            self.write(broker.directory.path(), broker.port);
+            broker.further = self.further.iter().map(|_| free_port()).collect();
+            self.write(broker.directory.path(), broker.port, &broker.further);
             if broker.run() {
                 return broker;
             }
@@ -98,7 +108,7 @@ impl Config {
         panic!("mosquitto does not start: {}", broker.log_text());
     }
 
-    fn write(&self, directory: &Path, port: u16) {
+    fn write(&self, directory: &Path, port: u16, further: &[u16]) {
         let mut text = format!("listener {port} 127.0.0.1\nallow_anonymous {}\nset_tcp_nodelay true\n", self.users.is_empty());
         writeln!(text, "persistence {}", self.persistent).expect("a string takes all");
         if self.persistent {
@@ -127,6 +137,9 @@ impl Config {
             writeln!(text, "plugin {DYNAMIC_SECURITY}\nplugin_opt_config_file {}", file.display()).expect("a string takes all");
         }
         text.push_str(&self.lines);
+        for (port, lines) in further.iter().zip(&self.further) {
+            writeln!(text, "listener {port} 127.0.0.1\n{lines}").expect("a string takes all");
+        }
         fs::write(directory.join("mosquitto.conf"), text).expect("the configuration");
     }
 }
@@ -228,7 +241,7 @@ fn executable() -> PathBuf {
 }
 
 /// Returns a port below those that the system gives to clients, so that it is still free when the broker starts again.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
     iter::repeat_with(|| fastrand::u16(10_000..32_000)).take(1_000).find(free).expect("a free port")
 }

@@ -1,7 +1,7 @@
 //! Brokers that listen on every transport.
 
 use std::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::PathBuf,
     thread,
     time::{Duration, Instant},
@@ -34,20 +34,20 @@ pub(crate) struct Everywhere {
 impl Everywhere {
     /// Starts it with this certificate; clients of the two-way listeners need one of the authority.
     pub(crate) fn start(config: Config, authority: &Authority, identity: &Identity) -> Self {
-        let [tls, two_way, ws, wss, two_way_wss] = [(); 5].map(|()| free_port());
         let directory = tempfile::Builder::new().prefix("mqtap-socket-").tempdir().expect("a directory");
         let socket = directory.keep().join("mqtt.sock");
         open_to_all(&socket);
         let encrypted = format!("certfile {}\nkeyfile {}", identity.certificate.display(), identity.key.display());
         let asking = format!("{encrypted}\ncafile {}\nrequire_certificate true", authority.file.display());
         let broker = config
-            .line(&format!("listener {tls} 127.0.0.1\n{encrypted}"))
-            .line(&format!("listener {two_way} 127.0.0.1\n{asking}"))
-            .line(&format!("listener {ws} 127.0.0.1\nprotocol websockets"))
-            .line(&format!("listener {wss} 127.0.0.1\nprotocol websockets\n{encrypted}"))
-            .line(&format!("listener {two_way_wss} 127.0.0.1\nprotocol websockets\n{asking}"))
+            .listener(&encrypted)
+            .listener(&asking)
+            .listener("protocol websockets")
+            .listener(&format!("protocol websockets\n{encrypted}"))
+            .listener(&format!("protocol websockets\n{asking}"))
             .line(&format!("listener 0 {}", socket.display()))
             .start();
+        let &[tls, two_way, ws, wss, two_way_wss] = &broker.further[..] else { panic!("five were asked for") };
         let everywhere = Self { broker, tls, two_way, ws, wss, two_way_wss, socket };
         let deadline = Instant::now() + Duration::from_secs(10);
         for port in [tls, two_way, ws, wss, two_way_wss] {
@@ -96,10 +96,6 @@ fn open_to_all(socket: &std::path::Path) {
 /// Options for an endpoint, without a second chance.
 pub(crate) fn options(endpoint: Endpoint, protocol: Protocol, tls: TlsOptions) -> Options {
     Options { protocol, tls, may_downgrade: false, ..Options::new(endpoint, "tester") }
-}
-
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
 /// The embedded broker of the demo's library, for QUIC.

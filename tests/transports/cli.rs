@@ -82,7 +82,7 @@ fn the_keys_of_tls_are_written_only_where_the_variable_asks_for_them() {
 #[test]
 fn a_profile_holds_the_rest() {
     let bench = Bench::start();
-    let dead = crate::broker::free_port();
+    let dead = crate::common::mosquitto::free_port();
     let wss = bench.broker.endpoint(Transport::Wss, false);
     let profile = format!(
         "[profile.p]\nurl = \"mqtts://localhost:{dead}\"\nfallback_urls = [\"{wss}\"]\ntls.ca_file = \"ca.pem\"\n\

@@ -10,11 +10,11 @@ use mqtap::{
 use std::time::Duration;
 
 use crate::{
-    broker::{Everywhere, free_port, options},
+    broker::{Everywhere, options},
     certificates::Authority,
     common::{
         listener::Listener,
-        mosquitto::{Config, Mosquitto},
+        mosquitto::{Config, Mosquitto, free_port},
     },
 };
 

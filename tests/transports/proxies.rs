@@ -20,9 +20,12 @@ use tokio::{
 };
 
 use crate::{
-    broker::{Everywhere, free_port, options},
+    broker::{Everywhere, options},
     certificates::Authority,
-    common::{listener::Listener, mosquitto::Config},
+    common::{
+        listener::Listener,
+        mosquitto::{Config, free_port},
+    },
 };
 
 /// The name that only the proxies can find.

@@ -41,12 +41,14 @@ impl App {
             Action::TopicToggle => self.here(Workspace::toggle_topic),
             Action::TopicExpandAll => self.here(|workspace| workspace.open_below(true)),
             Action::TopicCollapseAll => self.here(|workspace| workspace.open_below(false)),
+            Action::TopicSort => self.here(|workspace| workspace.topics.next_sort(&mut workspace.store)),
+            Action::TopicFlat => self.here(|workspace| workspace.topics.toggle_flat(&mut workspace.store)),
             Action::MessageOpen | Action::PaneDetail => self.here(|workspace| workspace.go_to(Pane::Detail)),
             Action::DetailNextTab => self.here(|workspace| workspace.detail.tab = workspace.detail.tab.step(1)),
             Action::DetailPreviousTab => self.here(|workspace| workspace.detail.tab = workspace.detail.tab.step(-1)),
             Action::DetailWrap => self.here(|workspace| workspace.detail.wrap = !workspace.detail.wrap),
             Action::PacketOpen => self.open_packet(),
-            Action::PacketFilter => self.here(|workspace| workspace.protocol.next_filter()),
+            Action::PacketKinds => self.here(|workspace| workspace.protocol.next_kinds()),
             Action::PacketPings => self.here(|workspace| workspace.protocol.toggle_pings()),
             Action::PacketTimes => self.here(|workspace| workspace.protocol.next_times()),
             Action::PacketHex => self.here(|workspace| workspace.protocol.toggle_hex()),
@@ -59,6 +61,9 @@ impl App {
             Action::ConnectionDemo => self.start_demo(),
             Action::ConnectionEdit => vec![Effect::Edit(self.facts.profiles_path.clone())],
             Action::ConnectionDelete => self.ask_to_delete(),
+            Action::Filter => self.open_filter(),
+            Action::MatchNext => self.seek(false),
+            Action::MatchPrevious if self.workspace().is_some_and(Workspace::has_searched) => self.seek(true),
             Action::Freeze => self.freeze(),
             Action::Publish => self.open_publish(false),
             Action::PublishCopy => self.open_publish(true),
@@ -101,7 +106,7 @@ impl App {
             Action::Help => self.open(Popup::Help { contexts: self.contexts(), top: 0 }),
             Action::Palette => self.open(Popup::Palette { input: tui_input::Input::default(), selected: 0 }),
             Action::Theme => self.open_themes(),
-            Action::Notices => self.open_notices(),
+            Action::Notices | Action::MatchPrevious => self.open_notices(),
             Action::Redraw => vec![Effect::Redraw],
             Action::Suspend => vec![Effect::Suspend],
             Action::Quit => self.close_or_quit(),
@@ -149,7 +154,8 @@ impl App {
     /// Moves in whatever list has the keys.
     fn go(&mut self, to: Move) -> Vec<Effect> {
         let place = self.workspace().map(|workspace| (workspace.view, workspace.focus));
-        let rows = match (self.popups.is_empty(), place) {
+        let is_free = self.popups.last().is_none_or(|popup| matches!(popup, Popup::Filter(_)));
+        let rows = match (is_free, place) {
             (false, _) => self.geometry.popup.inner().rows(),
             (true, Some((View::Protocol, _))) => self.geometry.ladder.rows(),
             (true, Some((View::Broker, _))) => self.geometry.broker.inner().rows(),
@@ -194,8 +200,10 @@ impl App {
         if self.close() {
             return Vec::new();
         }
-        if self.notices.current(self.now).is_some() {
-            self.notices.dismiss();
+        let was_said = self.notices.current(self.now).map(|notice| notice.level);
+        self.notices.dismiss();
+        // What only fades by itself takes no key.
+        if was_said >= Some(Level::Warning) {
             return Vec::new();
         }
         if let (Screen::Start, Some(live)) = (self.screen, self.workspaces.first()) {

@@ -45,6 +45,7 @@ impl App {
                 }
                 Vec::new()
             }
+            Some(Popup::Filter(_)) => self.key_in_filter(key),
             Some(popup) => match popup.form_mut().map(|form| form.key(key)) {
                 Some(Reply::Submit) => self.submit(),
                 Some(Reply::Taken | Reply::Ignored) | None => Vec::new(),
@@ -240,6 +241,8 @@ impl App {
         let (themes, notices) = (self.facts.themes.clone(), self.notices.history().len());
         let moved = |at: usize, rows: usize| at.saturating_add_signed(by).min(rows.saturating_sub(1));
         match self.popups.last_mut() {
+            // The list goes on below the row.
+            None | Some(Popup::Filter(_)) => return false,
             Some(Popup::Help { top, .. }) => *top = top.saturating_add_signed(by),
             Some(Popup::Notices { top }) => *top = moved(*top, notices),
             Some(Popup::Subscriptions { selected }) => *selected = moved(*selected, subscriptions),
@@ -250,7 +253,6 @@ impl App {
                 }
             }
             Some(_) => {}
-            None => return false,
         }
         true
     }

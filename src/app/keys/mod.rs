@@ -1,6 +1,7 @@
 //! From a key to an action to what it does.
 
 mod act;
+mod filter;
 mod layers;
 
 use super::{
@@ -78,7 +79,9 @@ impl App {
     fn key_while_typing(&mut self, key: Key) -> Vec<Effect> {
         let quits = self.keymap.lookup(&[Context::Global], &[key]) == Lookup::Found(Action::QuitNow);
         if key.code == Code::Esc || quits {
-            self.popups.pop();
+            if let Some(Popup::Filter(typing)) = self.popups.pop() {
+                self.clear_filter(typing.target);
+            }
             return Vec::new();
         }
         if let Lookup::Found(action) = self.keymap.lookup(&[Context::Form], &[key])
@@ -97,6 +100,7 @@ impl App {
                 }
                 *selected = 0;
             }
+            Some(Popup::Filter(_)) => self.paste_into_filter(text),
             Some(popup) => {
                 let removed = popup.form_mut().map_or(0, |form| form.paste(text));
                 if removed > 0 {
@@ -161,6 +165,17 @@ impl App {
                 Some(workspace) if workspace.exchange.packets() == 0 => Err("no packet has passed yet"),
                 Some(_) => Ok(()),
             },
+            Action::Filter => match workspace {
+                None => Err(none),
+                Some(workspace) => workspace.target().map(|_| ()).ok_or("there is no list to narrow here"),
+            },
+            Action::MatchNext => match workspace {
+                None => Err(none),
+                Some(workspace) if !workspace.has_searched() => Err("nothing was searched for yet: / filters"),
+                Some(_) => Ok(()),
+            },
+            // Without a search the key shows what was said.
+            Action::MatchPrevious => Ok(()),
             Action::NextConnection if self.workspaces.is_empty() => Err("there is no live connection"),
             Action::ConnectionDemo if !self.facts.has_demo => Err("this mqtap was built without the demo"),
             _ if matches!(

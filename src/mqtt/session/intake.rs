@@ -22,7 +22,11 @@ use super::{
     shortcut::Shortcut,
     watchdog::{Alarm, Watchdog},
 };
-use crate::{base::human, mqtt::error::Failure, wire::error::WireError};
+use crate::{
+    base::human,
+    mqtt::error::Failure,
+    wire::{error::WireError, guard::Progress},
+};
 
 /// PINGREQ.
 const PINGREQ: &[u8] = &[0xc0, 0x00];
@@ -51,6 +55,8 @@ pub(in crate::mqtt) struct Intake {
     /// What comes before CONNACK has arrived.
     opening: Option<(Opening, Pin<Box<Sleep>>)>,
     watchdog: Option<Watchdog>,
+    /// How far an unfinished packet has come, and how far it had when that was last looked at.
+    progress: (Progress, u64),
     /// What is left to write of a ping of our own, until it is flushed.
     ping: Option<&'static [u8]>,
     /// Bytes that the library may see next.
@@ -76,7 +82,7 @@ struct Leaving {
 
 impl Intake {
     /// Wraps a fresh stream of whole, valid packets.
-    pub(super) fn new(stream: Inlet, terms: Terms, gate: Arc<Gate>, shortcut: Shortcut) -> Self {
+    pub(super) fn new(stream: Inlet, terms: Terms, gate: Arc<Gate>, progress: Progress, shortcut: Shortcut) -> Self {
         let deadline = Box::pin(sleep_until(terms.deadline));
         Self {
             stream,
@@ -86,6 +92,7 @@ impl Intake {
             outgoing: Frames::default(),
             opening: Some((Opening::default(), deadline)),
             watchdog: None,
+            progress: (progress, 0),
             ping: None,
             ready: BytesMut::new(),
             farewell: BytesMut::new(),
@@ -157,7 +164,14 @@ impl Intake {
                     return Poll::Pending;
                 }
             }
-            let Poll::Ready(read) = read else { return self.poll_silence(cx) };
+            let Poll::Ready(read) = read else {
+                // A part of a large packet says that the broker is there, though nothing can be passed on yet.
+                let before = std::mem::replace(&mut self.progress.1, self.progress.0.bytes());
+                if self.progress.1 != before {
+                    self.hear();
+                }
+                return self.poll_silence(cx);
+            };
             self.hear();
             match read {
                 Ok(()) if buf.filled().len() > fresh => self.inspect(buf, fresh),
@@ -355,7 +369,7 @@ mod tests {
             deadline: Instant::now() + STALL,
         };
         let shortcut = Shortcut::new(PollSender::new(mpsc::channel(1).0), clock, Arc::default());
-        (Intake::new(Inlet::new(guarded, Version::V5), terms, Arc::default(), shortcut), broker)
+        (Intake::new(Inlet::new(guarded, Version::V5), terms, Arc::default(), Progress::default(), shortcut), broker)
     }
 
     /// The same after CONNACK.

@@ -21,7 +21,7 @@ use crate::{
 
 /// Draws the popup on top, and returns where the cursor is.
 pub(super) fn render(app: &App, geometry: &Geometry, theme: &Theme, buffer: &mut Buffer) -> Option<Position> {
-    let popup = app.popups.last()?;
+    let popup = app.popups.last().filter(|popup| !matches!(popup, Popup::Filter(_)))?;
     let area = geometry.popup;
     clear(buffer, theme, area);
     let inner = area.inner();
@@ -35,6 +35,7 @@ pub(super) fn render(app: &App, geometry: &Geometry, theme: &Theme, buffer: &mut
             frame(buffer, theme, area, "Commands ", "", true);
             Some(list::palette(app, input, *selected, inner, theme, buffer))
         }
+        Popup::Filter(_) => None,
         Popup::Subscribe(form) | Popup::Publish(form) | Popup::Connect(form) | Popup::Secret(.., form) => {
             frame(buffer, theme, area, &format!("{} ", form.title), "", true);
             form::render(form, inner, theme, buffer)

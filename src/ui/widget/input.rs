@@ -16,21 +16,34 @@ pub fn input(pen: &mut Pen<'_>, input: &Input, columns: usize, hint: &str, secre
         pen.field(columns).column(hint, columns, Role::Faint);
         return cursor;
     }
-    let before: usize = input.value().chars().take(input.cursor()).collect::<String>().width();
+    let before = width_before(input);
     let (value, before) =
         if secret { ("•".repeat(input.value().chars().count()), input.cursor()) } else { (input.value().to_owned(), before) };
-    let skip = (before + 1).saturating_sub(columns);
-    let mut dropped = 0;
-    let start = value
-        .grapheme_indices(true)
-        .find(|(_, grapheme)| {
-            let enough = dropped >= skip;
-            dropped += if enough { 0 } else { grapheme.width() };
-            enough
-        })
-        .map_or(value.len(), |(at, _)| at);
+    let (start, dropped) = scrolled(&value, before, columns);
     let mut cursor = pen.position();
     cursor.x = cursor.x.saturating_add(u16::try_from(before - dropped.min(before)).unwrap_or(0));
     pen.field(columns).column(&value[start..], columns, Role::Input);
     cursor
+}
+
+/// Returns how many bytes of the text [`input()`] leaves out at the left.
+#[must_use]
+pub fn shown_from(input: &Input, columns: usize) -> usize {
+    scrolled(input.value(), width_before(input), columns).0
+}
+
+fn width_before(input: &Input) -> usize {
+    input.value().chars().take(input.cursor()).collect::<String>().width()
+}
+
+/// Returns the bytes and the columns to leave out so that the cursor behind `before` columns is in sight.
+fn scrolled(value: &str, before: usize, columns: usize) -> (usize, usize) {
+    let skip = (before + 1).saturating_sub(columns);
+    let mut dropped = 0;
+    let start = value.grapheme_indices(true).find(|(_, grapheme)| {
+        let enough = dropped >= skip;
+        dropped += if enough { 0 } else { grapheme.width() };
+        enough
+    });
+    (start.map_or(value.len(), |(at, _)| at), dropped)
 }

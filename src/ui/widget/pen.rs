@@ -1,6 +1,12 @@
 //! A pen that writes along one row and never over its end.
 
-use ratatui::{buffer::Buffer, layout::Position, style::Style};
+use std::ops::Range;
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Position,
+    style::{Modifier, Style},
+};
 use unicode_width::UnicodeWidthStr;
 
 use crate::{
@@ -127,6 +133,44 @@ impl<'a> Pen<'a> {
     #[must_use]
     pub fn position(&self) -> Position {
         Position { x: self.x.min(self.end.saturating_sub(1)), y: self.y }
+    }
+
+    /// Returns the column that is written next.
+    #[must_use]
+    pub fn column_at(&self) -> u16 {
+        self.x
+    }
+
+    /// Lays a role over parts of what was written from a column on; `find` returns these parts in bytes of the text.
+    pub fn mark(&mut self, from: u16, find: impl FnOnce(&str) -> Vec<Range<usize>>, role: Role) {
+        self.lay_over(from, find, self.theme.style(role));
+    }
+
+    /// Underlines parts of what was written from a column on, in a role.
+    pub fn underline(&mut self, from: u16, find: impl FnOnce(&str) -> Vec<Range<usize>>, role: Role) {
+        self.lay_over(from, find, self.theme.style(role).add_modifier(Modifier::UNDERLINED));
+    }
+
+    fn lay_over(&mut self, from: u16, find: impl FnOnce(&str) -> Vec<Range<usize>>, style: Style) {
+        let mut text = String::new();
+        // Where in the text each cell starts.
+        let mut cells = Vec::new();
+        let mut x = from;
+        while x < self.x {
+            let Some(cell) = self.buffer.cell(Position { x, y: self.y }) else { break };
+            let width = u16::try_from(cell.symbol().width()).unwrap_or(1).max(1);
+            cells.push((x, width, text.len()));
+            text.push_str(cell.symbol());
+            x = x.saturating_add(width);
+        }
+        let parts = find(&text);
+        for (x, width, _) in cells.into_iter().filter(|(.., at)| parts.iter().any(|part| part.contains(at))) {
+            for x in x..x + width {
+                if let Some(cell) = self.buffer.cell_mut(Position { x, y: self.y }) {
+                    cell.set_style(style);
+                }
+            }
+        }
     }
 
     fn raw(&mut self, text: &str, role: Role) {

@@ -1,17 +1,16 @@
 //! What was said before on a connection, as far as it decides what a server may say now.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytestring::ByteString;
 
 use crate::wire::{
     check::{
         Fault, answers,
-        reader::{ALIAS_INVALID, MALFORMED, Reader},
+        reader::{ALIAS_INVALID, MALFORMED, RECEIVE_MAXIMUM, Reader},
     },
     frame::Header,
     packet::{Kind, Version},
-    run::Layout,
 };
 
 /// How much of a SUBSCRIBE or UNSUBSCRIBE is looked at; the filters of a longer one are not counted.
@@ -20,29 +19,38 @@ const REQUEST_KEPT: usize = 64 << 10;
 /// How much of a PUBLISH it takes to reach its Packet Identifier: header, topic and identifier.
 const PUBLISH_KEPT: usize = 5 + 2 + 65_535 + 2;
 
-/// How much it takes to reach the Packet Identifier of the others.
-const SHORT_KEPT: usize = 5 + 2;
+/// How much it takes to reach the Packet Identifier and the Reason Code of the others.
+const SHORT_KEPT: usize = 5 + 2 + 1;
 
 /// What is to be done with a valid packet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Nothing special.
+    /// The library gets it, or nobody misses it there.
     Pass,
-    /// It gives an alias a topic, which the library has to hear of, too.
-    Names,
-    /// It names this topic by an alias.
-    Named(ByteString),
     /// It answers to nothing, so the library would hang up; nobody misses it.
     LeaveOut,
+    /// The library gets it with the topic of this alias, which it has not seen.
+    Name(u16),
 }
 
-/// The answers that are due and the aliases that are set; both grow to 65,535 entries at most.
+/// The answers that are due on either side and the aliases that are set; each grows to 65,535 entries at most.
 #[derive(Debug)]
 pub(super) struct History {
     topic_alias_maximum: u16,
-    aliases: HashMap<u16, ByteString>,
+    aliases: HashMap<u16, Alias>,
     due: HashMap<u16, Due>,
+    receive_maximum: u16,
+    /// The publishes of QoS 1 and 2 that we have not acknowledged to the end.
+    unacknowledged: HashSet<u16>,
     stray: u64,
+}
+
+/// What a Topic Alias stands for.
+#[derive(Debug)]
+struct Alias {
+    topic: ByteString,
+    /// Whether the message that set it went no further than here.
+    is_unseen: bool,
 }
 
 /// The packet that answers to one of ours.
@@ -59,8 +67,15 @@ enum Due {
 }
 
 impl History {
-    pub(super) fn new(topic_alias_maximum: u16) -> Self {
-        Self { topic_alias_maximum, aliases: HashMap::new(), due: HashMap::new(), stray: 0 }
+    pub(super) fn new(topic_alias_maximum: u16, receive_maximum: u16) -> Self {
+        Self {
+            topic_alias_maximum,
+            aliases: HashMap::new(),
+            due: HashMap::new(),
+            receive_maximum,
+            unacknowledged: HashSet::new(),
+            stray: 0,
+        }
     }
 
     /// Notes a packet of ours, of which [`kept`] says how much is needed.
@@ -78,13 +93,13 @@ impl History {
             Kind::Pubrel => Due::Pubcomp,
             Kind::Subscribe => Due::Suback(filters(version, reader, true).filter(|_| whole)),
             Kind::Unsubscribe => Due::Unsuback(filters(version, reader, false).filter(|_| whole)),
+            Kind::Puback | Kind::Pubcomp => return self.acknowledge(id),
+            Kind::Pubrec if reader.rest().first().is_some_and(|code| *code >= 0x80) => return self.acknowledge(id),
             Kind::Publish
             | Kind::Reserved
             | Kind::Connect
             | Kind::Connack
-            | Kind::Puback
             | Kind::Pubrec
-            | Kind::Pubcomp
             | Kind::Suback
             | Kind::Unsuback
             | Kind::Pingreq
@@ -95,14 +110,26 @@ impl History {
         self.due.insert(id, due);
     }
 
-    /// Compares a valid packet of the server with what was said before.
+    /// Compares a valid packet of the server with what was said before; `passes` tells whether the library sees it.
     #[inline]
-    pub(super) fn incoming(&mut self, version: Version, first: u8, layout: Layout, body: &[u8]) -> Result<Verdict, Fault> {
+    pub(super) fn incoming(
+        &mut self,
+        version: Version,
+        first: u8,
+        alias: Option<u16>,
+        body: &[u8],
+        passes: bool,
+    ) -> Result<Verdict, Fault> {
         match Kind::of(first) {
-            Kind::Publish => match layout.alias {
-                None => Ok(Verdict::Pass),
-                Some(alias) => self.alias(alias, &body[2..2 + usize::from(layout.topic_len)]),
-            },
+            Kind::Publish => {
+                if version == Version::V5 && first & 0x06 != 0 {
+                    self.receive(body)?;
+                }
+                match alias {
+                    None => Ok(Verdict::Pass),
+                    Some(alias) => self.alias(alias, body, passes),
+                }
+            }
             kind @ (Kind::Puback | Kind::Pubrec | Kind::Pubcomp | Kind::Suback | Kind::Unsuback) => {
                 self.answer(version, kind, body)
             }
@@ -119,23 +146,65 @@ impl History {
         }
     }
 
-    /// Takes note of an alias, whose topic is empty where it is only used.
-    fn alias(&mut self, alias: u16, topic: &[u8]) -> Result<Verdict, Fault> {
+    /// Counts a publish of QoS 1 or 2 until it is acknowledged to the end (MQTT 5.0, 3.3.4).
+    fn receive(&mut self, body: &[u8]) -> Result<(), Fault> {
+        let mut reader = Reader::new(body);
+        reader.binary("topic")?;
+        self.unacknowledged.insert(reader.packet_id()?);
+        if self.unacknowledged.len() <= usize::from(self.receive_maximum) {
+            return Ok(());
+        }
+        let detail = format!("is {}, and one more message was sent before an acknowledgement", self.receive_maximum);
+        Err(Fault::new("Receive Maximum", detail, RECEIVE_MAXIMUM))
+    }
+
+    fn acknowledge(&mut self, id: u16) {
+        self.unacknowledged.remove(&id);
+    }
+
+    /// Compares a Topic Alias with those that are set, or sets it; `passes` tells whether the library sees the packet.
+    fn alias(&mut self, alias: u16, body: &[u8], passes: bool) -> Result<Verdict, Fault> {
         if alias > self.topic_alias_maximum {
             let detail = format!("is {alias}, the maximum is {}", self.topic_alias_maximum);
             return Err(Fault::new("Topic Alias", detail, ALIAS_INVALID));
         }
-        let known = self.aliases.get(&alias);
-        if topic.is_empty() {
-            let unknown = || Fault::protocol("Topic Alias", format!("is {alias}, which was not set on this connection"));
-            return known.cloned().map(Verdict::Named).ok_or_else(unknown);
+        let topic = Reader::new(body).binary("topic")?;
+        match self.aliases.get_mut(&alias) {
+            None if topic.is_empty() => {
+                let detail = format!("is {alias}, which was not set on this connection");
+                Err(Fault::protocol("Topic Alias", detail))
+            }
+            Some(known) if topic.is_empty() => {
+                let is_named = passes && std::mem::take(&mut known.is_unseen);
+                Ok(if is_named { Verdict::Name(alias) } else { Verdict::Pass })
+            }
+            Some(known) if known.topic.as_bytes() == topic => {
+                known.is_unseen &= !passes;
+                Ok(Verdict::Pass)
+            }
+            Some(_) | None => {
+                let topic = ByteString::try_from(topic).map_err(|_| Fault::new("topic", "is not valid UTF-8", MALFORMED))?;
+                self.aliases.insert(alias, Alias { topic, is_unseen: !passes });
+                Ok(Verdict::Pass)
+            }
         }
-        if known.is_some_and(|known| known.as_bytes() == topic) {
-            return Ok(Verdict::Pass);
+    }
+
+    /// Notes a valid PUBLISH that goes no further, so that a Topic Alias that it sets is known.
+    pub(super) fn skipped(&mut self, alias: Option<u16>, body: &[u8]) -> Result<(), Fault> {
+        alias.map_or(Ok(()), |alias| self.alias(alias, body, false).map(drop))
+    }
+
+    /// Takes back that the library has seen a topic.
+    pub(super) fn unsee(&mut self, alias: u16) {
+        if let Some(alias) = self.aliases.get_mut(&alias) {
+            alias.is_unseen = true;
         }
-        let topic = ByteString::try_from(topic).map_err(|_| Fault::new("topic", "is not valid UTF-8", MALFORMED))?;
-        self.aliases.insert(alias, topic);
-        Ok(Verdict::Names)
+    }
+
+    /// Returns the topic that an alias stands for, empty for one that is not set.
+    pub(super) fn topic(&self, alias: u16) -> ByteString {
+        self.aliases.get(&alias).map(|alias| alias.topic.clone()).unwrap_or_default()
     }
 
     fn answer(&mut self, version: Version, kind: Kind, body: &[u8]) -> Result<Verdict, Fault> {
@@ -179,14 +248,11 @@ pub(super) fn kept(first: u8) -> usize {
     match Kind::of(first) {
         Kind::Publish if first & 0x06 != 0 => PUBLISH_KEPT,
         Kind::Subscribe | Kind::Unsubscribe => REQUEST_KEPT,
-        Kind::Pubrel => SHORT_KEPT,
+        Kind::Puback | Kind::Pubrec | Kind::Pubrel | Kind::Pubcomp => SHORT_KEPT,
         Kind::Publish
         | Kind::Reserved
         | Kind::Connect
         | Kind::Connack
-        | Kind::Puback
-        | Kind::Pubrec
-        | Kind::Pubcomp
         | Kind::Suback
         | Kind::Unsuback
         | Kind::Pingreq
@@ -230,14 +296,16 @@ mod tests {
 
     /// A history of MQTT 5 in which these bytes were sent.
     fn after(sent: &[u8]) -> History {
-        let mut history = History::new(3);
+        let mut history = History::new(3, 2);
         Framer::new().feed(sent, kept, |header, head| history.outgoing(Version::V5, header, head));
         history
     }
 
     fn verdict(history: &mut History, packet: &[u8]) -> Result<Verdict, String> {
         let layout = crate::wire::check::body(Version::V5, packet[0], &packet[2..]).expect("a valid packet");
-        history.incoming(Version::V5, packet[0], layout, &packet[2..]).map_err(|fault| format!("{} {}", fault.field, fault.detail))
+        history
+            .incoming(Version::V5, packet[0], layout.alias, &packet[2..], true)
+            .map_err(|fault| format!("{} {}", fault.field, fault.detail))
     }
 
     #[test]
@@ -262,6 +330,28 @@ mod tests {
     }
 
     #[test]
+    fn a_publish_counts_until_it_is_acknowledged_to_the_end() {
+        let mut history = after(&[]);
+        let say = |history: &mut History, sent: &[u8]| {
+            Framer::new().feed(sent, kept, |header, head| history.outgoing(Version::V5, header, head));
+        };
+        let one = |id| [0x32, 6, 0, 1, b'a', 0, id, 0];
+        let two = |id| [0x34, 6, 0, 1, b'a', 0, id, 0];
+        assert_eq!(verdict(&mut history, &one(1)), Ok(Verdict::Pass));
+        assert_eq!(verdict(&mut history, &two(2)), Ok(Verdict::Pass));
+        assert_eq!(verdict(&mut history, &two(2)), Ok(Verdict::Pass), "sent again");
+        say(&mut history, &[0x40, 2, 0, 1, 0x50, 2, 0, 2]);
+        assert_eq!(verdict(&mut history, &one(3)), Ok(Verdict::Pass), "PUBACK ends it");
+        let said = "Receive Maximum is 2, and one more message was sent before an acknowledgement";
+        assert_eq!(verdict(&mut history, &one(4)), Err(said.into()), "PUBREC does not");
+        say(&mut history, &[0x50, 3, 0, 2, 0x87, 0x40, 2, 0, 4]);
+        assert_eq!(verdict(&mut history, &two(5)), Ok(Verdict::Pass), "a PUBREC that refuses does");
+        say(&mut history, &[0x70, 2, 0, 5]);
+        assert_eq!(verdict(&mut history, &two(6)), Ok(Verdict::Pass), "PUBCOMP does");
+        assert_eq!(verdict(&mut history, &[0x30, 4, 0, 1, b'a', 0]), Ok(Verdict::Pass), "QoS 0 does not count");
+    }
+
+    #[test]
     fn an_answer_has_a_code_for_each_filter() {
         let mut history = after(&[0x82, 11, 0, 1, 0, 0, 1, b'a', 0, 0, 1, b'b', 0, 0xa2, 6, 0, 2, 0, 0, 1, b'a']);
         let said = verdict(&mut history, &[0x90, 4, 0, 1, 0, 0]);
@@ -277,11 +367,8 @@ mod tests {
         let mut history = after(&[]);
         let used = [0x30, 6, 0, 0, 3, 0x23, 0, 2];
         assert_eq!(verdict(&mut history, &used), Err("Topic Alias is 2, which was not set on this connection".into()));
-        let set = [0x30, 7, 0, 1, b'a', 3, 0x23, 0, 2];
-        assert_eq!(verdict(&mut history, &set), Ok(Verdict::Names));
-        assert_eq!(verdict(&mut history, &set), Ok(Verdict::Pass), "nothing new");
-        assert_eq!(verdict(&mut history, &used), Ok(Verdict::Named("a".into())));
-        assert_eq!(verdict(&mut history, &[0x30, 7, 0, 1, b'b', 3, 0x23, 0, 2]), Ok(Verdict::Names), "another topic");
+        assert_eq!(verdict(&mut history, &[0x30, 7, 0, 1, b'a', 3, 0x23, 0, 2]), Ok(Verdict::Pass));
+        assert_eq!(verdict(&mut history, &used), Ok(Verdict::Pass));
         let above = verdict(&mut history, &[0x30, 7, 0, 1, b'a', 3, 0x23, 0, 4]);
         assert_eq!(above, Err("Topic Alias is 4, the maximum is 3".into()));
     }

@@ -5,7 +5,6 @@ mod common;
 use std::time::Duration;
 
 use common::{
-    PATIENCE,
     listener::{Listener, message, options},
     scripted::{CONNACK_V5, CONNACK_V311, Scripted, Step},
     within,
@@ -20,7 +19,7 @@ use rstest::rstest;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
-    time::{Instant, sleep},
+    time::Instant,
 };
 
 /// The topic of every message whose alias is 1 to 3, and of those without.
@@ -147,7 +146,8 @@ async fn flood(listener: TcpListener, time: Duration) -> usize {
     let read = reader.read(&mut buffer).await.expect("CONNECT");
     assert_eq!(buffer[..read].first(), Some(&0x10));
     writer.write_all(CONNACK_V5).await.expect("CONNACK");
-    let quiet = [&[0x30, 20, 0, 5], &b"flood"[..], &[0], &[b'x'; 12]].concat().repeat(500);
+    // Large, so that few of them fill the buffers of the system, behind which every answer waits.
+    let quiet = [&[0x30, 0x88, 0x08, 0, 5], &b"flood"[..], &[0], &[b'x'; 1024]].concat().repeat(10);
     let (mut pings, end) = (0, Instant::now() + time);
     let mut heard = Vec::new();
     while Instant::now() < end {
@@ -189,19 +189,5 @@ async fn a_flood_keeps_back_neither_pings_nor_the_answers_to_publishes() {
     assert!(matches!(&*cause, Failure::Closed { .. } | Failure::Wire(_)), "it held until the broker left: {cause}");
     let pings = within("the broker", broker).await.expect("no panic");
     assert!(pings >= 1, "a silent client is thrown out");
-    listener.close().await;
-}
-
-#[tokio::test]
-async fn a_trickle_is_told_at_once_and_a_stream_soon() {
-    let mut script = vec![Step::Read, Step::Send(CONNACK_V5.to_vec())];
-    script.extend((0..200).map(|_| Step::Send(vec![0x30, 5, 0, 1, b'a', 0, b'x'])));
-    script.push(Step::Serve);
-    let broker = Scripted::start(vec![script]).await;
-    let mut listener = Listener::online(options(broker.port, Protocol::V5, "tester")).await;
-    let began = Instant::now();
-    listener.messages(200).await;
-    assert!(began.elapsed() < PATIENCE / 10, "{:?}", began.elapsed());
-    sleep(Duration::ZERO).await;
     listener.close().await;
 }

@@ -49,13 +49,11 @@ mod driver;
 mod frames;
 mod gate;
 mod gather;
-mod inlet;
 pub(super) mod intake;
 mod opening;
 mod outlet;
 mod poison;
 mod requests;
-mod shortcut;
 mod watchdog;
 
 /// The commands that may wait; a command on top of them is refused by `command` and waits for room in `send`.

@@ -13,11 +13,9 @@ use tokio::{
 
 use super::{
     gate::Gate,
-    inlet::Inlet,
-    intake::Intake,
+    intake::{Intake, inlet::Inlet, shortcut::Shortcut},
     opening::Terms,
     outlet::{BATCH, Outlet},
-    shortcut::Shortcut,
 };
 use crate::{
     base::clock::{Clock, Stamp},

@@ -1,5 +1,8 @@
 //! The stream as the MQTT library reads it: a refusal named, reading held back on demand, the end never hiding messages.
 
+pub(super) mod inlet;
+pub(super) mod shortcut;
+
 use std::{
     io,
     pin::Pin,
@@ -14,12 +17,11 @@ use tokio::{
     time::{Sleep, sleep, sleep_until},
 };
 
+use self::{inlet::Inlet, shortcut::Shortcut};
 use super::{
     frames::Frames,
     gate::Gate,
-    inlet::Inlet,
     opening::{self, Opening, Step, Terms},
-    shortcut::Shortcut,
     watchdog::{Alarm, Watchdog},
 };
 use crate::{

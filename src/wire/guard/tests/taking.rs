@@ -1,6 +1,9 @@
 //! Taking QoS 0 out of the stream: nothing is lost, changed or out of order, wherever the bytes are cut.
 
-use super::*;
+use super::{
+    super::inspect::{Way, way},
+    *,
+};
 
 /// What came of a stream, in the order in which it was given.
 #[derive(Debug, Default, PartialEq, Eq)]

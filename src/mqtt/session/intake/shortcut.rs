@@ -23,10 +23,9 @@ use std::{
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::PollSender;
 
-use super::gate::Gate;
 use crate::{
     base::clock::Clock,
-    mqtt::{batch::Batch, event::Event},
+    mqtt::{batch::Batch, event::Event, session::gate::Gate},
     wire::run::Run,
 };
 
@@ -40,7 +39,7 @@ const AWAKE: Duration = Duration::from_millis(100);
 const LARGE: usize = 16 << 10;
 
 /// The entrance of the short way.
-pub(super) struct Shortcut {
+pub(in crate::mqtt::session) struct Shortcut {
     clock: Clock,
     gate: Arc<Gate>,
     /// The queue is drained without waiting for the consumer, so it is full for moments only.
@@ -54,7 +53,7 @@ pub(super) struct Shortcut {
 }
 
 impl Shortcut {
-    pub(super) fn new(outlet: PollSender<Event>, clock: Clock, gate: Arc<Gate>) -> Self {
+    pub(in crate::mqtt::session) fn new(outlet: PollSender<Event>, clock: Clock, gate: Arc<Gate>) -> Self {
         let now = Instant::now();
         Self { clock, gate, outlet, nap: Box::pin(sleep(Duration::ZERO)), napping: false, taken: now, sent: now }
     }

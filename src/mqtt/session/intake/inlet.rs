@@ -13,13 +13,13 @@ use crate::wire::{dial::Io, guard::Guard, packet::Version, tap::Tap, v31::V31};
 type Guarded = Guard<Tap<Box<dyn Io>>>;
 
 /// The guarded stream, with the shim for MQTT 3.1 above it where that is spoken.
-pub(super) enum Inlet {
+pub(in crate::mqtt::session) enum Inlet {
     Plain(Guarded),
     V31(V31<Guarded>),
 }
 
 impl Inlet {
-    pub(super) fn new(guarded: Guarded, version: Version) -> Self {
+    pub(in crate::mqtt::session) fn new(guarded: Guarded, version: Version) -> Self {
         match version {
             Version::V31 => Self::V31(V31::new(guarded)),
             Version::V311 | Version::V5 => Self::Plain(guarded),

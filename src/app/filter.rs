@@ -187,7 +187,7 @@ impl Workspace {
         match self.view {
             View::Panes => {
                 let searching = self.topics.searching || self.messages.searching;
-                searching || self.topics.is_seeking() || self.messages.is_seeking()
+                searching || self.topics.arranging || self.topics.is_seeking() || self.messages.is_seeking()
             }
             View::Protocol => self.protocol.searching || self.protocol.is_seeking(),
             View::Broker => false,

@@ -35,7 +35,7 @@ const NARROW_SLICE: usize = 10_000;
 const SEEK_SLICE: usize = 5_000;
 
 /// How many nodes are looked at for the flat list, between two looks for a key.
-const FLAT_SLICE: usize = 100_000;
+const FLAT_SLICE: usize = 40_000;
 
 /// Cursor and scroll position of the topics, as a tree or as a list.
 #[derive(Debug, Default)]
@@ -62,6 +62,8 @@ pub struct Topics {
     flat: Option<Busiest>,
     /// Whether the filter still has to be asked about some topics, or the list is not complete.
     pub searching: bool,
+    /// Whether some branches are not in their order yet.
+    pub arranging: bool,
 }
 
 impl Topics {
@@ -268,10 +270,11 @@ impl Topics {
     pub fn prepare(&mut self, store: &mut Store, now: Stamp, rows: usize) {
         let rows = rows.max(1);
         self.advance(store, now);
+        self.arranging = false;
         // What was just chosen shall not run away.
         if !self.moved && self.flat.is_none() {
             let first = self.top.saturating_sub(1);
-            store.tree_mut().arrange(first..first + rows, now);
+            self.arranging = !store.tree_mut().arrange(first..first + rows, now);
         }
         let row = self.row(store);
         let total = self.rows(store) + 1;

@@ -23,6 +23,7 @@ use crate::{
         event::{Event, Receipt, Status, Welcome},
         message::{Message, Qos},
         options::Subscription,
+        skips::{self, Skips},
     },
     profile::Profile,
     store::{
@@ -113,6 +114,8 @@ pub struct Workspace {
     pub round_trip: Option<String>,
     /// All that was received.
     pub store: Store,
+    /// What was over the limit of a packet.
+    pub skips: Skips,
     /// What passed on the wire.
     pub exchange: Exchange,
     /// What is subscribed to.
@@ -156,6 +159,7 @@ impl Workspace {
             welcome: None,
             round_trip: None,
             store: Store::new(profile.memory()),
+            skips: Skips::default(),
             exchange: Exchange::default(),
             view: View::default(),
             protocol: Protocol::default(),
@@ -193,6 +197,12 @@ impl Workspace {
                 self.unfold();
             }
             Event::Lost(count) => self.store.lost(count),
+            Event::Skipped(skipped) => {
+                self.store.lost(skipped.count);
+                if let Some(said) = self.skips.take(skipped, now) {
+                    notices.say(now, Level::Warning, &said, skips::HINT);
+                }
+            }
             Event::RoundTrip(time) => {
                 self.round_trip = Some(human::span(time));
                 self.broker.round_trips.push(time);

@@ -9,12 +9,15 @@
 mod clipboard;
 mod editor;
 mod effects;
-mod encode;
+pub mod encode;
 mod ended;
 #[cfg(debug_assertions)]
 mod fault;
+mod hang_up;
 mod input;
-mod keyboard;
+mod launch;
+mod link;
+mod pace;
 mod panic;
 mod screen;
 mod sessions;
@@ -22,19 +25,23 @@ mod signals;
 mod terminal;
 mod writer;
 
-use std::{future::pending, io, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{future::pending, io, panic::AssertUnwindSafe, time::Duration};
 
-use crossterm::event::Event as TermEvent;
 use futures_util::FutureExt;
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep_until};
 
+pub use self::launch::{Begin, Launch};
 use self::{
     editor::Editor,
     effects::{Back, Effects},
+    encode::Budget,
     ended::Ended,
-    input::Input,
-    keyboard::{HangUp, Keyboard},
+    hang_up::HangUp,
+    input::{Heard, Input},
+    launch::{asks_for_background, facts, keymap},
+    link::Link,
+    pace::Pace,
     panic::Panics,
     screen::Screen,
     sessions::Sessions,
@@ -42,26 +49,17 @@ use self::{
     terminal::Terminal,
     writer::Writer,
 };
-#[cfg(feature = "demo")]
-use crate::demo::DemoOptions;
 use crate::{
     app::{
-        App, Facts,
+        App,
         event::{Effect, Event, Outcome},
         notice::Level,
     },
-    base::{
-        clock::Clock,
-        disk::{self, ReadError},
-    },
-    config::paths::Paths,
-    keymap::Keymap,
-    profile::Profile,
-    record::trace::Trace,
+    base::clock::Clock,
     theme::{self, Depth, Theme},
 };
 
-/// The shortest time between two frames that nobody pressed a key for.
+/// The time between two frames under load that nobody pressed a key for.
 const FRAME: Duration = Duration::from_millis(33);
 
 /// The same over SSH, where bytes are dearer.
@@ -70,37 +68,8 @@ const FRAME_SSH: Duration = Duration::from_millis(100);
 /// How long messages or keys are taken in before anything else is looked at again.
 const SLICE: Duration = Duration::from_millis(4);
 
-/// The largest `keys.toml` that is read, in bytes.
-const MOST_KEYS: u64 = 256 << 10;
-
-/// What to begin with.
-#[derive(Debug, Clone)]
-pub enum Begin {
-    /// The start screen.
-    Start,
-    /// A connection.
-    Connect(Box<Profile>),
-    /// The simulated plant.
-    #[cfg(feature = "demo")]
-    Demo(DemoOptions),
-}
-
-/// What the UI needs to know.
-#[derive(Debug, Clone)]
-pub struct Launch {
-    /// What to begin with.
-    pub begin: Begin,
-    /// The theme that the user named.
-    pub theme: Option<String>,
-    /// Where the packets of all connections are written down.
-    pub trace: Option<Arc<Trace>>,
-    /// Where the files are.
-    pub paths: Paths,
-    /// Why there is no log, if so.
-    pub no_log: Option<String>,
-    /// Reads a variable of the environment.
-    pub variable: fn(&str) -> Option<String>,
-}
+/// The longest that answers of the terminal are waited for before somebody else reads from it.
+const ANSWERS: Duration = Duration::from_millis(400);
 
 /// Why the UI did not start: a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +112,8 @@ async fn live(launch: Launch, terminal: &Terminal, panics: &Panics) -> io::Resul
     ended.last_resort();
     if let Some(editor) = &shell.editor {
         editor.close();
+    } else if ended == Ended::Left {
+        shell.hear_out();
     }
     shell.sessions.stop_all().await;
     if panics.happened.is_cancelled() {
@@ -159,9 +130,10 @@ struct Shell {
     terminal: Terminal,
     screen: Screen,
     writer: Writer,
-    input: Input,
+    link: Link,
+    pace: Pace,
     /// Nothing while the terminal belongs to somebody else.
-    keyboard: Option<Keyboard>,
+    input: Option<Input>,
     /// Who has the terminal, unless it is us or a shell.
     editor: Option<Editor>,
     /// Bytes for the terminal that are no frame, sent between two of them; the last copy to the clipboard counts.
@@ -171,12 +143,10 @@ struct Shell {
     sessions: Sessions,
     effects: Effects,
     variable: fn(&str) -> Option<String>,
-    pace: Duration,
     /// Something changed since the last frame.
     dirty: bool,
     /// A key was pressed since the last frame: draw at once.
     urgent: bool,
-    last_frame: Instant,
     ended: Option<Ended>,
 }
 
@@ -203,8 +173,9 @@ impl Shell {
             screen: Screen::new(Depth::detect(launch.variable)),
             writer: Writer::start(terminal.clone())?,
             terminal,
-            input: Input::new(clock.now()),
-            keyboard: None,
+            link: Link::default(),
+            pace: Pace::new(if over_ssh { FRAME_SSH } else { FRAME }),
+            input: None,
             editor: None,
             aside: asks_for_background(launch).then(|| input::ASK_BACKGROUND.to_vec()),
             hang_up,
@@ -212,14 +183,12 @@ impl Shell {
             sessions: Sessions::new(launch.trace.clone()),
             effects: Effects::new(launch.paths.clone(), (launch.variable)("TMUX").is_some()),
             variable: launch.variable,
-            pace: if over_ssh { FRAME_SSH } else { FRAME },
             dirty: true,
             urgent: true,
-            last_frame: Instant::now(),
             ended: None,
         };
         shell.draw();
-        shell.keyboard = Some(Keyboard::start()?);
+        shell.input = Some(Input::start()?);
         Ok(shell)
     }
 
@@ -244,7 +213,7 @@ impl Shell {
             if self.may_write() {
                 if let Some(bytes) = self.aside.take() {
                     self.writer.write(bytes);
-                } else if self.dirty && (self.urgent || Instant::now() >= self.last_frame + self.pace) {
+                } else if self.dirty && self.opens().is_none_or(|opens| opens <= Instant::now()) {
                     self.draw();
                 }
             }
@@ -256,18 +225,24 @@ impl Shell {
         !self.writer.is_busy() && self.terminal.is_ours()
     }
 
+    /// Returns when the next frame may be drawn, nothing for at once.
+    fn opens(&self) -> Option<Instant> {
+        let link = self.link.opens(self.urgent);
+        if self.urgent { link } else { link.max(self.pace.opens()) }
+    }
+
     /// Waits for the next thing to happen, and takes it in.
     async fn wait(&mut self) {
-        let frame = (self.dirty && self.may_write()).then(|| self.last_frame + self.pace);
+        let frame = (self.dirty && self.may_write()).then(|| self.opens().unwrap_or_else(Instant::now));
         let wake = self.app.wake().map(|stamp| Instant::from_std(self.clock.instant(stamp)));
         let next = [frame, wake].into_iter().flatten().min();
-        let (keyboard, editor) = (&mut self.keyboard, &mut self.editor);
+        let (input, editor) = (&mut self.input, &mut self.editor);
         tokio::select! {
             biased;
             asked = self.signals.next() => self.take_signal(asked),
             () = self.hang_up.happened() => self.ended = Some(Ended::TerminalGone),
-            event = async { match keyboard { Some(keyboard) => keyboard.next().await, None => pending().await } } => {
-                self.take_input(event);
+            heard = async { match input { Some(input) => input.next().await, None => pending().await } } => {
+                self.take_input(heard);
             }
             result = self.writer.written() => if result.is_err() {
                 self.ended = Some(Ended::TerminalGone);
@@ -302,30 +277,40 @@ impl Shell {
                 signals::stop();
             }
             Asked::Resume => self.take_back_terminal(),
+            Asked::Resize => self.resize(),
         }
     }
 
-    /// Takes the keys that are there, so that a burst of them is one frame.
-    fn take_input(&mut self, event: io::Result<TermEvent>) {
+    /// Takes keys, pastes and answers in, those that are there, so that a burst of keys is one frame.
+    fn take_input(&mut self, heard: io::Result<Vec<Heard>>) {
         let start = Instant::now();
-        let mut next = Some(event);
-        while let Some(event) = next {
-            let Ok(term) = event else {
+        let mut next = Some(heard);
+        while let Some(heard) = next {
+            let Ok(heard) = heard else {
                 self.ended = Some(Ended::TerminalGone);
                 return;
             };
-            self.urgent = true;
-            match self.input.translate(self.clock.now(), term) {
-                Some(Event::Resize(..)) => {
-                    let (columns, rows) = terminal::size();
-                    self.screen.forget();
-                    self.update(Event::Resize(columns, rows));
+            for heard in heard {
+                if let Heard::Cursor(row, column) = heard
+                    && self.link.answered(Instant::now(), (row, column))
+                {
+                    continue;
                 }
-                Some(event) => self.update(event),
-                None => {}
+                if let Some(event) = input::event(heard) {
+                    self.urgent = true;
+                    self.update(event);
+                }
             }
-            next = self.keyboard.as_mut().filter(|_| start.elapsed() < SLICE).and_then(Keyboard::ready);
+            next = self.input.as_mut().filter(|_| start.elapsed() < SLICE).and_then(Input::ready);
         }
+    }
+
+    /// Draws for a terminal of another size.
+    fn resize(&mut self) {
+        let (columns, rows) = terminal::size();
+        self.screen.forget();
+        self.urgent = true;
+        self.update(Event::Resize(columns, rows));
     }
 
     /// Takes what the sessions have ready, for a bounded time, so that a key never waits for a flood.
@@ -412,16 +397,33 @@ impl Shell {
 
     /// Lets somebody else use the terminal.
     fn give_away(&mut self) {
-        self.keyboard = None;
+        self.hear_out();
+        self.input = None;
         self.terminal.leave();
     }
 
+    /// Waits for answers that are on the way, which would be typed to whoever reads from the terminal next.
+    fn hear_out(&mut self) {
+        let until = Instant::now() + ANSWERS;
+        while self.link.is_waiting()
+            && let Some(input) = &mut self.input
+            && let Some(heard) = input.next_until(until)
+        {
+            for heard in heard {
+                if let Heard::Cursor(row, column) = heard {
+                    self.link.answered(Instant::now(), (row, column));
+                }
+            }
+        }
+    }
+
     fn take_back_terminal(&mut self) {
-        self.keyboard = None;
-        match self.terminal.take().and_then(|()| Keyboard::start()) {
-            Ok(keyboard) => self.keyboard = Some(keyboard),
+        self.input = None;
+        match self.terminal.take().and_then(|()| Input::start()) {
+            Ok(input) => self.input = Some(input),
             Err(_) => self.ended = Some(Ended::TerminalGone),
         }
+        self.link = Link::default();
         self.app.size = terminal::size();
         self.screen.forget();
         self.dirty = true;
@@ -437,59 +439,19 @@ impl Shell {
     }
 
     fn draw(&mut self) {
-        self.screen.draw(&mut self.app, &mut self.writer);
-        self.dirty = false;
+        // Without a reader the answer would be typed to somebody else.
+        let asks = self.input.is_some() && self.link.asks();
+        let frame = self.screen.draw(&mut self.app, Budget { room: self.link.room(), asks });
+        self.dirty = !frame.is_whole;
         self.urgent = false;
-        self.last_frame = Instant::now();
-    }
-}
-
-/// Tells whether the terminal is asked for its background: not when the user chose, nor one that would show the question.
-fn asks_for_background(launch: &Launch) -> bool {
-    let term = (launch.variable)("TERM").unwrap_or_default();
-    launch.theme.is_none() && (launch.variable)("NO_COLOR").is_none() && !["linux", "screen"].contains(&term.as_str())
-}
-
-/// Returns the keys of mqtap with those of the user's `keys.toml` laid over, and what is wrong in that file.
-fn keymap(paths: &Paths) -> (Keymap, Vec<String>) {
-    let mut keymap = Keymap::builtin();
-    let problems = match disk::read(&paths.keys(), MOST_KEYS) {
-        Ok(contents) => match std::str::from_utf8(&contents.bytes) {
-            Ok(text) => keymap.overlay(text),
-            Err(_) => vec!["it is not UTF-8".to_owned()],
-        },
-        Err(ReadError::Missing) => Vec::new(),
-        Err(error) => vec![error.to_string()],
-    };
-    (keymap, problems.into_iter().map(|problem| format!("keys.toml: {problem}")).collect())
-}
-
-/// Gathers what the start screen says about terminal and files.
-fn facts(launch: &Launch, over_ssh: bool) -> Facts {
-    let variable = launch.variable;
-    let term = variable("TERM").unwrap_or_default();
-    let place = match (over_ssh, variable("TMUX").is_some()) {
-        (true, true) => " over SSH in tmux",
-        (true, false) => " over SSH",
-        (false, true) => " in tmux",
-        (false, false) => "",
-    };
-    let colours = match Depth::detect(variable) {
-        Depth::TrueColor => "16 million colours",
-        Depth::Ansi256 => "256 colours",
-        Depth::Ansi16 => "16 colours",
-        Depth::None => "no colours",
-    };
-    let profiles_path = launch.paths.profiles();
-    Facts {
-        zone: jiff::tz::TimeZone::system(),
-        about: vec![
-            format!("Terminal: {term}{place}, {colours}"),
-            format!("Profiles: {}", profiles_path.display()),
-            format!("Log:      {}", launch.paths.log().display()),
-        ],
-        profiles_path,
-        themes: Theme::names().map(str::to_owned).collect(),
-        has_demo: cfg!(feature = "demo"),
+        if frame.bytes.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        self.pace.drawn(now);
+        if let Some(mark) = frame.mark {
+            self.link.sent(now, frame.bytes.len(), mark);
+        }
+        self.writer.write(frame.bytes);
     }
 }

@@ -1,21 +1,19 @@
-//! The screen: draws the state into memory and hands the difference to the writer.
+//! The screen: draws the state into memory, and says what makes the terminal show it.
 
-use ratatui::{
-    buffer::Buffer,
-    layout::{Position, Rect},
-};
+use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{encode, writer::Writer};
+use super::encode::{Budget, Encoder, Frame};
 use crate::{
     app::App,
     theme::{Depth, Theme},
     ui,
 };
 
-/// The last frame, and the theme that it was drawn with.
+/// What the terminal shows, and the theme that it is drawn with.
 pub(super) struct Screen {
-    last: Option<Buffer>,
-    cursor: Option<Position>,
+    encoder: Encoder,
+    /// A buffer that is of no use any more, for the next frame.
+    spare: Option<Buffer>,
     theme: Theme,
     depth: Depth,
 }
@@ -23,17 +21,16 @@ pub(super) struct Screen {
 impl Screen {
     /// Makes a screen that draws everything at first.
     pub(super) fn new(depth: Depth) -> Self {
-        Self { last: None, cursor: None, theme: Theme::default().at_depth(depth), depth }
+        Self { encoder: Encoder::new(), spare: None, theme: Theme::default().at_depth(depth), depth }
     }
 
-    /// Forgets the last frame, so that the next one is drawn whole.
+    /// Forgets what the terminal shows, so that everything is drawn anew.
     pub(super) fn forget(&mut self) {
-        self.last = None;
-        self.cursor = None;
+        self.encoder.forget();
     }
 
-    /// Draws a frame and hands it over; returns whether there was anything to hand over.
-    pub(super) fn draw(&mut self, app: &mut App, writer: &mut Writer) -> bool {
+    /// Draws a frame, or the part of it that there is room for.
+    pub(super) fn draw(&mut self, app: &mut App, budget: Budget) -> Frame {
         if self.theme.name != app.theme
             && let Some(theme) = Theme::builtin(&app.theme)
         {
@@ -41,16 +38,21 @@ impl Screen {
         }
         let geometry = ui::layout::geometry(app);
         app.prepare(geometry);
-        let (columns, rows) = app.size;
-        let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
+        let mut buffer = self.blank(app.size);
         let cursor = ui::render(app, &geometry, &self.theme, &mut buffer);
-        let bytes = encode::frame(self.last.as_ref(), &buffer, self.cursor, cursor);
-        self.last = Some(buffer);
-        self.cursor = cursor;
-        let changed = !bytes.is_empty();
-        if changed {
-            writer.write(bytes);
+        let (frame, spare) = self.encoder.frame(buffer, cursor, budget);
+        self.spare = spare;
+        frame
+    }
+
+    fn blank(&mut self, (columns, rows): (u16, u16)) -> Buffer {
+        let area = Rect::new(0, 0, columns, rows);
+        match self.spare.take() {
+            Some(mut spare) if spare.area == area => {
+                spare.reset();
+                spare
+            }
+            Some(_) | None => Buffer::empty(area),
         }
-        changed
     }
 }

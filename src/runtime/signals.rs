@@ -15,6 +15,8 @@ pub(super) enum Asked {
     Suspend,
     /// To go on after a stop, of which nothing else tells when it came as SIGSTOP.
     Resume,
+    /// To draw for a terminal of another size.
+    Resize,
 }
 
 /// All signals that mqtap answers.
@@ -26,6 +28,7 @@ pub(super) struct Signals {
     terminate: Signal,
     stop: Signal,
     resume: Signal,
+    resize: Signal,
 }
 
 impl Signals {
@@ -39,6 +42,7 @@ impl Signals {
             terminate: listen(Number::TERM)?,
             stop: listen(Number::TSTP)?,
             resume: listen(Number::CONT)?,
+            resize: listen(Number::WINCH)?,
         })
     }
 
@@ -52,6 +56,7 @@ impl Signals {
             _ = self.quit.recv() => Asked::End(Number::QUIT),
             _ = self.stop.recv() => Asked::Suspend,
             _ = self.resume.recv() => Asked::Resume,
+            _ = self.resize.recv() => Asked::Resize,
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::{
 use super::{
     endpoint::{Endpoint, Transport},
     error::WireError,
+    prompt::Prompt,
     proxy::{Proxy, ProxyCause},
     quic, tcp,
     tls::{self, Agreed, TlsOptions, certificate::Certificate},
@@ -186,6 +187,7 @@ impl<R: Fn(Step<'_>)> Stages<R> {
                 (self.run(Stage::Proxy, proxy.pass(endpoint, stream)).await?, format!("{peer} (proxy)"))
             }
         };
+        let stream = Prompt::new(stream);
         if !endpoint.is_encrypted() {
             return Ok((self.framed(endpoint, means, Box::new(stream)).await?, peer, None));
         }

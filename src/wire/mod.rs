@@ -9,6 +9,7 @@ pub mod frame;
 pub mod guard;
 mod mask;
 pub mod packet;
+mod prompt;
 pub mod proxy;
 mod quic;
 pub mod reason;

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     base::human,
     mqtt::error::Failure,
-    wire::{dial::Io, error::WireError},
+    wire::{dial::Io, error::WireError, guard::Progress},
 };
 
 /// PINGREQ.
@@ -53,6 +53,8 @@ pub(in crate::mqtt) struct Intake {
     /// What comes before CONNACK has arrived.
     opening: Option<(Opening, Pin<Box<Sleep>>)>,
     watchdog: Option<Watchdog>,
+    /// How far an unfinished packet has come, and how far it had when that was last looked at.
+    progress: (Progress, u64),
     /// What is left to write of a ping of our own, until it is flushed.
     ping: Option<&'static [u8]>,
     /// Bytes that the library may see next.
@@ -77,7 +79,7 @@ struct Leaving {
 
 impl Intake {
     /// Wraps a fresh stream of whole, valid packets.
-    pub(super) fn new(stream: Box<dyn Io>, terms: Terms, gate: Arc<Gate>) -> Self {
+    pub(super) fn new(stream: Box<dyn Io>, terms: Terms, gate: Arc<Gate>, progress: Progress) -> Self {
         let deadline = Box::pin(sleep_until(terms.deadline));
         Self {
             stream,
@@ -87,6 +89,7 @@ impl Intake {
             outgoing: Frames::default(),
             opening: Some((Opening::default(), deadline)),
             watchdog: None,
+            progress: (progress, 0),
             ping: None,
             ready: BytesMut::new(),
             farewell: BytesMut::new(),
@@ -144,6 +147,13 @@ impl Intake {
             let fresh = buf.filled().len();
             let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, buf) else {
                 self.settled = true;
+                // A part of a large packet says that the broker is there, though nothing can be passed on yet.
+                let before = std::mem::replace(&mut self.progress.1, self.progress.0.bytes());
+                if self.progress.1 != before
+                    && let Some(watchdog) = &mut self.watchdog
+                {
+                    watchdog.hear();
+                }
                 return self.poll_silence(cx);
             };
             if let Some(watchdog) = &mut self.watchdog {
@@ -327,7 +337,7 @@ mod tests {
             client_id: "me".into(),
             deadline: Instant::now() + STALL,
         };
-        (Intake::new(Box::new(ours), terms, Arc::default()), broker)
+        (Intake::new(Box::new(ours), terms, Arc::default(), Progress::default()), broker)
     }
 
     /// The same after CONNACK.

@@ -1,0 +1,46 @@
+//! Measures what mqtap costs, beside a floor or a peer in the same run: `cargo bench`, or `cargo bench -- store` for a part.
+//!
+//! | part | ours | beside |
+//! |---|---|---|
+//! | `store` | a message taken in, and the memory it takes | the same into a hash table, and the bytes of the payload |
+//! | `frame` | a frame of a million open topics, bytes of a frame | a frame of ten topics, the fewest bytes that draw it |
+//! | `session` | CPU of a message from socket to consumer | a reader of packet lengths on the same socket |
+//! | `verb` | CPU of a message of `mqtap sub` to /dev/null | `mosquitto_sub`, where there is one |
+//!
+//! Needs Linux for `session` and `verb`, which read CPU times from /proc. Times are the best of several runs.
+
+#![expect(clippy::cast_precision_loss, reason = "figures are shown with two digits")]
+#![expect(clippy::print_stdout, reason = "the table is what this program makes")]
+
+mod bytes;
+mod cpu;
+mod flood;
+mod frame;
+#[path = "../common/player.rs"]
+#[expect(dead_code, reason = "the tests use the rest")]
+mod player;
+mod session;
+mod store;
+mod table;
+mod verb;
+
+/// Measures something.
+type Part = fn();
+
+fn main() {
+    // Cargo adds `--bench`.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let parts: [(&str, Part); 5] = [
+        ("store", store::measure),
+        ("frame", frame::measure),
+        ("bytes", bytes::measure),
+        ("session", session::measure),
+        ("verb", verb::measure),
+    ];
+    table::head();
+    for (name, measure) in parts {
+        if wanted.is_empty() || wanted.iter().any(|word| name.contains(word.as_str())) {
+            measure();
+        }
+    }
+}

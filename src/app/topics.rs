@@ -29,7 +29,7 @@ impl Cursor {
 }
 
 /// How many nodes are asked whether a filter lets them through, between two looks for a key.
-const NARROW_SLICE: usize = 10_000;
+const NARROW_SLICE: usize = 5_000;
 
 /// How many rows are asked for the next topic of the last filter, between two looks for a key.
 const SEEK_SLICE: usize = 5_000;
@@ -39,6 +39,7 @@ const FLAT_SLICE: usize = 40_000;
 
 /// Cursor and scroll position of the topics, as a tree or as a list.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Topics {
     /// The row of the cursor.
     pub cursor: Cursor,

@@ -115,7 +115,11 @@ impl Tree {
             }
         }
         let mut budget = BUDGET;
-        due.into_iter().fold(true, |done, branch| self.arrange_branch(branch, now, &mut budget) && done)
+        let mut is_over = true;
+        for branch in due {
+            is_over &= self.arrange_branch(branch, now, &mut budget);
+        }
+        is_over
     }
 
     /// Brings one branch into order; tells whether nothing is left to do now.

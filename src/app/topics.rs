@@ -2,6 +2,7 @@
 
 use std::iter::successors;
 
+use super::workspace::{Pane, Workspace};
 use crate::{
     base::clock::Stamp,
     store::{Busiest, NodeId, Sort, Store, TopicFilter},
@@ -285,5 +286,39 @@ impl Topics {
         self.top = self.top.min(row).max((row + 1).saturating_sub(rows)).min(total.saturating_sub(rows));
         self.line = row - self.top;
         self.moved = false;
+    }
+}
+
+impl Workspace {
+    /// Opens or closes the branch under the cursor; goes to the messages of a topic that has nothing below.
+    pub fn open_topic(&mut self) {
+        if !self.topics.toggle(&mut self.store) {
+            self.focus = Pane::Messages;
+        }
+        self.follow_cursor();
+    }
+
+    /// Opens the branch under the cursor, or goes on to what is in it.
+    pub fn expand_topic(&mut self) {
+        if !self.topics.expand(&mut self.store) {
+            self.focus = Pane::Messages;
+        }
+        self.follow_cursor();
+    }
+
+    /// Closes the branch under the cursor, or goes to its parent.
+    pub fn collapse_topic(&mut self) {
+        self.topics.collapse(&mut self.store);
+        self.follow_cursor();
+    }
+
+    /// Opens or closes the branch under the cursor.
+    pub fn toggle_topic(&mut self) {
+        self.topics.toggle(&mut self.store);
+    }
+
+    /// Opens or closes everything below the cursor.
+    pub fn open_below(&mut self, open: bool) {
+        self.store.tree_mut().set_open_below(self.topics.cursor.node(), open);
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use toml_edit::Array;
 
 use super::{
-    args::{AddArgs, Cli, ConnectArgs, ProfilesVerb, WillArgs},
+    args::{AddArgs, AuthenticationArgs, Cli, ConnectArgs, ProfilesVerb, TermArgs, WillArgs},
     exit::{Exit, Problem},
     format::harmless,
     notice::note,
@@ -184,12 +184,14 @@ fn settings(args: &ConnectArgs) -> Result<Vec<(&'static str, String)>, Problem> 
         clean_start,
         session_expiry,
         max_packet_size,
+        terms: TermArgs { receive_maximum, topic_alias_maximum, request_response_information, request_problem_information },
+        authentication: AuthenticationArgs { auth_method, auth_data_env, auth_data_file },
         tls,
         way,
-        will: WillArgs { will_topic, will_payload, will_qos, will_retain, will_delay },
+        will,
     } = args;
-    if password.is_stdin() {
-        return Err(Problem::usage("a profile keeps where the password is, and standard input is no place to find it again"));
+    if args.reads_stdin() {
+        return Err(Problem::usage("a profile keeps where a secret is, and standard input is no place to find it again"));
     }
     let all = [
         ("protocol", protocol.map(|protocol| protocol.to_string())),
@@ -202,6 +204,13 @@ fn settings(args: &ConnectArgs) -> Result<Vec<(&'static str, String)>, Problem> 
         ("clean_start", clean_start.map(|clean| clean.to_string())),
         ("session_expiry", session_expiry.map(expiry)),
         ("connect.maximum_packet_size", max_packet_size.map(|size| size.to_string())),
+        ("connect.receive_maximum", receive_maximum.map(|most| most.to_string())),
+        ("connect.topic_alias_maximum", topic_alias_maximum.map(|most| most.to_string())),
+        ("connect.request_response_information", request_response_information.map(|on| on.to_string())),
+        ("connect.request_problem_information", request_problem_information.map(|on| on.to_string())),
+        ("connect.authentication.method", auth_method.clone()),
+        ("connect.authentication.data.env", auth_data_env.clone()),
+        ("connect.authentication.data.file", auth_data_file.as_deref().map(absolute).transpose()?),
         ("tls.ca_file", tls.ca_file.as_deref().map(absolute).transpose()?),
         ("tls.cert_file", tls.cert.as_deref().map(absolute).transpose()?),
         ("tls.key_file", tls.key.as_deref().map(absolute).transpose()?),
@@ -211,13 +220,37 @@ fn settings(args: &ConnectArgs) -> Result<Vec<(&'static str, String)>, Problem> 
         ("websocket.path", way.ws_path.clone()),
         ("websocket.headers", (!way.ws_header.is_empty()).then(|| pairs(&way.ws_header))),
         ("proxy.url", way.proxy.as_ref().map(Proxy::url)),
+    ];
+    Ok(all.into_iter().chain(will_settings(will)).filter_map(|(key, value)| Some((key, value?))).collect())
+}
+
+fn will_settings(args: &WillArgs) -> [(&'static str, Option<String>); 11] {
+    let WillArgs {
+        will_topic,
+        will_payload,
+        will_qos,
+        will_retain,
+        will_delay,
+        will_expiry,
+        will_content_type,
+        will_response_topic,
+        will_correlation_data,
+        will_payload_format,
+        will_user_property,
+    } = args;
+    [
         ("will.topic", will_topic.clone()),
         ("will.payload", will_payload.clone()),
         ("will.qos", will_qos.map(|qos| qos.to_string())),
         ("will.retain", will_retain.then(|| "true".into())),
         ("will.delay", will_delay.map(|seconds| format!("{seconds}s"))),
-    ];
-    Ok(all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
+        ("will.expiry", will_expiry.map(|seconds| format!("{seconds}s"))),
+        ("will.content_type", will_content_type.clone()),
+        ("will.response_topic", will_response_topic.clone()),
+        ("will.correlation_data", will_correlation_data.clone()),
+        ("will.payload_format", will_payload_format.map(|format| format.to_string())),
+        ("will.user_properties", (!will_user_property.is_empty()).then(|| pairs(will_user_property))),
+    ]
 }
 
 /// Writes a list as TOML does.

@@ -7,7 +7,9 @@ mod verbs;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use self::{
-    connect::{ConnectArgs, ConnectPropertyArgs, PasswordArgs, TlsArgs, TraceArgs, WayArgs, WillArgs},
+    connect::{
+        AuthenticationArgs, ConnectArgs, ConnectPropertyArgs, PasswordArgs, TermArgs, TlsArgs, TraceArgs, WayArgs, WillArgs,
+    },
     verbs::{
         AddArgs, CompletionsArgs, DemoArgs, DoctorArgs, GetArgs, ManArgs, ProfilesVerb, PubArgs, PublishPropertyArgs, RetainedArgs,
         SubArgs,

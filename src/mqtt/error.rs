@@ -100,9 +100,7 @@ impl Failure {
         match self {
             Self::Wire(error) => error.hint(),
             Self::Refused { reason, .. } | Self::Disconnected { reason, .. } | Self::Denied { reason, .. } => reason.hint(),
-            Self::Redirected { .. } => {
-                "connect to it yourself if you trust it; no password goes to a server that you did not choose"
-            }
+            Self::Redirected { .. } => "follow it only if you trust it; nothing secret goes to a host that you did not choose",
             Self::Authentication(_) => "check the authentication method, the user name and the password or token",
             Self::Silent { awaited: "CONNACK", .. } => "is this an MQTT port, and not TLS or WebSocket?",
             Self::Silent { .. } => "the broker or the network is stuck",

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::reason::Reason;
 use crate::{
     base::text,
-    wire::{endpoint::Endpoint, error::WireError, packet::Kind, violation::Violation},
+    wire::{endpoint::Endpoint, error::WireError, packet::Kind, violation::Violation, websocket::cause::WebSocketCause},
 };
 
 /// Why a connection, a subscription or a publish failed.
@@ -111,7 +111,9 @@ impl Failure {
             Self::Invalid(_) | Self::Unconfirmed | Self::Offline => "",
             Self::Protocol(_) | Self::Violation(_) => "the broker or something in between sends what MQTT forbids",
             Self::Repeated { cause, .. } => match &**cause {
-                Self::Violation(_) | Self::Protocol(_) => {
+                Self::Violation(_)
+                | Self::Protocol(_)
+                | Self::Wire(WireError::WebSocket { cause: WebSocketCause::Frames(_), .. }) => {
                     "a retained or queued message may be the cause: leave its topic out of the filters, or have it removed"
                 }
                 other => other.hint(),

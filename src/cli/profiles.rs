@@ -1,20 +1,26 @@
-//! `mqtap profiles`: lists, shows, adds and checks saved connections.
+//! `mqtap profiles`: lists, shows, adds, changes, removes and checks saved connections.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::{self, BufRead as _, IsTerminal as _, Read as _},
+    path::{Path, PathBuf},
+};
 
 use clap::CommandFactory as _;
 use serde_json::{Map, Value, json};
 use toml_edit::Array;
 
 use super::{
-    args::{AddArgs, AuthenticationArgs, Cli, ConnectArgs, ProfilesVerb, TermArgs, WillArgs},
+    args::{AddArgs, AuthenticationArgs, Cli, ConnectArgs, EditArgs, ProfilesVerb, TermArgs, WillArgs},
     exit::{Exit, Problem},
     format::harmless,
     notice::note,
     output::print,
 };
 use crate::{
-    base::{human, text::safe},
+    base::{
+        human,
+        text::{self, safe},
+    },
     config::paths::Paths,
     mqtt::{
         message::Qos,
@@ -25,10 +31,13 @@ use crate::{
         draft::{Draft, Saving},
         file::Entry,
         resolve,
-        save::SaveError,
+        save::{self, SaveError},
     },
     wire::proxy::Proxy,
 };
+
+/// The most bytes of an answer to a question.
+const MOST_ANSWER: u64 = 64;
 
 /// Runs the verb.
 ///
@@ -40,6 +49,8 @@ pub(super) fn run(verb: &ProfilesVerb) -> Result<Exit, Problem> {
         ProfilesVerb::List { json } => list(*json)?,
         ProfilesVerb::Show { name, json } => show(name, *json)?,
         ProfilesVerb::Add(args) => add(args)?,
+        ProfilesVerb::Edit(args) => edit(args)?,
+        ProfilesVerb::Remove { name, yes } => remove(name, *yes)?,
         ProfilesVerb::Check => check()?,
         ProfilesVerb::Path => print(format!("{}\n", paths()?.profiles().display()).as_bytes())?,
     }
@@ -166,10 +177,71 @@ fn add(args: &AddArgs) -> Result<(), Problem> {
         note(&format!("`mqtap {0}` is the verb; the profile is reached by verbs, as in `mqtap sub {0}`", args.name));
     }
     let paths = paths()?;
-    draft.save(&paths.profiles(), paths.home.as_deref(), Saving::New).map_err(|error| {
-        let exit = if matches!(error, SaveError::Invalid(_) | SaveError::Layout(_)) { Exit::Usage } else { Exit::Other };
-        Problem::new(exit, error.to_string())
-    })
+    draft.save(&paths.profiles(), paths.home.as_deref(), Saving::New).map_err(|error| unsaved(&error))
+}
+
+fn unsaved(error: &SaveError) -> Problem {
+    let is_usage = matches!(error, SaveError::Invalid(_) | SaveError::Layout(_) | SaveError::Missing(_));
+    Problem::new(if is_usage { Exit::Usage } else { Exit::Other }, error.to_string())
+}
+
+fn edit(args: &EditArgs) -> Result<(), Problem> {
+    let mut draft = Draft::new(&args.name);
+    let settings = settings(&args.connect)?;
+    let has = |group: &str| settings.iter().any(|(key, _)| key.starts_with(group));
+    // A secret has one place, so the one before goes.
+    for (group, is_replaced) in [
+        ("password", has("password.") || args.password_prompt),
+        ("connect.authentication.data", has("connect.authentication.data.")),
+    ] {
+        if is_replaced {
+            draft.set(group, "");
+        }
+    }
+    for key in &args.unset {
+        draft.set(key, "");
+    }
+    if let Some(url) = &args.url {
+        draft.set("url", url);
+    }
+    for (key, value) in &settings {
+        draft.set(key, value);
+    }
+    if args.password_prompt {
+        draft.set("password.prompt", "true");
+    }
+    if !args.filters.is_empty() {
+        draft.subscribe(args.filters.iter().map(|filter| Subscription::new(filter, Qos::AtMostOnce)).collect());
+    }
+    if settings.is_empty() && args.url.is_none() && args.filters.is_empty() && args.unset.is_empty() && !args.password_prompt {
+        let hint =
+            "name what to change, such as --url or --keep-alive; \"${EDITOR:-vi}\" \"$(mqtap profiles path)\" opens the file";
+        return Err(Problem::usage("nothing to change").hint(hint));
+    }
+    let paths = paths()?;
+    draft.save(&paths.profiles(), paths.home.as_deref(), Saving::Change).map_err(|error| unsaved(&error))
+}
+
+fn remove(name: &str, yes: bool) -> Result<(), Problem> {
+    let profiles = load()?;
+    if profiles.find(name).is_none() {
+        return Err(unsaved(&SaveError::Missing(text::line(name, 60).to_string())));
+    }
+    if !yes && !confirmed(name)? {
+        return Err(Problem::new(Exit::Other, "nothing was removed"));
+    }
+    save::remove(profiles.path(), name).map_err(|error| unsaved(&error))
+}
+
+/// Asks on the terminal whether a profile is to be removed.
+fn confirmed(name: &str) -> Result<bool, Problem> {
+    if !io::stdin().is_terminal() {
+        return Err(Problem::usage(format!("remove the profile `{name}`?")).hint("--yes answers it where nobody can be asked"));
+    }
+    note(&format!("remove the profile `{name}`? [y/N]"));
+    let mut answer = String::new();
+    io::stdin().lock().take(MOST_ANSWER).read_line(&mut answer).map_err(|error| Problem::new(Exit::Other, error.to_string()))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// Writes the options of the command line as the file has them.

@@ -30,7 +30,7 @@ use crate::{
         Entry, Store,
         exchange::{Exchange, Row},
     },
-    wire::dial::Stage,
+    wire::{dial::Stage, endpoint::Endpoint},
 };
 
 /// A pane of the workspace.
@@ -333,6 +333,30 @@ impl Workspace {
         if let (Some(root), None) = (plain.next(), plain.next()) {
             let node = root.node;
             self.store.tree_mut().set_open(node, true);
+        }
+    }
+
+    /// Returns the server that the broker names in place of itself, the first of them.
+    #[must_use]
+    pub fn redirection(&self) -> Option<&Endpoint> {
+        match &self.status {
+            Status::Failed { cause } => match &**cause {
+                Failure::Redirected { servers, .. } => servers.first(),
+                Failure::Wire(_)
+                | Failure::Refused { .. }
+                | Failure::Disconnected { .. }
+                | Failure::Authentication(_)
+                | Failure::Denied { .. }
+                | Failure::Silent { .. }
+                | Failure::Closed { .. }
+                | Failure::Invalid(_)
+                | Failure::Unconfirmed
+                | Failure::Offline
+                | Failure::Protocol(_)
+                | Failure::Violation(_)
+                | Failure::Repeated { .. } => None,
+            },
+            Status::Connecting { .. } | Status::Online(_) | Status::Waiting { .. } | Status::Closed => None,
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
 };
@@ -81,17 +81,35 @@ pub struct Guard<S> {
     progress: Progress,
 }
 
-/// How many bytes of an unfinished packet have arrived, 0 between two packets; clones of it tell the same.
+/// What has arrived, also of a packet that is not whole yet; clones of it tell the same.
 ///
 /// A large packet on a slow link passes nothing on for a long time, and yet the server is there.
 #[derive(Debug, Clone, Default)]
-pub struct Progress(Arc<AtomicU64>);
+pub struct Progress(Arc<Arrived>);
+
+#[derive(Debug, Default)]
+struct Arrived {
+    bytes: AtomicU64,
+    is_within: AtomicBool,
+}
 
 impl Progress {
-    /// Returns the bytes so far.
+    /// Returns how many bytes have arrived.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.0.load(Relaxed)
+        self.0.bytes.load(Relaxed)
+    }
+
+    /// Tells whether they end within a packet.
+    #[must_use]
+    pub fn is_within_packet(&self) -> bool {
+        self.0.is_within.load(Relaxed)
+    }
+
+    /// Takes note of more bytes.
+    pub(crate) fn note(&self, bytes: usize, is_within: bool) {
+        self.0.bytes.fetch_add(bytes as u64, Relaxed);
+        self.0.is_within.store(is_within, Relaxed);
     }
 }
 
@@ -392,8 +410,7 @@ impl<S: AsyncRead + Unpin> Guard<S> {
             buf.set_filled(start);
             self.settle();
         }
-        let unfinished = self.skip.as_ref().map_or(self.partial.len(), |skip| skip.progress().0);
-        self.progress.0.store(unfinished as u64, Relaxed);
+        self.progress.note(after - before, self.skip.is_some() || !self.partial.is_empty());
         Poll::Ready(Ok(false))
     }
 }

@@ -30,7 +30,7 @@ use crate::{
         Entry, Store,
         exchange::{Exchange, Row},
     },
-    wire::dial::Stage,
+    wire::{dial::Stage, endpoint::Endpoint},
 };
 
 /// A pane of the workspace.
@@ -336,6 +336,30 @@ impl Workspace {
         }
     }
 
+    /// Returns the server that the broker names in place of itself, the first of them.
+    #[must_use]
+    pub fn redirection(&self) -> Option<&Endpoint> {
+        match &self.status {
+            Status::Failed { cause } => match &**cause {
+                Failure::Redirected { servers, .. } => servers.first(),
+                Failure::Wire(_)
+                | Failure::Refused { .. }
+                | Failure::Disconnected { .. }
+                | Failure::Authentication(_)
+                | Failure::Denied { .. }
+                | Failure::Silent { .. }
+                | Failure::Closed { .. }
+                | Failure::Invalid(_)
+                | Failure::Unconfirmed
+                | Failure::Offline
+                | Failure::Protocol(_)
+                | Failure::Violation(_)
+                | Failure::Repeated { .. } => None,
+            },
+            Status::Connecting { .. } | Status::Online(_) | Status::Waiting { .. } | Status::Closed => None,
+        }
+    }
+
     /// Tells whether the connection is up.
     #[must_use]
     pub fn is_online(&self) -> bool {
@@ -399,38 +423,6 @@ impl Workspace {
         let topic = self.store.tree().topic(node);
         let below = self.store.tree().first_child(Some(node)).is_some();
         Some(if below { format!("{topic}/#") } else { topic.to_owned() })
-    }
-
-    /// Opens or closes the branch under the cursor; goes to the messages of a topic that has nothing below.
-    pub fn open_topic(&mut self) {
-        if !self.topics.toggle(&mut self.store) {
-            self.focus = Pane::Messages;
-        }
-        self.follow_cursor();
-    }
-
-    /// Opens the branch under the cursor, or goes on to what is in it.
-    pub fn expand_topic(&mut self) {
-        if !self.topics.expand(&mut self.store) {
-            self.focus = Pane::Messages;
-        }
-        self.follow_cursor();
-    }
-
-    /// Closes the branch under the cursor, or goes to its parent.
-    pub fn collapse_topic(&mut self) {
-        self.topics.collapse(&mut self.store);
-        self.follow_cursor();
-    }
-
-    /// Opens or closes the branch under the cursor.
-    pub fn toggle_topic(&mut self) {
-        self.topics.toggle(&mut self.store);
-    }
-
-    /// Opens or closes everything below the cursor.
-    pub fn open_below(&mut self, open: bool) {
-        self.store.tree_mut().set_open_below(self.topics.cursor.node(), open);
     }
 
     /// Keeps the branch of the messages where it is, or lets it follow the cursor again.

@@ -146,6 +146,7 @@ actions! {
     }
     Broker {
         Ping, "ping", "ping", "Asks the broker for a round trip at once.";
+        Reauthenticate, "reauthenticate", "authenticate", "Authenticates once more on the open connection (MQTT 5).";
         WillTest, "will-test", "test the will", "Cuts off a client with the same will, and waits for what the broker publishes.";
     }
     Protocol {
@@ -182,6 +183,7 @@ actions! {
         PinBranch, "pin-branch", "", "Keeps the branch of the messages while the cursor moves on.";
         Zoom, "zoom", "zoom", "Gives the whole screen to the pane, or takes it back.";
         Reconnect, "reconnect", "", "Connects again at once.";
+        FollowRedirect, "follow-redirect", "follow", "Connects to the server that the broker names in place of itself, after a question.";
         Disconnect, "disconnect", "", "Ends the connection with DISCONNECT and goes back to the start screen.";
         PaneTopics, "pane-topics", "", "Goes to the topics.";
         PaneMessages, "pane-messages", "", "Goes to the messages.";

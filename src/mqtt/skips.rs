@@ -66,10 +66,10 @@ mod tests {
         let start = Stamp { mono: 5, wall: 5 };
         let mut skips = Skips::default();
         let said = skips.take(skipped(1), start);
-        assert_eq!(said.as_deref(), Some("a message of 24 MiB on a/b was passed over: the limit is 16 MiB"));
+        assert_eq!(said.as_deref(), Some("a message of 24.0 MiB on a/b was passed over: the limit is 16.0 MiB"));
         assert_eq!(skips.take(skipped(2), start.after(PAUSE / 2)), None);
         let said = skips.take(skipped(1), start.after(PAUSE));
-        assert_eq!(said.as_deref(), Some("3 messages over the limit of 16 MiB were passed over, the last of 24 MiB on a/b"));
+        assert_eq!(said.as_deref(), Some("3 messages over the limit of 16.0 MiB were passed over, the last of 24.0 MiB on a/b"));
         assert_eq!((skips.rest(), skips.total().0), (None, 4));
     }
 }

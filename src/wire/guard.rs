@@ -12,7 +12,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
 };
@@ -82,17 +82,35 @@ pub struct Guard<S> {
     taken: Option<Run>,
 }
 
-/// How many bytes of an unfinished packet have arrived, 0 between two packets; clones of it tell the same.
+/// What has arrived, also of a packet that is not whole yet; clones of it tell the same.
 ///
 /// A large packet on a slow link passes nothing on for a long time, and yet the server is there.
 #[derive(Debug, Clone, Default)]
-pub struct Progress(Arc<AtomicU64>);
+pub struct Progress(Arc<Arrived>);
+
+#[derive(Debug, Default)]
+struct Arrived {
+    bytes: AtomicU64,
+    is_within: AtomicBool,
+}
 
 impl Progress {
-    /// Returns the bytes so far.
+    /// Returns how many bytes have arrived.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.0.load(Relaxed)
+        self.0.bytes.load(Relaxed)
+    }
+
+    /// Tells whether they end within a packet.
+    #[must_use]
+    pub fn is_within_packet(&self) -> bool {
+        self.0.is_within.load(Relaxed)
+    }
+
+    /// Takes note of more bytes.
+    pub(crate) fn note(&self, bytes: usize, is_within: bool) {
+        self.0.bytes.fetch_add(bytes as u64, Relaxed);
+        self.0.is_within.store(is_within, Relaxed);
     }
 }
 
@@ -205,8 +223,7 @@ impl<S: AsyncRead + Unpin> Guard<S> {
                     self.end_skip();
                 }
                 self.settle();
-                let unfinished = self.skip.as_ref().map_or(self.partial.len(), |skip| skip.progress().0);
-                self.progress.0.store(unfinished as u64, Relaxed);
+                self.progress.note(read, self.skip.is_some() || !self.partial.is_empty());
                 Poll::Ready(Ok(false))
             }
         }

@@ -200,7 +200,7 @@ impl Driver {
     }
 
     fn is_within_packet(&self) -> bool {
-        self.route.get().is_some_and(|route| route.progress.bytes() > 0)
+        self.route.get().is_some_and(|route| route.progress.is_within_packet())
     }
 
     async fn pass_batch(&mut self) {

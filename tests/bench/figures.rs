@@ -2,12 +2,13 @@
 //!
 //! | part | ours | beside |
 //! |---|---|---|
-//! | `store` | a message taken in, and the memory it takes | the same into a hash table, and the bytes of the payload |
+//! | `store` | a message taken in, the memory it takes, a search | a hash table, the bytes of the payload, a search of the bytes |
 //! | `frame` | a frame of a million open topics, bytes of a frame | a frame of ten topics, the fewest bytes that draw it |
 //! | `session` | CPU of a message from socket to consumer | a reader of packet lengths on the same socket |
+//! | `ui` | CPU of a message in the whole program, messages a second, key to screen | the same reader |
 //! | `verb` | CPU of a message of `mqtap sub` to /dev/null | `mosquitto_sub`, where there is one |
 //!
-//! Needs Linux for `session` and `verb`, which read CPU times from /proc. Times are the best of several runs.
+//! Needs Linux for `session`, `ui` and `verb`, which read CPU times from /proc. Times are the best of several runs.
 
 #![expect(clippy::cast_precision_loss, reason = "figures are shown with two digits")]
 #![expect(clippy::print_stdout, reason = "the table is what this program makes")]
@@ -22,6 +23,7 @@ mod player;
 mod session;
 mod store;
 mod table;
+mod ui;
 mod verb;
 
 /// Measures something.
@@ -30,11 +32,12 @@ type Part = fn();
 fn main() {
     // Cargo adds `--bench`.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    let parts: [(&str, Part); 5] = [
+    let parts: [(&str, Part); 6] = [
         ("store", store::measure),
         ("frame", frame::measure),
         ("bytes", bytes::measure),
         ("session", session::measure),
+        ("ui", ui::measure),
         ("verb", verb::measure),
     ];
     table::head();

@@ -5,7 +5,7 @@ use std::{collections::HashMap, hint::black_box, time::Instant};
 use mqtap::{
     base::clock::Stamp,
     mqtt::message::{Message, Received},
-    store::Store,
+    store::{Filter, Formats, Scope, Store, View},
 };
 
 use crate::table::{self, best};
@@ -56,6 +56,31 @@ pub(crate) fn measure() {
         table::row(&format!("store: message of {topics} topics"), "ns", ours, Some(("hash table with the last value, log", floor)));
     }
     memory();
+    limits();
+}
+
+/// Measures what is asked for at most: many messages, many topics, many of them in one branch.
+fn limits() {
+    let (budget, sent) = (1 << 30, 10_000_000);
+    let mut store = Store::new(budget);
+    for received in messages(100_000).iter().cycle().take(sent) {
+        store.insert(received);
+        assert!(store.counts().bytes <= budget, "over the budget");
+    }
+    table::row("store: kept in 1 GiB", "millions", store.counts().kept as f64 / 1e6, Some(("sent", sent as f64 / 1e6)));
+    let mut store = Store::with_tree_budget(256 << 20, 1 << 30);
+    for received in &messages(1_000_000) {
+        store.insert(received);
+    }
+    let taken = store.counts().bytes + store.tree().bytes();
+    table::row("store: a million topics, a message each", "MiB", taken as f64 / f64::from(1 << 20), Some(("asked for", 350.0)));
+    let mut store = Store::new(256 << 20);
+    let start = Instant::now();
+    for n in 0..100_000_u32 {
+        let message = Message { topic: format!("all/{}", n.wrapping_mul(7_919) % 100_000).into(), ..Message::default() };
+        store.insert(&Received { message, ..Received::default() });
+    }
+    table::row("store: 100,000 topics under one", "ms", start.elapsed().as_secs_f64() * 1e3, Some(("asked for", 1_000.0)));
 }
 
 /// Measures the bytes that are kept of a message, and of a topic.
@@ -70,7 +95,27 @@ fn memory() {
     table::row("store: message kept", "B", counts.bytes as f64 / counts.kept as f64, Some(("its payload", payload)));
     let topic = messages.iter().map(|received| received.message.topic.len() as f64).sum::<f64>() / messages.len() as f64;
     let tree = store.tree();
+    search(&store);
     table::row("store: topic in the tree", "B", tree.bytes() as f64 / tree.topics() as f64, Some(("its name", topic)));
+}
+
+/// Measures a search that finds nothing, so that every message is looked at.
+fn search(store: &Store) {
+    let filter = Filter::parse("nowhere", Formats { names: &[], is: |_, _| false }).expect("a filter");
+    let ours = best(3, || {
+        let mut view = View::filtered(Scope::All);
+        let start = Instant::now();
+        while !view.catch_up_where(store, 10_000, |entry| filter.matches(entry, Stamp::default())) {}
+        assert!(view.is_empty(), "it is in no message");
+        start.elapsed().as_nanos() as f64 / store.counts().kept as f64
+    });
+    let bytes: Vec<u8> = messages(100_000).iter().flat_map(|received| received.message.payload.to_vec()).collect();
+    let floor = best(3, || {
+        let start = Instant::now();
+        assert!(black_box(memchr::memmem::find(&bytes, b"nowhere")).is_none());
+        start.elapsed().as_nanos() as f64 / 100_000.0
+    });
+    table::row("store: message searched", "ns", ours, Some(("memmem over the payloads", floor)));
 }
 
 /// Returns the nanoseconds that each message takes, the topics being known already.

@@ -30,13 +30,13 @@ use crate::{
 };
 
 /// How long reading rests after a small read, so that the next one brings more.
-const NAP: Duration = Duration::from_millis(2);
+const NAP: Duration = Duration::from_millis(5);
 
 /// Reading does not rest for so long after something was sent, since an answer may be due.
 const AWAKE: Duration = Duration::from_millis(100);
 
 /// A read of so many bytes is not small.
-const LARGE: usize = 16 << 10;
+const LARGE: usize = 48 << 10;
 
 /// The entrance of the short way.
 pub(in crate::mqtt::session) struct Shortcut {
@@ -86,7 +86,7 @@ impl Shortcut {
     fn rest(&mut self, read: usize) {
         let now = Instant::now();
         let before = std::mem::replace(&mut self.taken, now);
-        if read < LARGE && now - before < 2 * NAP && now - self.sent > AWAKE {
+        if read < LARGE && now - before < NAP && now - self.sent > AWAKE {
             self.nap.as_mut().reset(now + NAP);
             self.napping = true;
         }

@@ -104,8 +104,9 @@ impl Workspace {
             Err(wrong) => wrong,
         };
         let good = self.filter(target).unwrap_or_default();
-        let begun = text.len() <= LONGEST_FILTER && text.starts_with(good) && wrong.span.start < good.len();
-        if let Some(before) = text.get(..wrong.span.start).filter(|_| begun) {
+        let begun = good.get(wrong.span.start..).filter(|_| text.len() <= LONGEST_FILTER && text.starts_with(good));
+        let is_name = begun.is_some_and(|begun| !begun.is_empty() && !begun.contains(':'));
+        if let Some(before) = text.get(..wrong.span.start).filter(|_| is_name) {
             // Were that wrong as well, it would have been told first.
             drop(self.set_filter(target, before.trim_end_matches('!').trim()));
         }
@@ -187,7 +188,7 @@ impl Workspace {
         match self.view {
             View::Panes => {
                 let searching = self.topics.searching || self.messages.searching;
-                searching || self.topics.is_seeking() || self.messages.is_seeking()
+                searching || self.topics.arranging || self.topics.is_seeking() || self.messages.is_seeking()
             }
             View::Protocol => self.protocol.searching || self.protocol.is_seeking(),
             View::Broker => false,
@@ -242,7 +243,7 @@ mod tests {
     #[test]
     fn the_beginning_of_a_field_narrows_nothing() {
         for target in [Target::Messages, Target::Packets] {
-            for text in ["temp qos:", "temp qos:7", "temp !since:5m", "temp topic:a/#/b"] {
+            for text in ["temp qos:", "temp qos:7", "temp !since:5m", "temp tpic:"] {
                 assert_eq!(typed(&mut workspace(), target, text).as_deref(), Some("temp"), "{target:?} {text}");
             }
         }

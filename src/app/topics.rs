@@ -2,6 +2,7 @@
 
 use std::iter::successors;
 
+use super::workspace::{Pane, Workspace};
 use crate::{
     base::clock::Stamp,
     store::{Busiest, NodeId, Sort, Store, TopicFilter},
@@ -29,16 +30,17 @@ impl Cursor {
 }
 
 /// How many nodes are asked whether a filter lets them through, between two looks for a key.
-const NARROW_SLICE: usize = 10_000;
+const NARROW_SLICE: usize = 5_000;
 
 /// How many rows are asked for the next topic of the last filter, between two looks for a key.
 const SEEK_SLICE: usize = 5_000;
 
 /// How many nodes are looked at for the flat list, between two looks for a key.
-const FLAT_SLICE: usize = 100_000;
+const FLAT_SLICE: usize = 40_000;
 
 /// Cursor and scroll position of the topics, as a tree or as a list.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Topics {
     /// The row of the cursor.
     pub cursor: Cursor,
@@ -62,6 +64,8 @@ pub struct Topics {
     flat: Option<Busiest>,
     /// Whether the filter still has to be asked about some topics, or the list is not complete.
     pub searching: bool,
+    /// Whether some branches are not in their order yet.
+    pub arranging: bool,
 }
 
 impl Topics {
@@ -268,10 +272,11 @@ impl Topics {
     pub fn prepare(&mut self, store: &mut Store, now: Stamp, rows: usize) {
         let rows = rows.max(1);
         self.advance(store, now);
+        self.arranging = false;
         // What was just chosen shall not run away.
         if !self.moved && self.flat.is_none() {
             let first = self.top.saturating_sub(1);
-            store.tree_mut().arrange(first..first + rows, now);
+            self.arranging = !store.tree_mut().arrange(first..first + rows, now);
         }
         let row = self.row(store);
         let total = self.rows(store) + 1;
@@ -281,5 +286,39 @@ impl Topics {
         self.top = self.top.min(row).max((row + 1).saturating_sub(rows)).min(total.saturating_sub(rows));
         self.line = row - self.top;
         self.moved = false;
+    }
+}
+
+impl Workspace {
+    /// Opens or closes the branch under the cursor; goes to the messages of a topic that has nothing below.
+    pub fn open_topic(&mut self) {
+        if !self.topics.toggle(&mut self.store) {
+            self.focus = Pane::Messages;
+        }
+        self.follow_cursor();
+    }
+
+    /// Opens the branch under the cursor, or goes on to what is in it.
+    pub fn expand_topic(&mut self) {
+        if !self.topics.expand(&mut self.store) {
+            self.focus = Pane::Messages;
+        }
+        self.follow_cursor();
+    }
+
+    /// Closes the branch under the cursor, or goes to its parent.
+    pub fn collapse_topic(&mut self) {
+        self.topics.collapse(&mut self.store);
+        self.follow_cursor();
+    }
+
+    /// Opens or closes the branch under the cursor.
+    pub fn toggle_topic(&mut self) {
+        self.topics.toggle(&mut self.store);
+    }
+
+    /// Opens or closes everything below the cursor.
+    pub fn open_below(&mut self, open: bool) {
+        self.store.tree_mut().set_open_below(self.topics.cursor.node(), open);
     }
 }

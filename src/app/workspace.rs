@@ -425,38 +425,6 @@ impl Workspace {
         Some(if below { format!("{topic}/#") } else { topic.to_owned() })
     }
 
-    /// Opens or closes the branch under the cursor; goes to the messages of a topic that has nothing below.
-    pub fn open_topic(&mut self) {
-        if !self.topics.toggle(&mut self.store) {
-            self.focus = Pane::Messages;
-        }
-        self.follow_cursor();
-    }
-
-    /// Opens the branch under the cursor, or goes on to what is in it.
-    pub fn expand_topic(&mut self) {
-        if !self.topics.expand(&mut self.store) {
-            self.focus = Pane::Messages;
-        }
-        self.follow_cursor();
-    }
-
-    /// Closes the branch under the cursor, or goes to its parent.
-    pub fn collapse_topic(&mut self) {
-        self.topics.collapse(&mut self.store);
-        self.follow_cursor();
-    }
-
-    /// Opens or closes the branch under the cursor.
-    pub fn toggle_topic(&mut self) {
-        self.topics.toggle(&mut self.store);
-    }
-
-    /// Opens or closes everything below the cursor.
-    pub fn open_below(&mut self, open: bool) {
-        self.store.tree_mut().set_open_below(self.topics.cursor.node(), open);
-    }
-
     /// Keeps the branch of the messages where it is, or lets it follow the cursor again.
     pub fn pin_branch(&mut self) {
         self.messages.pinned = !self.messages.pinned;

@@ -106,6 +106,11 @@ impl Link {
         self.answers && !self.asked.is_empty()
     }
 
+    /// Tells whether an answer may be on its way.
+    pub(super) fn expects(&self) -> bool {
+        self.asks() && !self.asked.is_empty()
+    }
+
     /// Returns the most bytes that the next frame should have.
     pub(super) fn room(&self) -> usize {
         if !self.answers && !self.asked.is_empty() && self.asks() {

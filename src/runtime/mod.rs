@@ -307,6 +307,7 @@ impl Shell {
                 if let Heard::Cursor(row, column) = heard
                     && self.link.answered(Instant::now(), (row, column))
                 {
+                    self.expect_answers();
                     continue;
                 }
                 if let Some(event) = input::event(heard) {
@@ -430,6 +431,13 @@ impl Shell {
         }
     }
 
+    /// Lets the reader know whether an answer is due.
+    fn expect_answers(&self) {
+        if let Some(input) = &self.input {
+            input.expect(self.link.expects());
+        }
+    }
+
     fn take_back_terminal(&mut self) {
         self.input = None;
         match self.terminal.take().and_then(|()| Input::start()) {
@@ -464,6 +472,7 @@ impl Shell {
         self.pace.drawn(now);
         if let Some(mark) = frame.mark {
             self.link.sent(now, frame.bytes.len(), mark);
+            self.expect_answers();
         }
         self.writer.write(frame.bytes);
     }

@@ -132,6 +132,12 @@ impl Filter {
         self.terms.iter().all(|term| term.test.holds(entry, now) != term.negated)
     }
 
+    /// Returns how many times as long as a word in a message the filter takes at most, to ask it of fewer messages at a time.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.terms.iter().map(|term| term.test.weight()).max().unwrap_or(1)
+    }
+
     /// Returns the age at which a message is no longer let through, whatever else it has.
     #[must_use]
     pub fn since(&self) -> Option<Duration> {
@@ -218,6 +224,22 @@ impl Test {
             Self::Json(..) => 4,
             Self::Regex(_) => 5,
             Self::Format(..) => 6,
+        }
+    }
+
+    fn weight(&self) -> usize {
+        match self {
+            Self::Qos(..)
+            | Self::Retain(_)
+            | Self::Dup(_)
+            | Self::Size(..)
+            | Self::Since(_)
+            | Self::Topic(_)
+            | Self::InTopic(_)
+            | Self::Word(_) => 1,
+            Self::Regex(_) => 2,
+            Self::Json(..) => 5,
+            Self::Property(..) | Self::Format(..) => 10,
         }
     }
 

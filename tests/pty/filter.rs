@@ -13,7 +13,8 @@ const CTRL_U: &str = "\x15";
 
 /// Writes a payload for each number, a line each.
 fn readings(numbers: std::ops::Range<u32>) -> String {
-    numbers.map(|n| format!("{{\"temp\":{n}}}\n")).collect()
+    let lines: Vec<_> = numbers.map(|n| format!("{{\"temp\":{n}}}\n")).collect();
+    lines.concat()
 }
 
 #[test]

@@ -4,6 +4,10 @@ mod parser;
 
 use std::{
     io::{self, PipeReader, PipeWriter},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -41,6 +45,8 @@ pub(super) struct Input {
     /// Closing it ends the thread.
     stop: Option<PipeWriter>,
     thread: Option<JoinHandle<Parser>>,
+    /// Whether an answer may be on its way, so that an Esc is rather the beginning of it.
+    expects: Arc<AtomicBool>,
 }
 
 impl Input {
@@ -48,8 +54,16 @@ impl Input {
     pub(super) fn start() -> io::Result<Self> {
         let (sender, heard) = mpsc::channel(WAITING);
         let (stopped, stop) = io::pipe()?;
-        let thread = thread::Builder::new().name("terminal-reader".into()).spawn(move || read(&stopped, &sender))?;
-        Ok(Self { heard, stop: Some(stop), thread: Some(thread) })
+        let expects = Arc::new(AtomicBool::new(true));
+        let expected = Arc::clone(&expects);
+        let read = move || read(&stopped, &expected, &sender);
+        let thread = thread::Builder::new().name("terminal-reader".into()).spawn(read)?;
+        Ok(Self { heard, stop: Some(stop), thread: Some(thread), expects })
+    }
+
+    /// Says whether an answer may be on its way, which then may come in pieces.
+    pub(super) fn expect(&self, expects: bool) {
+        self.expects.store(expects, Ordering::Relaxed);
     }
 
     /// Waits for something to be said.
@@ -99,11 +113,11 @@ impl Drop for Input {
 }
 
 /// Reads until it is stopped, the terminal is gone, or nobody listens.
-fn read(stopped: &PipeReader, sender: &mpsc::Sender<io::Result<Vec<Heard>>>) -> Parser {
+fn read(stopped: &PipeReader, expects: &AtomicBool, sender: &mpsc::Sender<io::Result<Vec<Heard>>>) -> Parser {
     let mut parser = Parser::default();
     loop {
         let mut heard = Vec::new();
-        let result = wait(Some(stopped), parser.patience()).and_then(|waited| {
+        let result = wait(Some(stopped), parser.patience(expects.load(Ordering::Relaxed))).and_then(|waited| {
             if waited.is_readable {
                 take(&mut parser, &mut heard)?;
             } else if !waited.is_stopped {

@@ -7,6 +7,9 @@ use crate::keymap::key::{Code, Key};
 /// How long a lone Esc may be the beginning of a sequence.
 const PAUSE: Duration = Duration::from_millis(30);
 
+/// The same while an answer is expected, which a slow way may cut after its first byte.
+const LONG_PAUSE: Duration = Duration::from_millis(200);
+
 /// How long the rest of a sequence or paste is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -72,11 +75,13 @@ impl Parser {
     }
 
     /// Returns how long more bytes are waited for before [`Parser::give_up`] is called; nothing between two keys.
-    pub(super) fn patience(&self) -> Option<Duration> {
+    pub(super) fn patience(&self, expects_answer: bool) -> Option<Duration> {
+        let pause = if expects_answer { LONG_PAUSE } else { PAUSE };
         match self.state {
             State::Ground if self.pending.is_empty() => None,
-            State::Escape | State::Ss3 => Some(PAUSE),
-            State::Csi | State::Text(_) if self.pending.is_empty() => Some(PAUSE),
+            State::Ss3 => Some(PAUSE),
+            State::Escape => Some(pause),
+            State::Csi | State::Text(_) if self.pending.is_empty() => Some(pause),
             State::Ground | State::Csi | State::Console | State::Text(_) | State::TextEscape(_) | State::Paste => Some(PATIENCE),
         }
     }
@@ -357,7 +362,7 @@ mod tests {
         let mut parser = Parser::default();
         let mut heard = Vec::new();
         parser.feed(bytes, &mut heard);
-        if parser.patience().is_some() {
+        if parser.patience(false).is_some() {
             parser.give_up(&mut heard);
         }
         heard
@@ -455,7 +460,7 @@ mod tests {
             let mut pieces = Vec::new();
             parser.feed(&bytes[..cut], &mut pieces);
             parser.feed(&bytes[cut..], &mut pieces);
-            if parser.patience().is_some() {
+            if parser.patience(false).is_some() {
                 parser.give_up(&mut pieces);
             }
             prop_assert_eq!(pieces, heard(&bytes));
@@ -467,7 +472,7 @@ mod tests {
             let mut before = Vec::new();
             parser.feed(&bytes, &mut before);
             parser.give_up(&mut before);
-            prop_assert_eq!(parser.patience(), None);
+            prop_assert_eq!(parser.patience(false), None);
             let mut after = Vec::new();
             parser.feed(b"q", &mut after);
             prop_assert_eq!(after, [Heard::Key(Key::plain(Code::Char('q')))]);

@@ -279,7 +279,7 @@ fn field(token: &str, span: Range<usize>) -> Result<Test> {
     let fail = |message: &str| Err(parse::error(span.clone(), message));
     match name {
         "type" => match kinds(value) {
-            kinds if kinds.is_empty() => fail("`type:` takes a packet, as in type:CONNACK, type:sub or type:*ACK"),
+            kinds if kinds.is_empty() => fail("`type:` takes a packet, as in CONNACK, sub or *ACK"),
             kinds => Ok(Test::Type(kinds)),
         },
         "dir" => match value {
@@ -312,7 +312,7 @@ fn reason(value: &str, span: Range<usize>) -> Result<Test> {
     match (code, value) {
         (Ok(code), _) => Ok(Test::Code(code)),
         (Err(_), "fail") => Ok(Test::Failure),
-        (Err(_), "") => Err(parse::error(span, "`reason:` takes a code, as in 0x87, `fail`, or a part of its name")),
+        (Err(_), "") => Err(parse::error(span, "`reason:` takes a code (0x87), fail, or words")),
         (Err(_), _) if is_number => Err(parse::error(span, "a Reason Code is a number from 0 to 255, as in 0x87")),
         (Err(_), words) => parse::word(words, span).map(Test::Reason),
     }

@@ -1,17 +1,15 @@
 //! The guard: passes on whole, valid packets from a server, and refuses the rest by name.
 
+mod evidence;
 mod history;
 pub mod oversize;
+mod progress;
 #[cfg(test)]
 mod tests;
 
 use std::{
     io,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    },
     task::{Context, Poll, ready},
 };
 
@@ -21,7 +19,9 @@ use tokio::{
     sync::watch,
 };
 
+pub use self::progress::Progress;
 use self::{
+    evidence::{another_protocol, shown, size, topic, violation},
     history::{History, Verdict},
     oversize::{Head, Skip, Skipped},
 };
@@ -30,15 +30,12 @@ use super::{
     frame::{BadLength, Framer, Header},
     packet::{Kind, Version},
     repair::{self, Replacement},
-    violation::{EVIDENCE, FIRST_BYTES, Violation},
+    violation::{FIRST_BYTES, Violation},
 };
-use crate::base::{human, text};
+use crate::base::human;
 
 /// A beginning of a packet of up to so many bytes is read on in the reader's own buffer.
 const CARRIED: usize = 1024;
-
-/// The most columns of a topic in a violation.
-const TOPIC_COLUMNS: usize = 80;
 
 /// Acknowledgements of our own wait for the server to take them; above so many bytes nothing more is read.
 const UNSENT: usize = 4096;
@@ -79,38 +76,6 @@ pub struct Guard<S> {
     /// Whether some were written and not flushed.
     unflushed: bool,
     progress: Progress,
-}
-
-/// What has arrived, also of a packet that is not whole yet; clones of it tell the same.
-///
-/// A large packet on a slow link passes nothing on for a long time, and yet the server is there.
-#[derive(Debug, Clone, Default)]
-pub struct Progress(Arc<Arrived>);
-
-#[derive(Debug, Default)]
-struct Arrived {
-    bytes: AtomicU64,
-    is_within: AtomicBool,
-}
-
-impl Progress {
-    /// Returns how many bytes have arrived.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.0.bytes.load(Relaxed)
-    }
-
-    /// Tells whether they end within a packet.
-    #[must_use]
-    pub fn is_within_packet(&self) -> bool {
-        self.0.is_within.load(Relaxed)
-    }
-
-    /// Takes note of more bytes.
-    pub(crate) fn note(&self, bytes: usize, is_within: bool) {
-        self.0.bytes.fetch_add(bytes as u64, Relaxed);
-        self.0.is_within.store(is_within, Relaxed);
-    }
 }
 
 /// Why a run of packets ended.
@@ -497,44 +462,5 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-}
-
-#[cold]
-fn violation(fault: Fault, bytes: &[u8]) -> Violation {
-    Violation {
-        packet: bytes.first().map_or("packet", |&first| Kind::of(first).name()),
-        topic: topic(bytes),
-        field: fault.field,
-        detail: fault.detail,
-        reason_code: fault.reason_code,
-        bytes: bytes[..bytes.len().min(EVIDENCE)].into(),
-    }
-}
-
-/// Reads the topic of a PUBLISH that may be cut.
-fn topic(bytes: &[u8]) -> Option<Box<str>> {
-    let header = Header::read(bytes).ok().flatten().filter(|header| Kind::of(header.first) == Kind::Publish)?;
-    let (length, rest) = bytes.get(header.len..)?.split_first_chunk()?;
-    let length = usize::from(u16::from_be_bytes(*length));
-    let topic = rest.get(..length).filter(|_| length + 2 <= header.body)?;
-    (!topic.is_empty()).then(|| shown(topic))
-}
-
-fn shown(topic: &[u8]) -> Box<str> {
-    text::line_of_bytes(topic, TOPIC_COLUMNS).to_string().into()
-}
-
-fn size(bytes: usize) -> String {
-    format!("{} bytes", human::count(bytes as u64))
-}
-
-/// Recognises what answers on a port that is not one of MQTT; two bytes are there whenever a header is.
-fn another_protocol(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [b'H', b'T', ..] => Some("look like HTTP, not MQTT; is this a WebSocket or a web port?"),
-        [0x15 | 0x16, 3, ..] => Some("look like TLS, not MQTT; use mqtts://"),
-        [b'S', b'S', ..] => Some("look like SSH, not MQTT"),
-        _ => None,
     }
 }

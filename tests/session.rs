@@ -581,12 +581,12 @@ async fn a_ping_tells_the_round_trip() {
     listener.close().await;
 }
 
-/// Floods `listener` with so many messages from another client, without reading its events.
-async fn flood(port: u16, count: usize) {
+/// Floods `listener` with so many messages of so many bytes from another client, without reading its events.
+async fn flood(port: u16, count: usize, size: usize) {
     let mut publisher = Listener::online(options(port, Protocol::V5, "publisher")).await;
     let mut open = BTreeSet::new();
     for n in 0..count {
-        open.insert(publisher.send(message("flood", &format!("{n}"), Qos::AtMostOnce)).await);
+        open.insert(publisher.send(message("flood", &format!("{n:0size$}"), Qos::AtMostOnce)).await);
         while open.len() >= 500 || (n + 1 == count && !open.is_empty()) {
             let settled = |event| if let Event::Settled { token, .. } = event { Some(token) } else { None };
             let token = publisher.wait("Settled", settled).await;
@@ -603,7 +603,8 @@ async fn a_slow_consumer_that_counts_is_told_exactly_how_much_it_missed() {
     let mut listener = Listener::with_room(v5(broker.port), 4);
     listener.welcome().await;
     listener.subscribe(Subscription::new("flood", Qos::AtMostOnce)).await.expect("granted");
-    flood(broker.port, SENT).await;
+    // More than may wait by the bytes.
+    flood(broker.port, SENT, 2_500).await;
     let (mut received, mut lost) = (0, 0);
     while received + lost < SENT {
         match listener.next(&format!("{received} received, {lost} lost")).await {
@@ -624,7 +625,7 @@ async fn a_slow_consumer_that_waits_loses_nothing_and_the_connection_holds() {
     let mut listener = Listener::with_room(slow, 1);
     listener.welcome().await;
     listener.subscribe(Subscription::new("flood", Qos::AtMostOnce)).await.expect("granted");
-    flood(broker.port, SENT).await;
+    flood(broker.port, SENT, 1).await;
     // Long enough that the library would take the missing PINGRESP for a dead broker.
     tokio::time::sleep(Duration::from_secs(4)).await;
     let mut next = 0;

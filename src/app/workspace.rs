@@ -191,8 +191,8 @@ impl Workspace {
     fn take_event(&mut self, event: Event, now: Stamp, notices: &mut Notices) {
         match event {
             Event::Messages(batch) => {
-                for received in &batch {
-                    self.store.insert(received);
+                for message in &batch {
+                    self.store.insert(message);
                 }
                 self.unfold();
             }

@@ -18,9 +18,10 @@ use super::{
 use crate::{
     base::human,
     mqtt::{
+        batch::Delivery,
         error::Failure,
         event::Event,
-        message::{Message, Qos, Received},
+        message::Qos,
         options::{Options, Subscription},
     },
 };
@@ -158,8 +159,8 @@ impl Tap {
     fn take(&mut self, event: Event) -> Result<bool, Problem> {
         match event {
             Event::Messages(batch) => {
-                for received in &batch {
-                    if self.retained.admits(&received.message) && self.print(received)? {
+                for message in &batch {
+                    if self.retained.admits(message.retain) && self.print(message)? {
                         return Ok(true);
                     }
                 }
@@ -180,8 +181,8 @@ impl Tap {
         Ok(false)
     }
 
-    fn print(&mut self, received: &Received) -> Result<bool, Problem> {
-        self.printer.write(received, &mut self.output.buffer);
+    fn print(&mut self, message: Delivery<'_>) -> Result<bool, Problem> {
+        self.printer.write(message, &mut self.output.buffer);
         if self.output.is_full() {
             self.output.flush()?;
         }
@@ -220,11 +221,11 @@ impl Retained {
         }
     }
 
-    fn admits(self, message: &Message) -> bool {
+    fn admits(self, is_retained: bool) -> bool {
         match self {
             Self::Both => true,
-            Self::Only => message.retain,
-            Self::None => !message.retain,
+            Self::Only => is_retained,
+            Self::None => !is_retained,
         }
     }
 }
@@ -236,10 +237,9 @@ mod tests {
 
     #[test]
     fn retained_messages_are_told_by_their_flag() {
-        let (old, live) = (Message { retain: true, ..Message::default() }, Message::default());
-        assert!(Retained::Both.admits(&old) && Retained::Both.admits(&live));
-        assert!(Retained::Only.admits(&old) && !Retained::Only.admits(&live));
-        assert!(!Retained::None.admits(&old) && Retained::None.admits(&live));
+        assert!(Retained::Both.admits(true) && Retained::Both.admits(false));
+        assert!(Retained::Only.admits(true) && !Retained::Only.admits(false));
+        assert!(!Retained::None.admits(true) && Retained::None.admits(false));
     }
 
     fn tap(filters: usize) -> Tap {

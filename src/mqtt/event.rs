@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
+    batch::Batch,
     command::Token,
     error::Failure,
-    message::{Qos, Received},
+    message::Qos,
     options::{Protocol, SessionExpiry},
     reason::Reason,
 };
@@ -20,7 +21,7 @@ pub enum Event {
     /// The state of the connection changed.
     Status(Status),
     /// Messages arrived, oldest first.
-    Messages(Vec<Received>),
+    Messages(Batch),
     /// So many messages were let go because the consumer was slow; precedes the next batch.
     Lost(u64),
     /// Messages above [`super::options::Options::max_packet_size`] were passed over since this was last told.

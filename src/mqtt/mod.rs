@@ -2,6 +2,7 @@
 
 mod authentication;
 pub mod backoff;
+pub mod batch;
 mod check;
 pub mod command;
 pub mod error;

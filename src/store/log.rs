@@ -7,7 +7,8 @@ use std::ops::Range;
 use super::properties;
 use super::record::{self, Record};
 use super::segment::{Segment, Slot};
-use crate::mqtt::message::Received;
+use crate::base::clock::Stamp;
+use crate::mqtt::batch::Delivery;
 
 /// The arena of a segment; smaller budgets have smaller ones, so that what goes at once is a small part.
 const SEGMENT: usize = 1 << 20;
@@ -84,18 +85,17 @@ impl Log {
     }
 
     /// Adds a message; `back` is the distance to the previous one of its topic, 0 for none.
-    pub(super) fn append(&mut self, node: u32, back: u64, received: &Received, with_topic: bool) {
-        let message = &received.message;
+    pub(super) fn append(&mut self, node: u32, back: u64, message: Delivery<'_>, with_topic: bool) {
         let mut scratch = std::mem::take(&mut self.scratch);
-        if let Some(properties) = &message.properties {
+        if let Some(properties) = message.properties {
             properties::encode(properties, &mut scratch);
         }
         let room = Segment::room_for(message, &scratch, with_topic);
         if !self.segments.back().is_some_and(|segment| segment.has_room(room)) {
-            self.begin(room, received);
+            self.begin(room, message.at);
         }
         if let Some(segment) = self.segments.back_mut() {
-            segment.push(node, back, received, &scratch, with_topic);
+            segment.push(node, back, message, &scratch, with_topic);
             self.next += 1;
         }
         scratch.clear();
@@ -109,7 +109,7 @@ impl Log {
     }
 
     /// Begins a segment with room for at least so many bytes.
-    fn begin(&mut self, room: usize, received: &Received) {
+    fn begin(&mut self, room: usize, at: Stamp) {
         let mut messages = 0;
         if let Some(last) = self.segments.back_mut() {
             messages = last.len() + last.len() / 16;
@@ -130,7 +130,7 @@ impl Log {
         }
         let mut arena = spare.filter(|spare| spare.capacity() == capacity).unwrap_or_else(|| Vec::with_capacity(capacity));
         arena.clear();
-        self.segments.push_back(Segment::new(self.next, received.at, arena, messages.min(capacity / 16)));
+        self.segments.push_back(Segment::new(self.next, at, arena, messages.min(capacity / 16)));
     }
 
     /// Compresses the oldest segment that was not tried yet, the newest ones left out, and returns its arena.

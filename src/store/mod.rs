@@ -15,7 +15,8 @@ use self::record::Record;
 use self::segment::Slot;
 use self::tree::Home;
 use crate::base::clock::Stamp;
-use crate::mqtt::message::{Properties, Qos, Received};
+use crate::mqtt::batch::Delivery;
+use crate::mqtt::message::{Properties, Qos};
 
 pub mod exchange;
 mod filter;
@@ -154,25 +155,26 @@ impl Store {
     }
 
     /// Keeps a message, and counts it in the tree.
-    pub fn insert(&mut self, received: &Received) -> Seq {
-        let Received { at, message, resumed: _ } = received;
+    pub fn insert<'a>(&mut self, message: impl Into<Delivery<'a>>) -> Seq {
+        let message = message.into();
+        let at = message.at;
         let seq = self.log.next();
         let bytes = message.payload.len() as u64;
         self.qos[usize::from(message.qos.level())] += 1;
         self.retained += u64::from(message.retain);
         self.duplicates += u64::from(message.dup);
-        match self.tree.intern(&message.topic, *at) {
+        match self.tree.intern(message.topic, at) {
             Home::Listed(node) => {
                 // Who clears a retained message publishes an empty one, which live subscribers get without the flag.
                 let retained = if message.payload.is_empty() { Some(false) } else { message.retain.then_some(true) };
-                self.tree.count(node, *at, bytes, retained);
+                self.tree.count(node, at, bytes, retained);
                 let back = self.relink(node, seq);
-                self.log.append(node, back, received, false);
+                self.log.append(node, back, message, false);
             }
             Home::Unlisted(branch) => {
                 self.unlisted += 1;
-                self.tree.count_unlisted(branch, *at, bytes);
-                self.log.append(branch, 0, received, true);
+                self.tree.count_unlisted(branch, at, bytes);
+                self.log.append(branch, 0, message, true);
             }
         }
         Seq(seq)

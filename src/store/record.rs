@@ -11,7 +11,8 @@
 //! not list it.
 
 use crate::base::clock::Stamp;
-use crate::mqtt::message::{Message, Qos};
+use crate::mqtt::batch::Delivery;
+use crate::mqtt::message::Qos;
 
 /// The most bytes that a record adds to its topic, properties and payload.
 pub(super) const MAX_OVERHEAD: usize = 1 + 6 * MAX_UINT;
@@ -48,11 +49,8 @@ pub(super) struct Record<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) back: u64,
-    pub(super) at: Stamp,
     /// The moment the segment was begun.
     pub(super) base: Stamp,
-    /// Whether it comes from a resumed session.
-    pub(super) resumed: bool,
     /// Whether the topic is written out.
     pub(super) with_topic: bool,
     /// Encoded; empty when there are none.
@@ -60,19 +58,19 @@ pub(super) struct Context<'a> {
 }
 
 /// Appends a record.
-pub(super) fn write(out: &mut Vec<u8>, message: &Message, context: &Context<'_>) {
+pub(super) fn write(out: &mut Vec<u8>, message: Delivery<'_>, context: &Context<'_>) {
     let mut head = Head { bytes: [0; HEAD], len: 0 };
     let flag = |set: bool, flag: u8| if set { flag } else { 0 };
     head.push(
         message.qos.level()
             | flag(message.retain, RETAIN)
             | flag(message.dup, DUP)
-            | flag(context.resumed, RESUMED)
+            | flag(message.resumed, RESUMED)
             | flag(!context.properties.is_empty(), PROPERTIES)
             | flag(context.with_topic, TOPIC),
     );
-    let mono = context.at.mono.wrapping_sub(context.base.mono).cast_signed();
-    let wall = context.at.wall.wrapping_sub(context.base.wall);
+    let mono = message.at.mono.wrapping_sub(context.base.mono).cast_signed();
+    let wall = message.at.wall.wrapping_sub(context.base.wall);
     head.uint(context.back);
     head.uint(zigzag(mono));
     head.uint(zigzag(wall.wrapping_sub(mono)));
@@ -88,7 +86,7 @@ pub(super) fn write(out: &mut Vec<u8>, message: &Message, context: &Context<'_>)
     }
     head.uint(message.payload.len() as u64);
     out.extend_from_slice(head.written());
-    out.extend_from_slice(&message.payload);
+    out.extend_from_slice(message.payload);
 }
 
 /// Reads the record that starts `bytes`, which [`write`] made.
@@ -210,15 +208,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::mqtt::message::{Message, Received};
 
     #[test]
     fn the_longest_numbers_have_room() {
-        let message = Message { payload: vec![0; 200].into(), ..Message::default() };
+        let message = Received { message: Message { payload: vec![0; 200].into(), ..Message::default() }, ..Received::default() };
         let base = Stamp { mono: 1 << 63, wall: 0 };
-        let context =
-            Context { back: u64::MAX, at: Stamp { mono: 0, wall: 0 }, base, resumed: false, with_topic: false, properties: &[] };
+        let context = Context { back: u64::MAX, base, with_topic: false, properties: &[] };
         let mut out = Vec::new();
-        write(&mut out, &message, &context);
+        write(&mut out, (&message).into(), &context);
         assert_eq!(read(&out, base).payload.len(), 200);
         assert_eq!(out.len(), HEAD - MAX_UINT + 2 + 200);
     }
@@ -229,9 +227,11 @@ mod tests {
             back: u64, mono: u64, wall: i64, base_mono: u64, base_wall: i64, flags in 0_u8..12, resumed: bool, with_topic: bool,
             topic in "\\PC{0,9}", payload: Vec<u8>, properties: Vec<u8>,
         ) {
-            let message = Message {
-                topic: topic.clone().into(),
-                payload: payload.clone().into(),
+            let message = Delivery {
+                at: Stamp { mono, wall },
+                resumed,
+                topic: &topic,
+                payload: &payload,
                 qos: Qos::from_level(flags % 3).unwrap(),
                 retain: flags & 4 != 0,
                 dup: flags & 8 != 0,
@@ -239,8 +239,8 @@ mod tests {
             };
             let base = Stamp { mono: base_mono, wall: base_wall };
             let mut out = Vec::new();
-            let context = Context { back, at: Stamp { mono, wall }, base, resumed, with_topic, properties: &properties };
-            write(&mut out, &message, &context);
+            let context = Context { back, base, with_topic, properties: &properties };
+            write(&mut out, message, &context);
             prop_assert!(out.len() <= MAX_OVERHEAD + topic.len() + properties.len() + payload.len());
             prop_assert_eq!(read_back(&out), back);
             let record = read(&out, base);

@@ -3,7 +3,7 @@
 use super::packed::Packed;
 use super::record::{self, Context, MAX_OVERHEAD};
 use crate::base::clock::Stamp;
-use crate::mqtt::message::{Message, Received};
+use crate::mqtt::batch::Delivery;
 
 /// Marks the node of a message whose topic the tree does not list: the node is then the nearest branch.
 const UNLISTED: u32 = 1 << 31;
@@ -55,7 +55,7 @@ impl Segment {
     }
 
     /// Returns the most bytes that a message can take in an arena.
-    pub(super) fn room_for(message: &Message, properties: &[u8], with_topic: bool) -> usize {
+    pub(super) fn room_for(message: Delivery<'_>, properties: &[u8], with_topic: bool) -> usize {
         MAX_OVERHEAD + message.payload.len() + properties.len() + if with_topic { message.topic.len() } else { 0 }
     }
 
@@ -68,13 +68,11 @@ impl Segment {
     }
 
     /// Adds a message for which there is room.
-    pub(super) fn push(&mut self, node: u32, back: u64, received: &Received, properties: &[u8], with_topic: bool) {
+    pub(super) fn push(&mut self, node: u32, back: u64, message: Delivery<'_>, properties: &[u8], with_topic: bool) {
         let Body::Plain(arena) = &mut self.body else { return };
         let offset = u32::try_from(arena.len()).expect("an arena with room for a further message is at most 1 MiB");
         self.slots.push(Slot { offset, node: if with_topic { node | UNLISTED } else { node } });
-        let Received { at, resumed, message } = received;
-        let context = Context { back, at: *at, base: self.base, resumed: *resumed, with_topic, properties };
-        record::write(arena, message, &context);
+        record::write(arena, message, &Context { back, base: self.base, with_topic, properties });
     }
 
     /// Gives back memory that will not be used: no more messages will come.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::mqtt::message::Message;
+use crate::mqtt::message::{Message, Received};
 
 fn received(topic: &str, payload: &[u8]) -> Received {
     let message = Message { topic: topic.into(), payload: Bytes::copy_from_slice(payload), ..Message::default() };
@@ -139,7 +139,7 @@ fn run(store: &mut Store, steps: Vec<Step>) -> Result<(), TestCaseError> {
     for step in steps {
         match step {
             Step::Insert(received) => {
-                prop_assert_eq!(store.insert(&received), Seq(model.arrived.len() as u64));
+                prop_assert_eq!(store.insert(&*received), Seq(model.arrived.len() as u64));
                 model.arrived.push(*received);
             }
             Step::Lost(n) => {

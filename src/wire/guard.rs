@@ -1,54 +1,55 @@
 //! The guard: passes on whole, valid packets from a server, and refuses the rest by name.
 
-mod evidence;
 mod history;
+mod inspect;
 pub mod oversize;
-mod progress;
 #[cfg(test)]
 mod tests;
 
 use std::{
+    future::Future as _,
     io,
-    pin::Pin,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
     task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, BytesMut};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf},
     sync::watch,
 };
 
-pub use self::progress::Progress;
 use self::{
-    evidence::{another_protocol, shown, size, topic, violation},
-    history::{History, Verdict},
-    oversize::{Head, Skip, Skipped},
+    history::History,
+    inspect::Taking,
+    oversize::{Skip, Skipped},
 };
 use super::{
-    check::{self, Fault},
     frame::{BadLength, Framer, Header},
     packet::{Kind, Version},
-    repair::{self, Replacement},
-    violation::{FIRST_BYTES, Violation},
+    run::{Gathering, Run},
+    violation::Violation,
 };
 use crate::base::human;
 
-/// A beginning of a packet of up to so many bytes is read on in the reader's own buffer.
-const CARRIED: usize = 1024;
+/// How much is read at a time.
+const CHUNK: usize = 64 << 10;
+
+/// The least room for which the system is asked.
+const SMALLEST_READ: usize = 8 << 10;
 
 /// Acknowledgements of our own wait for the server to take them; above so many bytes nothing more is read.
 const UNSENT: usize = 4096;
 
-/// Reason Code Packet too large.
-const TOO_LARGE: u8 = 0x95;
-
 /// A stream that lets through what a client may see of a server.
 ///
-/// Inbound, a packet passes when it is complete and every field of it is valid; most are checked where they were read,
-/// without a copy. Memory follows the bytes that arrived and is bounded by the packet limit: a message over it is passed over
-/// and acknowledged, so that the connection holds and the server does not send it again; any other packet over it is refused
-/// when its header is read. After a [`Violation`] (found with [`Violation::of`]) no byte follows, and to a server of
+/// Inbound, a packet passes when it is complete and every field of it is valid. Memory follows the bytes that arrived and is
+/// bounded by the packet limit: a message over it is passed over and acknowledged, so that the connection holds and the server
+/// does not send it again; any other packet over it is refused when its header is read. After a [`Violation`] (found with [`Violation::of`]) no byte follows, and to a server of
 /// MQTT 5 the guard says why in a DISCONNECT. Outbound, bytes pass untouched.
 #[derive(Debug)]
 pub struct Guard<S> {
@@ -57,9 +58,9 @@ pub struct Guard<S> {
     limit: usize,
     /// Whether CONNACK has passed.
     connected: bool,
-    /// The beginning of a packet, never a whole one between two reads.
+    /// What was read and not checked: the beginning of a packet, never a whole one between two reads.
     partial: BytesMut,
-    /// Checked bytes for which the reader had no room.
+    /// Checked bytes that the reader has not taken.
     ready: BytesMut,
     refused: Option<Violation>,
     /// Whether the server was told of the refusal, or need not be.
@@ -76,19 +77,41 @@ pub struct Guard<S> {
     /// Whether some were written and not flushed.
     unflushed: bool,
     progress: Progress,
+    taking: Taking,
+    gathering: Gathering,
+    taken: Option<Run>,
 }
 
-/// Why a run of packets ended.
-enum Stop {
-    /// The bytes end, perhaps within a packet.
-    Partial,
-    /// The packet of so many bytes is to be replaced.
-    Replace(usize, Replacement),
-    /// The packet of so many bytes is to be replaced by a longer one.
-    Rewrite(usize, Vec<u8>),
-    /// So many bytes belong to a message that is passed over.
-    Skip(usize, Skip),
-    Refused(Violation),
+/// What has arrived, also of a packet that is not whole yet; clones of it tell the same.
+///
+/// A large packet on a slow link passes nothing on for a long time, and yet the server is there.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Arc<Arrived>);
+
+#[derive(Debug, Default)]
+struct Arrived {
+    bytes: AtomicU64,
+    is_within: AtomicBool,
+}
+
+impl Progress {
+    /// Returns how many bytes have arrived.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.0.bytes.load(Relaxed)
+    }
+
+    /// Tells whether they end within a packet.
+    #[must_use]
+    pub fn is_within_packet(&self) -> bool {
+        self.0.is_within.load(Relaxed)
+    }
+
+    /// Takes note of more bytes.
+    pub(crate) fn note(&self, bytes: usize, is_within: bool) {
+        self.0.bytes.fetch_add(bytes as u64, Relaxed);
+        self.0.is_within.store(is_within, Relaxed);
+    }
 }
 
 impl<S> Guard<S> {
@@ -110,6 +133,9 @@ impl<S> Guard<S> {
             answers: BytesMut::new(),
             unflushed: false,
             progress: Progress::default(),
+            taking: Taking::Never,
+            gathering: Gathering::default(),
+            taken: None,
         }
     }
 
@@ -134,184 +160,25 @@ impl<S> Guard<S> {
         self
     }
 
-    /// Checks the packets at the start of `bytes`; returns how many bytes may pass.
-    fn check(&mut self, bytes: &mut [u8]) -> (usize, Stop) {
-        let mut passed = 0;
-        loop {
-            let rest = &mut bytes[passed..];
-            let header = match Header::read(rest) {
-                Ok(Some(header)) => header,
-                Ok(None) => return (passed, Stop::Partial),
-                Err(BadLength) => {
-                    let fault = Fault::new("remaining length", "has more than four bytes", 0x81);
-                    return (passed, Stop::Refused(violation(fault, rest)));
-                }
-            };
-            if let Err(fault) = self.check_header(header, rest) {
-                return (passed, Stop::Refused(violation(fault, rest)));
-            }
-            if header.size() > self.limit {
-                return (passed, self.pass_over(header, rest).unwrap_or_else(|fault| Stop::Refused(violation(fault, rest))));
-            }
-            let Some(frame) = rest.get_mut(..header.size()) else { return (passed, Stop::Partial) };
-            if let Some(replacement) = repair::replacement(self.version, header, frame) {
-                if let Err(fault) = check::body(self.version, header.first, &replacement.as_slice()[2..]) {
-                    return (passed, Stop::Refused(violation(fault, frame)));
-                }
-                self.connected |= Kind::of(header.first) == Kind::Connack;
-                return (passed, Stop::Replace(header.size(), replacement));
-            }
-            let verdict = check::body(self.version, header.first, &frame[header.len..])
-                .and_then(|alias| self.recall(header.first, alias, &frame[header.len..]));
-            match verdict {
-                Ok(Verdict::Pass) => {}
-                Ok(Verdict::LeaveOut) => return (passed, Stop::Replace(header.size(), Replacement::NOTHING)),
-                Ok(Verdict::Name(alias)) => {
-                    let frame = &*frame;
-                    return (
-                        passed,
-                        self.name(alias, header, frame).unwrap_or_else(|fault| Stop::Refused(violation(fault, frame))),
-                    );
-                }
-                Err(fault) => return (passed, Stop::Refused(violation(fault, frame))),
-            }
-            repair::in_place(self.version, header, frame);
-            self.connected |= Kind::of(header.first) == Kind::Connack;
-            passed += header.size();
-        }
+    /// Takes PUBLISH packets with QoS 0 out of the stream, for [`Self::take_run`].
+    ///
+    /// What was taken out came before every byte that is read later, and after every byte that was read before. So that this
+    /// order is kept, from the first packet of a read on that has to be in its place, the reader gets all of that read.
+    /// An alias that was set by a message that was taken out is resolved where the reader gets a message that uses it.
+    #[must_use]
+    pub fn taking_quiet(mut self) -> Self {
+        self.taking = Taking::NextRead;
+        self
     }
 
-    #[inline]
-    fn check_header(&self, header: Header, bytes: &[u8]) -> Result<(), Fault> {
-        if !self.connected
-            && let Some(other) = another_protocol(bytes)
-        {
-            return Err(Fault::new(FIRST_BYTES, other, 0x82));
-        }
-        check::first_byte(self.version, self.connected, header.first)?;
-        if header.size() > self.limit && Kind::of(header.first) != Kind::Publish { Err(self.too_large(header)) } else { Ok(()) }
+    /// Returns what was taken out by the last read; until then reading is pending, and wakes nobody.
+    pub fn take_run(&mut self) -> Option<Run> {
+        self.taken.take()
     }
 
-    #[cold]
-    fn too_large(&self, header: Header) -> Fault {
-        let detail = format!("is {}, the limit is {}", size(header.size()), size(self.limit));
-        Fault::new("size", detail, TOO_LARGE)
-    }
-
-    /// Judges a PUBLISH over the limit, of which `bytes` have arrived and perhaps more.
-    #[cold]
-    fn pass_over(&mut self, header: Header, bytes: &[u8]) -> Result<Stop, Fault> {
-        let bytes = &bytes[..bytes.len().min(header.size())];
-        let body = &bytes[header.len..];
-        let head = match oversize::head(self.version, header, body) {
-            Head::Partial => return Ok(Stop::Partial),
-            Head::Whole(length) => &body[..length],
-            Head::Endless => return Err(self.too_large(header)),
-        };
-        let alias = check::body(self.version, header.first, head)?;
-        let mut named = topic(bytes);
-        if let Some(history) = &mut self.history {
-            history.skipped(alias, head)?;
-            named = named.or_else(|| alias.map(|alias| shown(history.topic(alias))));
-        }
-        Ok(Stop::Skip(bytes.len(), Skip::new(header, bytes.len(), named.unwrap_or_default(), head)?))
-    }
-
-    /// Gives a PUBLISH its topic back, which the library has not seen, or passes it over if that makes it too large.
-    #[cold]
-    fn name(&mut self, alias: u16, header: Header, frame: &[u8]) -> Result<Stop, Fault> {
-        let Some(history) = &mut self.history else { return Ok(Stop::Replace(header.size(), Replacement::NOTHING)) };
-        let body = &frame[header.len..];
-        let named = oversize::with_topic(header.first, history.topic(alias), body);
-        if named.len() <= self.limit {
-            return Ok(Stop::Rewrite(frame.len(), named));
-        }
-        history.unsee(alias);
-        let topic = shown(history.topic(alias));
-        Ok(Stop::Skip(frame.len(), Skip::new(header, frame.len(), topic, body)?))
-    }
-
-    /// Takes note of a message over the limit once all of it has passed.
-    fn end_skip(&mut self) {
-        if let Some(skip) = self.skip.take_if(|skip| skip.is_over()) {
-            self.answers.extend_from_slice(&skip.answer(self.version));
-            skip.count(self.limit, &self.skipped);
-        }
-    }
-
-    /// Compares a valid packet with what was said before.
-    #[inline]
-    fn recall(&mut self, first: u8, alias: Option<u16>, body: &[u8]) -> Result<Verdict, Fault> {
-        match &mut self.history {
-            Some(history) => history.incoming(self.version, first, alias, body),
-            None => Ok(Verdict::Pass),
-        }
-    }
-
-    /// Moves what is complete from `partial` to `ready`.
-    fn settle(&mut self) {
-        loop {
-            let mut partial = std::mem::take(&mut self.partial);
-            let (passed, stop) = self.check(&mut partial);
-            let checked = partial.split_to(passed);
-            if self.ready.is_empty() {
-                self.ready = checked;
-            } else {
-                self.ready.extend_from_slice(&checked);
-            }
-            match stop {
-                Stop::Partial => {
-                    // A short rest must not hold the memory of a large packet.
-                    self.partial = if passed > 0 { BytesMut::from(&partial[..]) } else { partial };
-                    return;
-                }
-                Stop::Replace(size, replacement) => {
-                    self.ready.extend_from_slice(replacement.as_slice());
-                    partial.advance(size);
-                    self.partial = partial;
-                }
-                Stop::Rewrite(size, packet) => {
-                    self.ready.extend_from_slice(&packet);
-                    partial.advance(size);
-                    self.partial = partial;
-                }
-                Stop::Skip(size, skip) => {
-                    self.partial = BytesMut::from(&partial[size..]);
-                    self.skip = Some(skip);
-                    self.end_skip();
-                }
-                Stop::Refused(violation) => {
-                    self.refused = Some(violation);
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Checks what was read into `bytes`, and returns how much of it the reader may see; the rest is kept.
-    fn check_in_place(&mut self, bytes: &mut [u8]) -> usize {
-        let (passed, stop) = self.check(bytes);
-        match stop {
-            Stop::Partial => self.partial.extend_from_slice(&bytes[passed..]),
-            Stop::Replace(size, replacement) => {
-                self.ready.extend_from_slice(replacement.as_slice());
-                self.partial.extend_from_slice(&bytes[passed + size..]);
-                self.settle();
-            }
-            Stop::Rewrite(size, packet) => {
-                self.ready.extend_from_slice(&packet);
-                self.partial.extend_from_slice(&bytes[passed + size..]);
-                self.settle();
-            }
-            Stop::Skip(size, skip) => {
-                self.skip = Some(skip);
-                self.end_skip();
-                self.partial.extend_from_slice(&bytes[passed + size..]);
-                self.settle();
-            }
-            Stop::Refused(violation) => self.refused = Some(violation),
-        }
-        passed
+    /// Tells whether the next read only goes on with what was read from the connection before.
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
     }
 
     /// Says where in a packet the stream ended.
@@ -341,42 +208,25 @@ impl<S> Guard<S> {
 
 impl<S: AsyncRead + Unpin> Guard<S> {
     /// Reads once; true when the stream has ended between two packets.
-    fn poll_more(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<bool>> {
-        let start = buf.filled().len();
-        let carried = self.partial.len();
-        // A short beginning goes back into the reader's buffer, so that the rest joins it there.
-        let in_place = carried <= CARRIED && buf.remaining() > carried;
-        if in_place {
-            buf.put_slice(&self.partial);
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        if self.partial.capacity() - self.partial.len() < SMALLEST_READ {
+            self.partial.reserve(CHUNK);
         }
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
-        let after = buf.filled().len();
-        if !matches!(polled, Poll::Ready(Ok(()))) || after == before {
-            buf.set_filled(start);
-            return match ready!(polled) {
-                Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Poll::Ready(Err(self.broken(error))),
-                // Many brokers end TLS without its close_notify; whether bytes are missing is seen here all the same.
-                Ok(()) | Err(_) => Poll::Ready(self.end().map(|()| true)),
-            };
+        match ready!(pin!(self.inner.read_buf(&mut self.partial)).poll(cx)) {
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Poll::Ready(Err(self.broken(error))),
+            // Many brokers end TLS without its close_notify; whether bytes are missing is seen here all the same.
+            Ok(0) | Err(_) => Poll::Ready(self.end().map(|()| true)),
+            Ok(read) => {
+                if let Some(skip) = &mut self.skip {
+                    // Nothing else is held while a message is passed over.
+                    self.partial.advance(skip.pass(read));
+                    self.end_skip();
+                }
+                self.settle();
+                self.progress.note(read, self.skip.is_some() || !self.partial.is_empty());
+                Poll::Ready(Ok(false))
+            }
         }
-        if let Some(skip) = &mut self.skip {
-            let past = skip.pass(after - start);
-            self.partial.extend_from_slice(&buf.filled()[start + past..]);
-            buf.set_filled(start);
-            self.end_skip();
-            self.settle();
-        } else if in_place {
-            self.partial.clear();
-            let passed = self.check_in_place(&mut buf.filled_mut()[start..]);
-            buf.set_filled(start + passed);
-        } else {
-            self.partial.extend_from_slice(&buf.filled()[start..]);
-            buf.set_filled(start);
-            self.settle();
-        }
-        self.progress.note(after - before, self.skip.is_some() || !self.partial.is_empty());
-        Poll::Ready(Ok(false))
     }
 }
 
@@ -428,10 +278,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
                 if this.ready.is_empty() {
                     this.ready = BytesMut::new();
                 }
+            } else if this.taken.is_some() {
+                return Poll::Pending;
             } else if let Some(violation) = this.refused.clone() {
                 this.tell(cx, violation.reason_code);
                 return Poll::Ready(Err(violation.into()));
-            } else if ready!(this.poll_more(cx, buf))? {
+            } else if ready!(this.poll_more(cx))? {
                 break;
             }
         }

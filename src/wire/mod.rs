@@ -14,6 +14,7 @@ pub mod proxy;
 mod quic;
 pub mod reason;
 mod repair;
+pub mod run;
 pub mod tap;
 mod tcp;
 pub mod tls;

@@ -142,6 +142,12 @@ pub fn is_quiet_publish(first: u8) -> bool {
     first & 0xf6 == 0x30
 }
 
+/// Tells whether the first byte of a PUBLISH has the RETAIN flag.
+#[must_use]
+pub fn retain(first: u8) -> bool {
+    first & 0x01 != 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -60,6 +60,11 @@ impl<S> V31<S> {
     pub fn new(inner: S) -> Self {
         Self { inner, outgoing: Outgoing::Gathering(Zeroizing::default()), incoming: Incoming::First }
     }
+
+    /// Returns the connection below.
+    pub fn below(&mut self) -> &mut S {
+        &mut self.inner
+    }
 }
 
 impl<S: AsyncWrite + Unpin> V31<S> {

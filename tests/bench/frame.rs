@@ -24,7 +24,7 @@ pub(crate) fn player(topics: u32) -> Player {
     // The tree of a million topics needs more room than a profile has by default.
     player.app.workspaces[0].store = mqtap::store::Store::with_tree_budget(256 << 20, 1 << 30);
     for batch in store::messages(topics).chunks(256) {
-        player.mqtt(Mqtt::Messages(batch.to_vec()));
+        player.mqtt(Mqtt::Messages(batch.to_vec().into()));
     }
     player.keys("1 g g o");
     player

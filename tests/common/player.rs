@@ -135,7 +135,7 @@ impl Player {
     pub(crate) fn receive_as(&mut self, message: Message) -> &mut Self {
         self.now = self.now.after(std::time::Duration::from_millis(10));
         let at = self.now;
-        self.mqtt(Mqtt::Messages(vec![Received { at, message, ..Received::default() }]))
+        self.mqtt(Mqtt::Messages(vec![Received { at, message, ..Received::default() }].into()))
     }
 
     /// Takes an event in.

@@ -9,30 +9,29 @@ use serde_json::{Serializer, ser::Formatter};
 use super::utc::Utc;
 use crate::{
     base::text::is_hostile,
-    mqtt::message::{Properties, Received},
+    mqtt::{batch::Delivery, message::Properties},
 };
 
 /// Appends one message.
-pub(super) fn write(received: &Received, utc: &mut Utc, out: &mut Vec<u8>) {
-    let message = &received.message;
+pub(super) fn write(message: Delivery<'_>, utc: &mut Utc, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"time\":\"");
-    utc.write(received.at, out);
+    utc.write(message.at, out);
     out.extend_from_slice(b"\",\"topic\":");
-    string(&message.topic, out);
+    string(message.topic, out);
     out.extend_from_slice(b",\"qos\":");
     out.push(b'0' + message.qos.level());
     out.extend_from_slice(b",\"retain\":");
     out.extend_from_slice(truth(message.retain));
     out.extend_from_slice(b",\"dup\":");
     out.extend_from_slice(truth(message.dup));
-    if received.resumed {
+    if message.resumed {
         out.extend_from_slice(b",\"resumed\":true");
     }
     out.extend_from_slice(b",\"size\":");
     number(message.payload.len(), out);
     out.push(b',');
-    bytes("payload", &message.payload, out);
-    if let Some(all) = message.properties.as_deref().filter(|all| !all.is_empty()) {
+    bytes("payload", message.payload, out);
+    if let Some(all) = message.properties.filter(|all| !all.is_empty()) {
         out.extend_from_slice(b",\"properties\":");
         properties(all, out);
     }

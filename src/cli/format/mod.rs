@@ -10,7 +10,7 @@ mod utc;
 pub(super) use self::json::harmless;
 pub use self::template::{Template, field_names};
 use self::utc::Utc;
-use crate::{base::text::escape, mqtt::message::Received};
+use crate::{base::text::escape, mqtt::batch::Delivery};
 
 /// A format of `--format`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,14 +61,14 @@ impl Printer {
     }
 
     /// Appends one message and a line feed to `out`.
-    pub fn write(&mut self, received: &Received, out: &mut Vec<u8>) {
-        let message = &received.message;
+    pub fn write<'a>(&mut self, message: impl Into<Delivery<'a>>, out: &mut Vec<u8>) {
+        let message = message.into();
         match &self.format {
             Format::Text => text::write(message, self.escaped, out),
-            Format::Json => json::write(received, &mut self.utc, out),
+            Format::Json => json::write(message, &mut self.utc, out),
             Format::Payload => payload::write(message, self.escaped, out),
-            Format::Hex => hex::write(&message.payload, out),
-            Format::Template(template) => template.write(received, &mut self.utc, self.escaped, out),
+            Format::Hex => hex::write(message.payload, out),
+            Format::Template(template) => template.write(message, &mut self.utc, self.escaped, out),
         }
         out.push(b'\n');
     }

@@ -1,9 +1,9 @@
 //! The format `payload`: the payload and nothing else.
 
 use super::push;
-use crate::mqtt::message::Message;
+use crate::mqtt::batch::Delivery;
 
 /// Appends one payload.
-pub(super) fn write(message: &Message, escaped: bool, out: &mut Vec<u8>) {
-    push(&message.payload, escaped, out);
+pub(super) fn write(message: Delivery<'_>, escaped: bool, out: &mut Vec<u8>) {
+    push(message.payload, escaped, out);
 }

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use super::{hex, json, push, utc::Utc};
-use crate::mqtt::message::{Properties, Received};
+use crate::mqtt::{batch::Delivery, message::Properties};
 
 /// A template, read once and written for every message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,35 +94,34 @@ impl Template {
     }
 
     /// Appends one message; text from outside is escaped where `escaped` says so, the template's own text never.
-    pub(super) fn write(&self, received: &Received, utc: &mut Utc, escaped: bool, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, message: Delivery<'_>, utc: &mut Utc, escaped: bool, out: &mut Vec<u8>) {
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Part::Field(field) => field.write(received, utc, escaped, out),
+                Part::Field(field) => field.write(message, utc, escaped, out),
             }
         }
     }
 }
 
 impl Field {
-    fn write(self, received: &Received, utc: &mut Utc, escaped: bool, out: &mut Vec<u8>) {
-        let message = &received.message;
-        let properties = message.properties.as_deref();
+    fn write(self, message: Delivery<'_>, utc: &mut Utc, escaped: bool, out: &mut Vec<u8>) {
+        let properties = message.properties;
         let mut optional = |bytes: Option<&[u8]>| push(bytes.unwrap_or_default(), escaped, out);
         match self {
             Self::ContentType => optional(properties.and_then(|p| p.content_type.as_deref()).map(str::as_bytes)),
             Self::ResponseTopic => optional(properties.and_then(|p| p.response_topic.as_deref()).map(str::as_bytes)),
             Self::CorrelationData => optional(properties.and_then(|p| p.correlation_data.as_deref())),
             Self::Properties => json::properties(properties.unwrap_or(&Properties::default()), out),
-            Self::Time => utc.write(received.at, out),
+            Self::Time => utc.write(message.at, out),
             Self::Topic => push(message.topic.as_bytes(), escaped, out),
             Self::Qos => out.push(b'0' + message.qos.level()),
             Self::Retain => out.push(b'0' + u8::from(message.retain)),
             Self::Dup => out.push(b'0' + u8::from(message.dup)),
             Self::Size => write!(out, "{}", message.payload.len()).expect("a vector takes all"),
-            Self::Payload => push(&message.payload, escaped, out),
-            Self::Hex => hex::write(&message.payload, out),
-            Self::Base64 => json::base64(&message.payload, out),
+            Self::Payload => push(message.payload, escaped, out),
+            Self::Hex => hex::write(message.payload, out),
+            Self::Base64 => json::base64(message.payload, out),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::*;
 use crate::{
     base::{clock::Stamp, text::is_hostile},
-    mqtt::message::{Message, Properties, Qos},
+    mqtt::message::{Message, Properties, Qos, Received},
 };
 
 fn received(topic: &str, payload: &[u8]) -> Received {

@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     gate::Gate,
-    intake::Intake,
+    intake::{Intake, inlet::Inlet, shortcut::Shortcut},
     opening::Terms,
     outlet::{BATCH, Outlet},
 };
@@ -28,14 +28,13 @@ use crate::{
     },
     wire::{
         self,
-        dial::{Dialed, Io, Stage, dial},
+        dial::{Dialed, Stage, dial},
         endpoint::Endpoint,
         error::WireError,
         guard::{Progress, oversize::Skipped},
         packet::Version,
         tap::Sink,
         tls::certificate::Certificate,
-        v31::V31,
     },
 };
 
@@ -86,8 +85,6 @@ struct Driver {
     event_loop: Loop,
     online: Option<oneshot::Sender<Granted>>,
     keep_alive: Duration,
-    /// Until when messages are taken for those of the resumed session.
-    resuming: Option<Stamp>,
     batch: Vec<Received>,
     batch_at: Stamp,
     pinged: Option<Stamp>,
@@ -110,7 +107,6 @@ pub(super) async fn drive(attempt: Attempt, mut event_loop: Loop, online: onesho
         event_loop,
         online: Some(online),
         keep_alive,
-        resuming: None,
         batch: Vec::new(),
         batch_at: Stamp::default(),
         pinged: None,
@@ -142,8 +138,8 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>, client_id: Str
     let guarded = wire::open(stream, version, options.max_packet_size, attempt.clock, attempt.sink.clone());
     let receive_maximum = options.receive_maximum.unwrap_or(u16::MAX);
     let guarded = guarded.with_history(options.topic_alias_maximum, receive_maximum).with_skipped(attempt.skipped.clone());
+    let guarded = guarded.taking_quiet();
     let progress = guarded.progress();
-    let stream: Box<dyn Io> = if version == Version::V31 { Box::new(V31::new(guarded)) } else { Box::new(guarded) };
     // An attempt opens one stream, so the cell is empty.
     drop(route.set(Route { peer, tls, chain, unverified, times, progress: progress.clone() }));
     let terms = Terms {
@@ -153,7 +149,8 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>, client_id: Str
         client_id,
         deadline: attempt.deadline,
     };
-    Ok(Intake::new(stream, terms, Arc::clone(&attempt.gate), progress))
+    let shortcut = Shortcut::new(outlet.poll_sender(), attempt.clock, Arc::clone(&attempt.gate));
+    Ok(Intake::new(Inlet::new(guarded, version), terms, Arc::clone(&attempt.gate), progress, shortcut))
 }
 
 impl Driver {
@@ -177,10 +174,10 @@ impl Driver {
                     self.batch_at = self.attempt.clock.now();
                 }
                 let at = self.batch_at;
-                let resumed = self.resuming.is_some_and(|until| at.mono < until.mono);
+                let resumed = self.attempt.gate.is_resuming(at);
                 self.batch.push(Received { at, resumed, message });
             }
-            Arrival::Suback => self.resuming = None,
+            Arrival::Suback => self.attempt.gate.set_resuming(None),
             Arrival::Connack(connack) => self.welcome(connack).await,
             Arrival::Ping if self.attempt.gate.is_closed() || self.is_within_packet() => {
                 // PINGRESP waits behind messages that are held back, or behind a large one on a slow link; the library must not
@@ -209,15 +206,15 @@ impl Driver {
     async fn pass_batch(&mut self) {
         if !self.batch.is_empty() {
             let batch = std::mem::take(&mut self.batch);
-            self.attempt.outlet.send(Event::Messages(batch)).await;
+            self.attempt.outlet.send(Event::Messages(batch.into())).await;
         }
     }
 
     async fn welcome(&mut self, connack: Connack) {
         self.event_loop.forget_store();
-        let Attempt { options, endpoint, clock, protocol, downgraded, expects_session, began, outlet, .. } = &*self.attempt;
+        let Attempt { options, endpoint, clock, protocol, downgraded, expects_session, began, outlet, gate, .. } = &*self.attempt;
         let now = clock.now();
-        self.resuming = connack.session_present.then(|| now.after(RESUMING));
+        gate.set_resuming(connack.session_present.then(|| now.after(RESUMING)));
         let expiry = connack.properties.session_expiry.unwrap_or(options.session_expiry);
         let keeps_session = !options.clean_start && (*protocol != Protocol::V5 || expiry != SessionExpiry::AtDisconnect);
         self.keep_alive = self.event_loop.keep_alive();

@@ -1,4 +1,4 @@
-//! What the stream is asked from outside: to hold reading back while the consumer is behind, and to ping.
+//! What the stream is told from outside: to hold reading back while the consumer is behind, to ping, what a session resumes.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -18,6 +18,8 @@ pub(super) struct Gate {
     pinger: AtomicWaker,
     /// When a ping was last asked for and not answered yet, in microseconds of the monotonic clock; 0 is none.
     pinged: AtomicU64,
+    /// Until when messages are those of a resumed session, likewise.
+    resuming: AtomicU64,
 }
 
 impl Gate {
@@ -42,6 +44,16 @@ impl Gate {
         self.reader.register(cx.waker());
         // It may have opened before the waker was in place.
         if self.is_closed() { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Says until when messages are taken for those of a resumed session, nothing where there is none.
+    pub(super) fn set_resuming(&self, until: Option<Stamp>) {
+        self.resuming.store(until.map_or(0, |until| until.mono), Ordering::Release);
+    }
+
+    /// Tells whether a message that arrives now is taken for one of a resumed session.
+    pub(super) fn is_resuming(&self, now: Stamp) -> bool {
+        now.mono < self.resuming.load(Ordering::Acquire)
     }
 
     /// Asks for a ping; one that is under way serves as well.

@@ -1,5 +1,8 @@
 //! The stream as the MQTT library reads it: a refusal named, reading held back on demand, the end never hiding messages.
 
+pub(super) mod inlet;
+pub(super) mod shortcut;
+
 use std::{
     io,
     pin::Pin,
@@ -14,6 +17,7 @@ use tokio::{
     time::{Sleep, sleep, sleep_until},
 };
 
+use self::{inlet::Inlet, shortcut::Shortcut};
 use super::{
     frames::Frames,
     gate::Gate,
@@ -23,7 +27,7 @@ use super::{
 use crate::{
     base::human,
     mqtt::error::Failure,
-    wire::{dial::Io, error::WireError, guard::Progress},
+    wire::{error::WireError, guard::Progress},
 };
 
 /// PINGREQ.
@@ -51,7 +55,7 @@ const STEADY: u64 = 4 << 10;
 /// brought messages is followed by one empty turn, in which the library hands them out, before it sees DISCONNECT, the end
 /// of the stream or an error.
 pub(in crate::mqtt) struct Intake {
-    stream: Box<dyn Io>,
+    stream: Inlet,
     terms: Terms,
     gate: Arc<Gate>,
     incoming: Frames,
@@ -76,6 +80,7 @@ pub(in crate::mqtt) struct Intake {
     /// When writing is given up, while it makes no progress.
     stalled: Option<Pin<Box<Sleep>>>,
     leaving: Option<Leaving>,
+    shortcut: Shortcut,
 }
 
 /// DISCONNECT was written: the connection is closed once the broker has closed it, so that unread messages cannot turn the
@@ -87,7 +92,7 @@ struct Leaving {
 
 impl Intake {
     /// Wraps a fresh stream of whole, valid packets.
-    pub(super) fn new(stream: Box<dyn Io>, terms: Terms, gate: Arc<Gate>, progress: Progress) -> Self {
+    pub(super) fn new(stream: Inlet, terms: Terms, gate: Arc<Gate>, progress: Progress, shortcut: Shortcut) -> Self {
         let deadline = Box::pin(sleep_until(terms.deadline));
         Self {
             stream,
@@ -106,6 +111,7 @@ impl Intake {
             settled: true,
             stalled: None,
             leaving: None,
+            shortcut,
         }
     }
 
@@ -153,16 +159,27 @@ impl Intake {
 
     fn poll_fresh(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
+            if !self.stream.guard().has_ready() {
+                // What the library holds comes before what is taken past it.
+                ready!(self.settle(cx));
+                ready!(self.shortcut.poll_ready(cx));
+            }
             let fresh = buf.filled().len();
-            let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, buf) else {
-                self.settled = true;
+            let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+            if let Some(run) = self.stream.guard().take_run() {
+                self.shortcut.take(run);
+                if read.is_pending() {
+                    // The library gets its turn for requests and pings between two reads.
+                    self.hear();
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            }
+            let Poll::Ready(read) = read else {
                 self.poll_unfinished(cx)?;
                 return self.poll_silence(cx);
             };
-            self.unfinished = None;
-            if let Some(watchdog) = &mut self.watchdog {
-                watchdog.hear();
-            }
+            self.hear();
             match read {
                 Ok(()) if buf.filled().len() > fresh => self.inspect(buf, fresh),
                 end => self.end = Some(end),
@@ -177,6 +194,13 @@ impl Intake {
             if self.end.is_some() {
                 return self.poll_end(cx);
             }
+        }
+    }
+
+    fn hear(&mut self) {
+        self.unfinished = None;
+        if let Some(watchdog) = &mut self.watchdog {
+            watchdog.hear();
         }
     }
 
@@ -286,7 +310,11 @@ impl Intake {
         let mut scratch = [0; 4096];
         while leaving.deadline.as_mut().poll(cx).is_pending() {
             let mut buf = ReadBuf::new(&mut scratch);
-            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf)) {
+            let read = Pin::new(&mut self.stream).poll_read(cx, &mut buf);
+            if self.stream.guard().take_run().is_some() {
+                continue;
+            }
+            match ready!(read) {
                 Ok(()) if !buf.filled().is_empty() => {}
                 Ok(()) | Err(_) => break,
             }
@@ -315,6 +343,7 @@ impl AsyncRead for Intake {
 impl AsyncWrite for Intake {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.shortcut.wake();
         if this.ping.is_some() {
             let progress = this.poll_ping(cx);
             ready!(this.watch(cx, progress))?;
@@ -343,18 +372,24 @@ impl AsyncWrite for Intake {
 mod tests {
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+        sync::mpsc,
         time::{Instant, timeout},
     };
+    use tokio_util::sync::PollSender;
 
     use super::*;
     use crate::{
+        base::clock::Clock,
         mqtt::options::{Options, Protocol},
-        wire::endpoint::Url,
+        wire::{dial::Io, endpoint::Url, packet::Version},
     };
 
     /// A stream and the broker at its other end.
     fn pair(keep_alive: Duration) -> (Intake, DuplexStream) {
         let (ours, broker) = duplex(4096);
+        let clock = Clock::start();
+        let ours: Box<dyn Io> = Box::new(ours);
+        let guarded = crate::wire::open(ours, Version::V5, u32::MAX, clock, None);
         let endpoint = Url::parse("mqtt://h").expect("valid").endpoint;
         let options = Arc::new(Options { keep_alive, ..Options::new(endpoint, "me") });
         let terms = Terms {
@@ -364,7 +399,8 @@ mod tests {
             client_id: "me".into(),
             deadline: Instant::now() + STALL,
         };
-        (Intake::new(Box::new(ours), terms, Arc::default(), Progress::default()), broker)
+        let shortcut = Shortcut::new(PollSender::new(mpsc::channel(1).0), clock, Arc::default());
+        (Intake::new(Inlet::new(guarded, Version::V5), terms, Arc::default(), Progress::default(), shortcut), broker)
     }
 
     /// The same after CONNACK.

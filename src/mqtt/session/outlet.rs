@@ -6,12 +6,12 @@ use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
 };
+use tokio_util::sync::PollSender;
 
 use super::{gate::Gate, gather::Gatherer};
 use crate::{
     mqtt::{
         event::{Event, Status},
-        message::Received,
         options::Overflow,
     },
     wire::{guard::oversize::Skipped, tap::Noted},
@@ -20,9 +20,11 @@ use crate::{
 /// The most messages in one `Event::Messages`.
 pub(super) const BATCH: usize = 1024;
 
-/// The most messages that wait for the consumer beside those in its channel; what comes on top is counted, or the broker is
-/// slowed.
-const MAX_MESSAGES: usize = 8 * BATCH;
+/// The most messages that wait for the consumer beside those in its channel; then the broker is slowed.
+const MAX_WAITING: usize = 8 * BATCH;
+
+/// The same where nothing is slowed and what comes on top is counted: a flood of a tenth of a second.
+const MAX_COUNTED: usize = 256 * BATCH;
 
 /// The most bytes of topics and payloads that wait likewise.
 const MAX_BYTES: usize = 64 << 20;
@@ -51,6 +53,11 @@ impl Outlet {
     /// Passes an event on; an event that nobody listens to any more is dropped.
     pub(super) async fn send(&self, event: Event) {
         drop(self.inbox.send(event).await);
+    }
+
+    /// Returns a way to pass events on from where nothing can be awaited.
+    pub(super) fn poll_sender(&self) -> PollSender<Event> {
+        PollSender::new(self.inbox.clone())
     }
 
     /// Passes a status on.
@@ -158,26 +165,22 @@ impl Backlog {
     }
 
     fn push(&mut self, event: Event) {
-        let Event::Messages(batch) = event else {
+        let Event::Messages(mut batch) = event else {
             self.events.push_back(event);
             return;
         };
-        // The usual case, a consumer that keeps up: the batch goes on as it is.
-        let bytes = batch.iter().map(size).sum();
-        if self.events.is_empty() && batch.len() <= BATCH && bytes <= MAX_BYTES {
-            self.messages = batch.len();
-            self.bytes = bytes;
+        let room = match self.overflow {
+            Overflow::Wait => usize::MAX,
+            Overflow::Count if self.messages == 0 => MAX_COUNTED,
+            Overflow::Count if self.bytes >= MAX_BYTES => 0,
+            Overflow::Count => MAX_COUNTED.saturating_sub(self.messages),
+        };
+        let lost = batch.len().saturating_sub(room) as u64;
+        batch.truncate(room);
+        if !batch.is_empty() {
+            self.messages += batch.len();
+            self.bytes += batch.size();
             self.events.push_back(Event::Messages(batch));
-            self.tend_gate();
-            return;
-        }
-        let mut lost = 0;
-        for message in batch {
-            if self.overflow == Overflow::Count && !self.has_room() {
-                lost += 1;
-            } else {
-                self.push_message(message);
-            }
         }
         if lost > 0 {
             match self.events.back_mut() {
@@ -186,15 +189,6 @@ impl Backlog {
             }
         }
         self.tend_gate();
-    }
-
-    fn push_message(&mut self, message: Received) {
-        self.messages += 1;
-        self.bytes += size(&message);
-        match self.events.back_mut() {
-            Some(Event::Messages(batch)) if batch.len() < BATCH => batch.push(message),
-            _ => self.events.push_back(Event::Messages(vec![message])),
-        }
     }
 
     /// Takes what is told next: what was passed over comes at once, and all of it together.
@@ -207,7 +201,7 @@ impl Backlog {
         let event = self.events.pop_front()?;
         if let Event::Messages(batch) = &event {
             self.messages -= batch.len();
-            self.bytes -= batch.iter().map(size).sum::<usize>();
+            self.bytes -= batch.size();
             self.tend_gate();
         }
         if let Event::Packets(noted) = &event {
@@ -218,14 +212,11 @@ impl Backlog {
         Some(event)
     }
 
-    /// Tells whether one more message may wait; one may always, however large.
-    fn has_room(&self) -> bool {
-        self.messages == 0 || (self.messages < MAX_MESSAGES && self.bytes < MAX_BYTES)
-    }
-
+    /// Slows the broker while too much waits; one message may always, however large.
     fn tend_gate(&self) {
-        if self.overflow == Overflow::Wait && self.gate.is_closed() == self.has_room() {
-            self.gate.set_closed(!self.has_room());
+        let has_room = self.messages == 0 || (self.messages < MAX_WAITING && self.bytes < MAX_BYTES);
+        if self.overflow == Overflow::Wait && self.gate.is_closed() == has_room {
+            self.gate.set_closed(!has_room);
         }
     }
 }
@@ -235,10 +226,6 @@ fn weight(noted: &Noted) -> (usize, usize) {
     (noted.packets.len().max(1), noted.held())
 }
 
-fn size(received: &Received) -> usize {
-    received.message.topic.len() + received.message.payload.len()
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
@@ -246,12 +233,12 @@ mod tests {
     use super::*;
     use crate::{
         base::clock::Stamp,
-        mqtt::message::Message,
+        mqtt::message::{Message, Received},
         wire::packet::{Direction, Packet},
     };
 
     fn batch(count: usize) -> Event {
-        Event::Messages((0..count).map(|_| Received::default()).collect())
+        Event::Messages(vec![Received::default(); count].into())
     }
 
     fn backlog(overflow: Overflow) -> Backlog {
@@ -261,7 +248,8 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_counted_after_what_did_and_before_what_comes_later() {
         let mut backlog = backlog(Overflow::Count);
-        backlog.push(batch(MAX_MESSAGES + 10));
+        backlog.push(batch(BATCH));
+        backlog.push(batch(MAX_COUNTED - BATCH + 10));
         backlog.push(batch(5));
         assert!(matches!(backlog.pop(), Some(Event::Messages(first)) if first.len() == BATCH));
         backlog.push(batch(3));
@@ -272,7 +260,7 @@ mod tests {
     #[test]
     fn the_gate_closes_when_full_and_opens_when_there_is_room() {
         let mut backlog = backlog(Overflow::Wait);
-        backlog.push(batch(MAX_MESSAGES));
+        backlog.push(batch(MAX_WAITING));
         assert!(backlog.gate.is_closed());
         backlog.pop();
         assert!(!backlog.gate.is_closed());
@@ -310,7 +298,8 @@ mod tests {
         let mut backlog = backlog(Overflow::Count);
         let payload = bytes::Bytes::from(vec![0; MAX_BYTES + 1]);
         let large = Received { message: Message { payload, ..Message::default() }, ..Received::default() };
-        backlog.push(Event::Messages(vec![large, Received::default()]));
+        backlog.push(Event::Messages(vec![large].into()));
+        backlog.push(batch(1));
         assert!(matches!(backlog.pop(), Some(Event::Messages(only)) if only.len() == 1));
         assert!(matches!(backlog.pop(), Some(Event::Lost(1))));
     }

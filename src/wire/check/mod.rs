@@ -8,7 +8,10 @@ pub(in crate::wire) mod reader;
 pub(super) use reader::Fault;
 use reader::Reader;
 
-use super::packet::{Kind, Version};
+use super::{
+    packet::{Kind, Version},
+    run::Layout,
+};
 
 /// Checks what the first byte tells: a type and flags that this server may send at this time.
 ///
@@ -73,9 +76,9 @@ fn sender(version: Version, kind: Kind) -> Result<(), Fault> {
     }
 }
 
-/// Checks the fields of a packet whose first byte has been checked; returns the Topic Alias of a PUBLISH.
+/// Checks the fields of a packet whose first byte has been checked; returns where everything is in a PUBLISH.
 #[inline]
-pub(super) fn body(version: Version, first: u8, body: &[u8]) -> Result<Option<u16>, Fault> {
+pub(super) fn body(version: Version, first: u8, body: &[u8]) -> Result<Layout, Fault> {
     let kind = Kind::of(first);
     let checked = match kind {
         Kind::Publish => return publish::check(version, first, body),
@@ -88,5 +91,5 @@ pub(super) fn body(version: Version, first: u8, body: &[u8]) -> Result<Option<u1
         // The first byte has refused these.
         Kind::Reserved | Kind::Connect | Kind::Subscribe | Kind::Unsubscribe | Kind::Pingreq => sender(version, kind),
     };
-    checked.map(|()| None)
+    checked.map(|()| Layout::default())
 }

@@ -136,18 +136,22 @@ impl Seen {
 /// Reads the Property Length and checks every property of a packet of this kind.
 #[inline]
 pub(super) fn check(reader: &mut Reader<'_>, kind: Kind) -> Result<Seen, Fault> {
-    let len = reader.varint("property length")?;
-    if len == 0 {
-        return Ok(Seen::default());
-    }
-    let bytes = reader.take(usize::try_from(len).unwrap_or(usize::MAX), "property length")?;
-    check_all(Reader::new(bytes), kind)
+    let mut values = values(reader)?;
+    if values.is_empty() { Ok(Seen::default()) } else { check_all(&mut values, kind) }
 }
 
-fn check_all(mut reader: Reader<'_>, kind: Kind) -> Result<Seen, Fault> {
+/// Reads the Property Length, and returns the properties.
+#[inline]
+pub(in crate::wire) fn values<'a>(reader: &mut Reader<'a>) -> Result<Reader<'a>, Fault> {
+    let len = reader.varint("property length")?;
+    reader.take(usize::try_from(len).unwrap_or(usize::MAX), "property length").map(Reader::new)
+}
+
+/// Checks every property of a packet of this kind.
+pub(super) fn check_all(reader: &mut Reader<'_>, kind: Kind) -> Result<Seen, Fault> {
     let mut seen = Seen::default();
     while !reader.is_empty() {
-        let property = next(&mut reader)?;
+        let property = next(reader)?;
         if !property.packets.contains(&kind) {
             return Err(Fault::protocol(property.name, format!("is not allowed in {kind}")));
         }
@@ -155,7 +159,7 @@ fn check_all(mut reader: Reader<'_>, kind: Kind) -> Result<Seen, Fault> {
             return Err(Fault::protocol(property.name, "occurs twice"));
         }
         seen.ids |= 1 << property.id;
-        let number = value(&mut reader, property)?;
+        let number = value(reader, property)?;
         if property.id == TOPIC_ALIAS {
             seen.alias = u16::try_from(number).ok();
         }
@@ -205,10 +209,14 @@ fn value(reader: &mut Reader<'_>, property: &Property) -> Result<u32, Fault> {
 
 /// The value of a property, as it was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::wire) enum Value<'a> {
+pub enum Value<'a> {
+    /// An integer of any width.
     Number(u32),
+    /// A UTF-8 Encoded String.
     Text(&'a [u8]),
+    /// Binary Data.
     Binary(&'a [u8]),
+    /// A UTF-8 String Pair: name and value.
     Pair(&'a [u8], &'a [u8]),
 }
 

@@ -4,30 +4,38 @@ use super::{
     properties,
     reader::{Fault, Reader, check_topic},
 };
-use crate::wire::packet::{Kind, Version};
+use crate::wire::{
+    packet::{Kind, Version},
+    run::Layout,
+};
 
-/// Checks all but the payload, which may be anything; returns the Topic Alias.
+/// Checks all but the payload, which may be anything; returns where everything is.
 #[inline]
-pub(super) fn check(version: Version, first: u8, body: &[u8]) -> Result<Option<u16>, Fault> {
+pub(super) fn check(version: Version, first: u8, body: &[u8]) -> Result<Layout, Fault> {
     let mut reader = Reader::new(body);
-    let topic = reader.binary("topic")?;
+    let topic_len = reader.u16("topic")?;
+    let topic = reader.take(usize::from(topic_len), "topic")?;
     check_topic(topic, "topic")?;
     match first & 0x06 {
         0 => {}
         0x06 => return Err(Fault::malformed("QoS", "is 3")),
         _ => drop(reader.packet_id()?),
     }
-    match version {
-        Version::V31 | Version::V311 if topic.is_empty() => Err(Fault::protocol("topic", "is empty")),
-        Version::V31 | Version::V311 => Ok(None),
-        Version::V5 => {
-            let seen = properties::check(&mut reader, Kind::Publish)?;
-            if topic.is_empty() && seen.topic_alias().is_none() {
-                return Err(Fault::protocol("topic", "is empty, and there is no Topic Alias"));
-            }
-            Ok(seen.topic_alias())
+    let at = |reader: &Reader<'_>| body.len() - reader.rest().len();
+    if version != Version::V5 {
+        if topic.is_empty() {
+            return Err(Fault::protocol("topic", "is empty"));
         }
+        let payload = at(&reader);
+        return Ok(Layout { topic_len, properties: payload, payload, alias: None });
     }
+    let mut values = properties::values(&mut reader)?;
+    let (properties, payload) = (at(&reader) - values.rest().len(), at(&reader));
+    let alias = if values.is_empty() { None } else { properties::check_all(&mut values, Kind::Publish)?.topic_alias() };
+    if topic.is_empty() && alias.is_none() {
+        return Err(Fault::protocol("topic", "is empty, and there is no Topic Alias"));
+    }
+    Ok(Layout { topic_len, properties, payload, alias })
 }
 
 /// Returns how many bytes hold all but the payload; nothing when their end is not there.

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use bytestring::ByteString;
+
 use crate::wire::{
     check::{
         Fault, answers,
@@ -23,7 +25,7 @@ const SHORT_KEPT: usize = 5 + 2 + 1;
 /// What is to be done with a valid packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The library gets it.
+    /// The library gets it, or nobody misses it there.
     Pass,
     /// It answers to nothing, so the library would hang up; nobody misses it.
     LeaveOut,
@@ -46,7 +48,7 @@ pub(super) struct History {
 /// What a Topic Alias stands for.
 #[derive(Debug)]
 struct Alias {
-    topic: Box<[u8]>,
+    topic: ByteString,
     /// Whether the message that set it went no further than here.
     is_unseen: bool,
 }
@@ -108,9 +110,16 @@ impl History {
         self.due.insert(id, due);
     }
 
-    /// Compares a valid packet of the server with what was said before.
+    /// Compares a valid packet of the server with what was said before; `passes` tells whether the library sees it.
     #[inline]
-    pub(super) fn incoming(&mut self, version: Version, first: u8, alias: Option<u16>, body: &[u8]) -> Result<Verdict, Fault> {
+    pub(super) fn incoming(
+        &mut self,
+        version: Version,
+        first: u8,
+        alias: Option<u16>,
+        body: &[u8],
+        passes: bool,
+    ) -> Result<Verdict, Fault> {
         match Kind::of(first) {
             Kind::Publish => {
                 if version == Version::V5 && first & 0x06 != 0 {
@@ -118,7 +127,7 @@ impl History {
                 }
                 match alias {
                     None => Ok(Verdict::Pass),
-                    Some(alias) => self.alias(alias, body, true),
+                    Some(alias) => self.alias(alias, body, passes),
                 }
             }
             kind @ (Kind::Puback | Kind::Pubrec | Kind::Pubcomp | Kind::Suback | Kind::Unsuback) => {
@@ -169,12 +178,13 @@ impl History {
                 let is_named = passes && std::mem::take(&mut known.is_unseen);
                 Ok(if is_named { Verdict::Name(alias) } else { Verdict::Pass })
             }
-            Some(known) if *known.topic == *topic => {
+            Some(known) if known.topic.as_bytes() == topic => {
                 known.is_unseen &= !passes;
                 Ok(Verdict::Pass)
             }
             Some(_) | None => {
-                self.aliases.insert(alias, Alias { topic: topic.into(), is_unseen: !passes });
+                let topic = ByteString::try_from(topic).map_err(|_| Fault::new("topic", "is not valid UTF-8", MALFORMED))?;
+                self.aliases.insert(alias, Alias { topic, is_unseen: !passes });
                 Ok(Verdict::Pass)
             }
         }
@@ -193,8 +203,8 @@ impl History {
     }
 
     /// Returns the topic that an alias stands for, empty for one that is not set.
-    pub(super) fn topic(&self, alias: u16) -> &[u8] {
-        self.aliases.get(&alias).map(|alias| &*alias.topic).unwrap_or_default()
+    pub(super) fn topic(&self, alias: u16) -> ByteString {
+        self.aliases.get(&alias).map(|alias| alias.topic.clone()).unwrap_or_default()
     }
 
     fn answer(&mut self, version: Version, kind: Kind, body: &[u8]) -> Result<Verdict, Fault> {
@@ -292,8 +302,10 @@ mod tests {
     }
 
     fn verdict(history: &mut History, packet: &[u8]) -> Result<Verdict, String> {
-        let alias = crate::wire::check::body(Version::V5, packet[0], &packet[2..]).expect("a valid packet");
-        history.incoming(Version::V5, packet[0], alias, &packet[2..]).map_err(|fault| format!("{} {}", fault.field, fault.detail))
+        let layout = crate::wire::check::body(Version::V5, packet[0], &packet[2..]).expect("a valid packet");
+        history
+            .incoming(Version::V5, packet[0], layout.alias, &packet[2..], true)
+            .map_err(|fault| format!("{} {}", fault.field, fault.detail))
     }
 
     #[test]

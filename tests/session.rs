@@ -479,6 +479,64 @@ async fn a_broker_that_keeps_breaking_the_protocol_is_given_up() {
 }
 
 #[rstest]
+#[case::v311(Protocol::V311, CONNACK_V311, &[&[0x40, 2, 1, 2][..], &[0x50, 2, 1, 2]])]
+#[case::v5(Protocol::V5, CONNACK_V5, &[&[0x40, 3, 1, 2, 0x97][..], &[0x50, 3, 1, 2, 0x97]])]
+#[tokio::test]
+async fn a_message_over_the_limit_is_passed_over_and_the_connection_holds(
+    #[case] protocol: Protocol,
+    #[case] connack: &[u8],
+    #[case] answers: &[&[u8]],
+) {
+    for trickle in [false, true] {
+        for qos in Qos::ALL {
+            let packet = |payload: usize, qos: u8, topic: &str| {
+                let id: &[u8] = if qos == 0 { &[] } else { &[1, 2] };
+                let properties: &[u8] = if protocol == Protocol::V5 { &[0] } else { &[] };
+                let length = u8::try_from(2 + topic.len() + id.len() + properties.len() + payload).expect("one byte");
+                let head = [&[0x30 | qos << 1, length, 0, u8::try_from(topic.len()).expect("short")], topic.as_bytes()];
+                [&head.concat()[..], id, properties, &vec![b'x'; payload]].concat()
+            };
+            let bytes = [packet(1, 0, "small"), packet(100, qos.level(), "big"), packet(2, 0, "small")].concat();
+            let send = if trickle { Step::Trickle(bytes) } else { Step::Send(bytes) };
+            let broker = Scripted::start(vec![vec![Step::Read, Step::Send(connack.to_vec()), send, Step::Serve]]).await;
+            let limits = Options { max_packet_size: 100, reconnect: Some(QUICK), ..options(broker.port, protocol, "me") };
+            let mut listener = Listener::start(limits);
+            let skipped = listener.wait("Skipped", |event| if let Event::Skipped(skipped) = event { Some(skipped) } else { None });
+            let skipped = skipped.await;
+            assert_eq!((skipped.count, &*skipped.topic, skipped.limit), (1, "big", 100));
+            let payloads: Vec<usize> = listener.messages(2).await.iter().map(|received| received.message.payload.len()).collect();
+            assert_eq!(payloads, [1, 2]);
+            let (first, wanted) = match qos {
+                Qos::AtMostOnce => (0x40, None),
+                Qos::AtLeastOnce => (0x40, Some(answers[0].to_vec())),
+                Qos::ExactlyOnce => (0x50, Some(answers[1].to_vec())),
+            };
+            // A round trip later everything was read.
+            listener.session.send(Command::Ping).await.expect("online");
+            listener.wait("PINGRESP", |event| matches!(event, Event::RoundTrip(_)).then_some(())).await;
+            assert_eq!(broker.read(first), Vec::from_iter(wanted));
+            assert_eq!(broker.accepted(), 1);
+            listener.close().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_large_packet_on_a_slow_link_is_no_silence() {
+    // Three Keep Alives long, in which PINGRESP could not come.
+    let piece = |byte| vec![Step::Send(vec![byte; 100]), Step::Pause(Duration::from_millis(100))];
+    let body = std::iter::repeat_with(|| piece(b'x')).take(30).flatten();
+    let head = Step::Send([CONNACK_V311, &[0x30, 0xbb, 0x17, 0, 1, b'a']].concat());
+    let script = [Step::Read, head].into_iter().chain(body).chain([Step::Serve]).collect();
+    let broker = Scripted::start(vec![script]).await;
+    let keep_alive = Duration::from_secs(1);
+    let mut listener = Listener::start(Options { keep_alive, ..options(broker.port, Protocol::V311, "me") });
+    assert_eq!(listener.messages(1).await[0].message.payload.len(), 3000);
+    assert_eq!(broker.accepted(), 1);
+    listener.close().await;
+}
+
+#[rstest]
 #[case::reason_of_mqtt_5(&[0x20, 0x03, 0x00, 0x84, 0x00])]
 #[case::code_of_mqtt_3(&[0x20, 0x02, 0x00, 0x01])]
 #[tokio::test]

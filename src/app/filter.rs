@@ -2,11 +2,14 @@
 
 use tui_input::Input;
 
-use super::workspace::{Pane, View, Workspace};
+use super::{
+    geometry::Geometry,
+    workspace::{Pane, View, Workspace},
+};
 use crate::{
     base::clock::Stamp,
     payload::{self, Format, Hints},
-    store::{Entry, Filter, FilterError, Formats, LONGEST_FILTER, TopicFilter},
+    store::{Entry, Filter, FilterError, Formats, LONGEST_FILTER, PacketFilter, TopicFilter},
 };
 
 /// The list that a filter narrows.
@@ -16,6 +19,20 @@ pub enum Target {
     Topics,
     /// The messages.
     Messages,
+    /// What passed on the wire.
+    Packets,
+}
+
+impl Target {
+    /// Returns the word for one of the list.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Topics => "topic",
+            Self::Messages => "message",
+            Self::Packets => "packet",
+        }
+    }
 }
 
 /// The row while it is typed into; what is valid is in force at once.
@@ -42,7 +59,8 @@ impl Workspace {
     #[must_use]
     pub fn target(&self) -> Option<Target> {
         match (self.view, self.focus) {
-            (View::Protocol | View::Broker, _) => None,
+            (View::Protocol, _) => Some(Target::Packets),
+            (View::Broker, _) => None,
             (View::Panes, Pane::Topics) => Some(Target::Topics),
             (View::Panes, Pane::Messages | Pane::Detail) => Some(Target::Messages),
         }
@@ -54,6 +72,7 @@ impl Workspace {
         match target {
             Target::Topics => self.topics.filter(),
             Target::Messages => self.messages.filter(),
+            Target::Packets => self.protocol.filter(),
         }
     }
 
@@ -66,6 +85,7 @@ impl Workspace {
         match target {
             Target::Topics => self.topics.set_filter(&mut self.store, text, TopicFilter::parse(text)?),
             Target::Messages => self.messages.set_filter(text, Filter::parse(text, FORMATS)?),
+            Target::Packets => self.protocol.set_filter(text, PacketFilter::parse(text)?),
         }
         Ok(())
     }
@@ -84,40 +104,105 @@ impl Workspace {
             Err(wrong) => wrong,
         };
         let good = self.filter(target).unwrap_or_default();
-        let begun = text.len() <= LONGEST_FILTER && text.starts_with(good) && wrong.span.start < good.len();
-        if let Some(before) = text.get(..wrong.span.start).filter(|_| begun) {
+        let begun = good.get(wrong.span.start..).filter(|_| text.len() <= LONGEST_FILTER && text.starts_with(good));
+        let is_name = begun.is_some_and(|begun| !begun.is_empty() && !begun.contains(':'));
+        if let Some(before) = text.get(..wrong.span.start).filter(|_| is_name) {
             // Were that wrong as well, it would have been told first.
-            drop(self.set_filter(target, before.trim()));
+            drop(self.set_filter(target, before.trim_end_matches('!').trim()));
         }
         Err(wrong)
     }
 
     /// Shows everything of a list again.
     pub fn clear_filter(&mut self, target: Target) {
+        self.remember_filter(target);
         match target {
             Target::Topics => self.topics.set_filter(&mut self.store, "", TopicFilter::default()),
-            Target::Messages => {
-                self.messages.remember_filter();
-                self.messages.set_filter("", Filter::default());
-            }
+            Target::Messages => self.messages.set_filter("", Filter::default()),
+            Target::Packets => self.protocol.set_filter("", PacketFilter::default()),
         }
     }
 
-    /// Goes on with what takes longer than a frame; tells when a message that was looked for is not there.
-    pub fn advance(&mut self, now: Stamp, rows: usize) -> bool {
+    /// Keeps the filter of a list, to go from one match to the next after it is cleared as well.
+    pub fn remember_filter(&mut self, target: Target) {
+        match target {
+            Target::Topics => self.topics.remember_filter(),
+            Target::Messages => self.messages.remember_filter(),
+            Target::Packets => self.protocol.remember_filter(),
+        }
+    }
+
+    /// Tells whether the list that a filter is for now was searched.
+    #[must_use]
+    pub fn has_searched(&self) -> bool {
+        match self.target() {
+            None => false,
+            Some(Target::Topics) => self.topics.has_searched(),
+            Some(Target::Messages) => self.messages.has_searched(),
+            Some(Target::Packets) => self.protocol.has_searched(),
+        }
+    }
+
+    /// Goes to the next match of the last filter, or back to the one before.
+    pub fn seek(&mut self, back: bool, geometry: &Geometry) {
+        match self.target() {
+            None => {}
+            Some(Target::Topics) => self.topics.seek(&self.store, back),
+            Some(Target::Messages) => self.messages.seek(back, geometry.messages.inner().rows()),
+            Some(Target::Packets) => self.protocol.seek(back, geometry.ladder.rows()),
+        }
+    }
+
+    /// Looks on for the next match; tells where there is none.
+    pub fn seek_on(&mut self, geometry: &Geometry, now: Stamp) -> Option<Target> {
+        let target = self.target()?;
+        let is_over = match target {
+            Target::Topics => {
+                let is_over = self.topics.seek_on(&self.store);
+                self.follow_cursor();
+                is_over
+            }
+            Target::Messages => self.messages.seek_on(&self.store, now, geometry.messages.inner().rows()),
+            Target::Packets => self.protocol.seek_on(&self.exchange, now, geometry.ladder.rows()),
+        };
+        is_over.then_some(target)
+    }
+
+    /// Goes on with what takes longer than a frame; tells where a match was looked for in vain.
+    pub fn advance(&mut self, geometry: &Geometry, now: Stamp) -> Option<Target> {
         if self.topics.searching {
             self.topics.advance(&mut self.store, now);
         }
         if self.messages.searching {
             self.messages.advance(&self.store, now);
         }
-        self.messages.seek_on(&self.store, now, rows)
+        if self.protocol.searching {
+            self.protocol.advance(&self.exchange, now);
+        }
+        self.seek_on(geometry, now)
     }
 
     /// Tells whether something takes longer than a frame.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.view == View::Panes && (self.topics.searching || self.messages.searching || self.messages.is_seeking())
+        match self.view {
+            View::Panes => {
+                let searching = self.topics.searching || self.messages.searching;
+                searching || self.topics.arranging || self.topics.is_seeking() || self.messages.is_seeking()
+            }
+            View::Protocol => self.protocol.searching || self.protocol.is_seeking(),
+            View::Broker => false,
+        }
+    }
+
+    /// Tells whether what a filter shows changes by itself, since it may get too old.
+    #[must_use]
+    pub fn is_aging(&self) -> bool {
+        match self.view {
+            View::Panes => self.messages.is_aging(),
+            View::Protocol => self.protocol.is_aging(),
+            View::Broker => false,
+        }
     }
 }
 
@@ -140,6 +225,63 @@ fn is_format(entry: &Entry<'_>, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{app::event::ConnId, profile::Profile, wire::endpoint::Url};
+
+    fn workspace() -> Workspace {
+        let url = Url::parse("mqtt://127.0.0.1").expect("a URL");
+        Workspace::new(ConnId(0), Profile::ad_hoc(url), Stamp::default())
+    }
+
+    /// Types a text letter by letter, and returns what is in force then.
+    fn typed(workspace: &mut Workspace, target: Target, text: &str) -> Option<String> {
+        for end in (1..=text.len()).filter(|end| text.is_char_boundary(*end)) {
+            drop(workspace.type_filter(target, &text[..end]));
+        }
+        workspace.filter(target).map(str::to_owned)
+    }
+
+    #[test]
+    fn the_beginning_of_a_field_narrows_nothing() {
+        for target in [Target::Messages, Target::Packets] {
+            for text in ["temp qos:", "temp qos:7", "temp !since:5m", "temp tpic:"] {
+                assert_eq!(typed(&mut workspace(), target, text).as_deref(), Some("temp"), "{target:?} {text}");
+            }
+        }
+        assert_eq!(typed(&mut workspace(), Target::Messages, "qos:7"), None);
+        assert_eq!(typed(&mut workspace(), Target::Topics, "temp qos:1").as_deref(), Some("temp"));
+    }
+
+    #[test]
+    fn a_wrong_filter_leaves_the_last_good_one_in_force() {
+        for (target, good, wrong) in [
+            (Target::Messages, "temp qos:1", "temp qos:7"),
+            (Target::Messages, ".t > 21", ".t >"),
+            (Target::Packets, "id:7", "id:70000"),
+            (Target::Topics, "topic:a/+", "topic:a/+b"),
+        ] {
+            let mut workspace = workspace();
+            workspace.type_filter(target, good).expect("good");
+            let why = workspace.type_filter(target, wrong).expect_err(wrong);
+            assert!(wrong.get(why.span.clone()).is_some() && !why.message.is_empty(), "{wrong}");
+            assert_eq!(workspace.filter(target), Some(good), "{wrong}");
+        }
+        let mut workspace = workspace();
+        let long = "x".repeat(LONGEST_FILTER + 1);
+        workspace.type_filter(Target::Messages, &long[1..]).expect("as long as may be");
+        workspace.type_filter(Target::Messages, &long).expect_err("too long");
+        assert_eq!(workspace.filter(Target::Messages), Some(&long[1..]));
+    }
+
+    #[test]
+    fn each_list_keeps_a_filter_of_its_own() {
+        let mut workspace = workspace();
+        for (target, text) in [(Target::Topics, "a"), (Target::Messages, "b"), (Target::Packets, "c")] {
+            workspace.set_filter(target, text).expect("good");
+        }
+        workspace.clear_filter(Target::Messages);
+        let filters = [Target::Topics, Target::Messages, Target::Packets].map(|target| workspace.filter(target));
+        assert_eq!(filters, [Some("a"), None, Some("c")]);
+    }
 
     #[test]
     fn every_format_has_its_name_in_filters() {

@@ -198,7 +198,7 @@ impl App {
     pub fn wake(&self) -> Option<Stamp> {
         let fading = self.last_message.filter(|last| self.now.since(*last) < RATES_FADE);
         let waiting = self.workspaces.iter().any(|workspace| matches!(workspace.status, Status::Waiting { .. }));
-        let aging = self.workspace().is_some_and(|workspace| workspace.messages.is_aging());
+        let aging = self.workspace().is_some_and(Workspace::is_aging);
         let pulse = (fading.is_some() || waiting || aging).then(|| self.now.after(PULSE));
         let searching = self.workspace().filter(|workspace| workspace.is_busy()).map(|_| self.now);
         [self.notices.wake(self.now), pulse, searching].into_iter().flatten().min()
@@ -206,9 +206,9 @@ impl App {
 
     /// Goes on with what takes longer than a frame.
     fn tick(&mut self) -> Vec<Effect> {
-        let (now, rows) = (self.now, self.geometry.messages.inner().rows());
-        if self.workspace_mut().is_some_and(|workspace| workspace.advance(now, rows)) {
-            self.say(Level::Info, "no further message matches", "");
+        let (now, geometry) = (self.now, self.geometry);
+        if let Some(target) = self.workspace_mut().and_then(|workspace| workspace.advance(&geometry, now)) {
+            self.say_nothing_matches(target);
         }
         Vec::new()
     }

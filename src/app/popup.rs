@@ -18,7 +18,7 @@ use crate::{
         topic,
     },
     profile::{self, Profile, draft::Draft, need::Need, secret::PasswordSource},
-    wire::endpoint::Url,
+    wire::endpoint::{Endpoint, Url},
 };
 
 const LEVELS: &[&str] = &["0", "1", "2"];
@@ -91,6 +91,8 @@ pub enum Confirmed {
     Delete(String),
     /// Publishing on a protected connection.
     Publish(Box<Message>),
+    /// Connecting to the server that a broker names in place of itself.
+    Follow(ConnId, Endpoint),
     /// Having a broker publish the will.
     TestWill(ConnId),
 }

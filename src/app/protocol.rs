@@ -2,20 +2,28 @@
 
 mod packet;
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
 pub use self::packet::{captured, copied, decoded, message_of};
 use self::packet::{describe, packet_of};
 use super::detail::Line;
 use crate::{
+    base::clock::Stamp,
     payload,
-    store::exchange::{Exchange, Row, RowId, What},
+    store::{
+        PacketFilter,
+        exchange::{Exchange, Row, RowId, What},
+    },
     wire::packet::{Kind, is_quiet_publish},
 };
 
+/// How much is looked at between two looks for a key: a row, and as much for every so many bytes of it.
+const SLICE: usize = 2_000;
+const BYTES_PER_COST: usize = 256;
+
 /// Which packets are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Filter {
+pub enum Kinds {
     /// All.
     #[default]
     All,
@@ -27,7 +35,7 @@ pub enum Filter {
     Handshakes,
 }
 
-impl Filter {
+impl Kinds {
     /// Returns the name in the title.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -92,7 +100,7 @@ impl Times {
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Protocol {
     /// Which packets are shown.
-    pub filter: Filter,
+    pub kinds: Kinds,
     /// Whether pings are shown.
     pub pings: bool,
     /// What the columns of time show.
@@ -111,9 +119,21 @@ pub struct Protocol {
     top: Option<RowId>,
     /// The newest row when the ladder was frozen.
     end: Option<RowId>,
-    /// The rows that are shown, and the first that was not looked at.
+    /// The rows that are shown, of those that were looked at.
     shown: VecDeque<RowId>,
-    next: u64,
+    seen: Option<Range<u64>>,
+    /// Whether there are rows that were not looked at.
+    pub searching: bool,
+    /// The filter in force, and its text.
+    narrowed: Option<(String, PacketFilter)>,
+    /// The last filter, to go from one of its rows to the next among all.
+    searched: Option<PacketFilter>,
+    /// Whether its words are marked although it is not in force.
+    marks_searched: bool,
+    /// Where the next row of the last filter is looked for, and whether backwards.
+    jump: Option<(u64, bool)>,
+    /// The row that was chosen while the ladder stands still; a filter may hide it for a while.
+    chosen: Option<RowId>,
     lines: Vec<Line>,
     total: usize,
 }
@@ -121,7 +141,7 @@ pub struct Protocol {
 impl Default for Protocol {
     fn default() -> Self {
         Self {
-            filter: Filter::All,
+            kinds: Kinds::All,
             pings: true,
             times: Times::Delta,
             hex: false,
@@ -132,7 +152,13 @@ impl Default for Protocol {
             top: None,
             end: None,
             shown: VecDeque::new(),
-            next: 0,
+            seen: None,
+            searching: false,
+            narrowed: None,
+            searched: None,
+            marks_searched: false,
+            jump: None,
+            chosen: None,
             lines: Vec::new(),
             total: 0,
         }
@@ -140,9 +166,9 @@ impl Default for Protocol {
 }
 
 impl Protocol {
-    /// Shows the next kind of packets.
-    pub fn next_filter(&mut self) {
-        self.filter = self.filter.next();
+    /// Shows the next kinds of packets.
+    pub fn next_kinds(&mut self) {
+        self.kinds = self.kinds.next();
         self.look_again();
     }
 
@@ -165,28 +191,156 @@ impl Protocol {
 
     fn look_again(&mut self) {
         self.shown.clear();
-        self.next = 0;
+        self.seen = None;
+        self.top = None;
     }
 
-    fn catch_up(&mut self, exchange: &Exchange) {
-        let range = exchange.range();
+    /// Returns the text of the filter.
+    #[must_use]
+    pub fn filter(&self) -> Option<&str> {
+        self.narrowed.as_ref().map(|(text, _)| text.as_str())
+    }
+
+    /// Returns the filter whose words are marked.
+    #[must_use]
+    pub fn marks(&self) -> Option<&PacketFilter> {
+        let searched = self.searched.as_ref().filter(|_| self.marks_searched);
+        self.narrowed.as_ref().map(|(_, filter)| filter).or(searched)
+    }
+
+    /// Shows only what a filter lets through, around the chosen row or what is next to it; an empty one shows all again.
+    pub fn set_filter(&mut self, text: &str, filter: PacketFilter) {
+        self.jump = None;
+        self.marks_searched = false;
+        if self.filter().unwrap_or_default() != text {
+            self.narrowed = (!filter.is_empty()).then(|| (text.to_owned(), filter));
+            self.look_again();
+        }
+    }
+
+    /// Keeps the filter for [`Self::seek`], after it is cleared as well.
+    pub fn remember_filter(&mut self) {
+        if let Some((_, filter)) = &self.narrowed {
+            self.searched = Some(filter.clone());
+        }
+    }
+
+    /// Tells whether there was a filter.
+    #[must_use]
+    pub fn has_searched(&self) -> bool {
+        self.searched.is_some()
+    }
+
+    /// Goes to the next row of the last filter, or back to the one before; with a filter in force that is the next row.
+    pub fn seek(&mut self, back: bool, rows: usize) {
+        if self.narrowed.is_some() {
+            self.step(if back { -1 } else { 1 }, rows);
+            return;
+        }
+        let Some(at) = self.selected.or_else(|| self.get(self.row())) else { return };
+        self.marks_searched = true;
+        self.jump = if back { at.0.checked_sub(1) } else { at.0.checked_add(1) }.map(|next| (next, back));
+    }
+
+    /// Tells whether the next row of the last filter is being looked for.
+    #[must_use]
+    pub fn is_seeking(&self) -> bool {
+        self.jump.is_some()
+    }
+
+    /// Looks on for the next row of the last filter; tells when there is none.
+    pub fn seek_on(&mut self, exchange: &Exchange, now: Stamp, rows: usize) -> bool {
+        let (Some((mut next, back)), Some(filter)) = (self.jump.take(), &self.searched) else { return false };
+        let mut left = SLICE;
+        while let Some(row) = exchange.row(RowId(next)) {
+            if left == 0 {
+                self.jump = Some((next, back));
+                return false;
+            }
+            left = left.saturating_sub(cost(row));
+            if self.takes(row, exchange, now) && filter.matches(row, exchange, now) {
+                let by = self.position(RowId(next)).cast_signed() - self.row().cast_signed();
+                self.step(by, rows);
+                return false;
+            }
+            // Below the first row there is none, so that the search ends there.
+            next = if back { next.wrapping_sub(1) } else { next + 1 };
+        }
+        true
+    }
+
+    /// Takes in what passed, a bounded part of it at a time: first what is new, then what is older, the newest first.
+    pub fn advance(&mut self, exchange: &Exchange, now: Stamp) {
+        let range = self.range(exchange, now);
         while self.shown.front().is_some_and(|id| id.0 < range.start) {
             self.shown.pop_front();
         }
-        for id in (self.next.max(range.start)..range.end).map(RowId) {
-            if exchange.row(id).is_some_and(|row| self.takes(row)) {
+        let seen = self.seen.clone().unwrap_or(range.end..range.end);
+        let mut seen = seen.start.max(range.start)..seen.end.max(range.start);
+        let mut left = SLICE;
+        while left > 0 && seen.end < range.end {
+            let id = RowId(seen.end);
+            if self.looks_at(id, exchange, now, &mut left) {
                 self.shown.push_back(id);
             }
+            seen.end += 1;
         }
-        self.next = range.end;
+        while left > 0 && seen.start > range.start {
+            seen.start -= 1;
+            let id = RowId(seen.start);
+            if self.looks_at(id, exchange, now, &mut left) {
+                self.shown.push_front(id);
+            }
+        }
+        self.searching = seen != range;
+        self.seen = Some(seen);
     }
 
-    fn takes(&self, row: &Row) -> bool {
+    /// Returns the rows that are of interest, whatever they are.
+    fn range(&self, exchange: &Exchange, now: Stamp) -> Range<u64> {
+        let Range { start, end } = exchange.range();
+        let Some(age) = self.narrowed.as_ref().and_then(|(_, filter)| filter.since()) else { return start..end };
+        let (mut young, mut old) = (end, start);
+        while old < young {
+            let middle = u64::midpoint(old, young);
+            if exchange.row(RowId(middle)).is_some_and(|row| now.since(row.at) > age) {
+                old = middle + 1;
+            } else {
+                young = middle;
+            }
+        }
+        young..end
+    }
+
+    fn looks_at(&self, id: RowId, exchange: &Exchange, now: Stamp, left: &mut usize) -> bool {
+        let Some(row) = exchange.row(id) else { return false };
+        // Without a filter nothing is decoded, and all rows that are kept cost less than one slice with one.
+        *left -= if self.narrowed.is_some() { cost(row).min(*left) } else { 0 };
+        self.takes(row, exchange, now)
+    }
+
+    /// Returns how much of what passed the filter was asked about, in percent, while that is not all.
+    #[must_use]
+    pub fn progress(&self, exchange: &Exchange) -> Option<u64> {
+        let Range { start, end } = exchange.range();
+        let seen = self.seen.as_ref().map_or(0, |seen| seen.end - seen.start);
+        self.searching.then(|| seen * 100 / (end - start).max(1))
+    }
+
+    /// Tells whether what is shown changes by itself, since it may get too old.
+    #[must_use]
+    pub fn is_aging(&self) -> bool {
+        self.narrowed.as_ref().is_some_and(|(_, filter)| filter.since().is_some()) && !self.is_empty()
+    }
+
+    fn takes(&self, row: &Row, exchange: &Exchange, now: Stamp) -> bool {
         let ping = match &row.what {
             What::Packet { packet, .. } => matches!(packet.kind(), Kind::Pingreq | Kind::Pingresp),
             What::Quiet { .. } | What::Lost(_) | What::Ended(_) => false,
         };
-        (self.pings || !ping) && self.filter.takes(row)
+        (self.pings || !ping)
+            && self.kinds.takes(row)
+            && self.narrowed.as_ref().is_none_or(|(_, filter)| filter.matches(row, exchange, now))
     }
 
     /// Returns how many rows are shown.
@@ -223,8 +377,9 @@ impl Protocol {
     pub fn first(&self, rows: usize) -> usize {
         let furthest = self.len().saturating_sub(rows);
         match self.top {
-            Some(top) if !self.follow => self.position(top).min(furthest),
-            _ => furthest,
+            _ if self.follow => furthest,
+            Some(top) => self.position(top).min(furthest),
+            None => self.row().saturating_sub(rows / 2).min(furthest),
         }
     }
 
@@ -239,10 +394,10 @@ impl Protocol {
         if self.follow && !follow {
             self.top = self.get(self.first(rows));
             self.end = self.shown.back().copied();
-            self.selected = self.get(self.row());
+            self.choose(self.row());
         }
         if follow {
-            (self.top, self.end, self.selected) = (None, None, None);
+            (self.top, self.end, self.selected, self.chosen) = (None, None, None, None);
         }
         self.follow = follow;
     }
@@ -255,8 +410,13 @@ impl Protocol {
             return;
         }
         self.set_follow(false, rows);
-        self.selected = self.get(row);
+        self.choose(row);
         self.packet_top = 0;
+    }
+
+    fn choose(&mut self, row: usize) {
+        self.selected = self.get(row);
+        self.chosen = self.selected;
     }
 
     /// Scrolls the selected packet; the next frame stops it at the end.
@@ -265,12 +425,13 @@ impl Protocol {
     }
 
     /// Takes in what passed, and makes ready `rows` rows of the ladder and the selected packet in `columns` by `lines`.
-    pub fn prepare(&mut self, exchange: &Exchange, rows: usize, columns: usize, lines: usize) {
-        self.catch_up(exchange);
+    pub fn prepare(&mut self, exchange: &Exchange, now: Stamp, rows: usize, columns: usize, lines: usize) {
+        self.advance(exchange, now);
         let rows = rows.max(1);
         if self.follow {
             self.selected = self.shown.back().copied();
         } else {
+            self.selected = self.chosen.or(self.selected);
             let row = self.row();
             self.selected = self.get(row);
             let first = self.first(rows).min(row).max((row + 1).saturating_sub(rows));
@@ -307,4 +468,8 @@ impl Protocol {
     pub fn lines(&self) -> (&[Line], usize) {
         (&self.lines, self.total)
     }
+}
+
+fn cost(row: &Row) -> usize {
+    1 + packet_of(row).map_or(0, |packet| packet.head.len() / BYTES_PER_COST)
 }

@@ -2,6 +2,7 @@
 
 use std::iter::successors;
 
+use super::workspace::{Pane, Workspace};
 use crate::{
     base::clock::Stamp,
     store::{Busiest, NodeId, Sort, Store, TopicFilter},
@@ -29,13 +30,17 @@ impl Cursor {
 }
 
 /// How many nodes are asked whether a filter lets them through, between two looks for a key.
-const NARROW_SLICE: usize = 10_000;
+const NARROW_SLICE: usize = 5_000;
+
+/// How many rows are asked for the next topic of the last filter, between two looks for a key.
+const SEEK_SLICE: usize = 5_000;
 
 /// How many nodes are looked at for the flat list, between two looks for a key.
-const FLAT_SLICE: usize = 100_000;
+const FLAT_SLICE: usize = 40_000;
 
 /// Cursor and scroll position of the topics, as a tree or as a list.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Topics {
     /// The row of the cursor.
     pub cursor: Cursor,
@@ -45,6 +50,12 @@ pub struct Topics {
     line: usize,
     /// Whether the cursor was moved since it was last drawn.
     moved: bool,
+    /// The last filter, to go from one of its topics to the next among all.
+    searched: Option<TopicFilter>,
+    /// Whether its words are marked although it is not in force.
+    marks_searched: bool,
+    /// The row where the next topic of the last filter is looked for, and whether backwards.
+    jump: Option<(usize, bool)>,
     /// The text of the filter.
     filter: Option<String>,
     /// What the filter marks.
@@ -53,6 +64,8 @@ pub struct Topics {
     flat: Option<Busiest>,
     /// Whether the filter still has to be asked about some topics, or the list is not complete.
     pub searching: bool,
+    /// Whether some branches are not in their order yet.
+    pub arranging: bool,
 }
 
 impl Topics {
@@ -65,11 +78,14 @@ impl Topics {
     /// Returns what the filter marks.
     #[must_use]
     pub fn marks(&self) -> Option<&TopicFilter> {
-        self.filter.as_ref().map(|_| &self.marks)
+        let searched = self.searched.as_ref().filter(|_| self.marks_searched);
+        self.filter.as_ref().map(|_| &self.marks).or(searched)
     }
 
     /// Shows only the topics that a filter lets through, and what is above and below them.
     pub fn set_filter(&mut self, store: &mut Store, text: &str, filter: TopicFilter) {
+        self.jump = None;
+        self.marks_searched = false;
         if self.filter().unwrap_or_default() == text {
             return;
         }
@@ -87,6 +103,47 @@ impl Topics {
         if let Some(flat) = &mut self.flat {
             flat.restart();
         }
+    }
+
+    /// Keeps the filter for [`Self::seek`], after it is cleared as well.
+    pub fn remember_filter(&mut self) {
+        if self.filter.is_some() {
+            self.searched = Some(self.marks.clone());
+        }
+    }
+
+    /// Tells whether there was a filter.
+    #[must_use]
+    pub fn has_searched(&self) -> bool {
+        self.searched.is_some()
+    }
+
+    /// Goes to the next visible topic of the last filter, or back to the one before.
+    pub fn seek(&mut self, store: &Store, back: bool) {
+        self.marks_searched = true;
+        let row = self.row(store);
+        self.jump = if back { row.checked_sub(1) } else { row.checked_add(1) }.map(|next| (next, back));
+    }
+
+    /// Tells whether the next topic of the last filter is being looked for.
+    #[must_use]
+    pub fn is_seeking(&self) -> bool {
+        self.jump.is_some()
+    }
+
+    /// Looks on for the next topic of the last filter; tells when there is none.
+    pub fn seek_on(&mut self, store: &Store) -> bool {
+        let (Some((mut row, back)), Some(filter)) = (self.jump.take(), &self.searched) else { return false };
+        for _ in 0..SEEK_SLICE {
+            let Some(node) = self.node(store, row) else { return true };
+            if filter.matches(store.tree().topic(node), false) {
+                self.select(Some(node));
+                return false;
+            }
+            row = if back { row - 1 } else { row + 1 };
+        }
+        self.jump = Some((row, back));
+        false
     }
 
     /// Returns by what the rows are ordered.
@@ -153,11 +210,16 @@ impl Topics {
 
     /// Puts the cursor on a row; 0 stands for all topics.
     pub fn go_to(&mut self, store: &Store, row: usize) {
-        let node = row.checked_sub(1).and_then(|row| match &self.flat {
+        self.select(self.node(store, row));
+    }
+
+    /// Returns the node of a row, nothing for that of all topics and beyond the end.
+    fn node(&self, store: &Store, row: usize) -> Option<NodeId> {
+        let row = row.checked_sub(1)?;
+        match &self.flat {
             None => store.tree().row(row).map(|row| row.node),
             Some(flat) => flat.nodes().get(row).copied(),
-        });
-        self.select(node);
+        }
     }
 
     /// Puts the cursor on a node.
@@ -210,10 +272,11 @@ impl Topics {
     pub fn prepare(&mut self, store: &mut Store, now: Stamp, rows: usize) {
         let rows = rows.max(1);
         self.advance(store, now);
+        self.arranging = false;
         // What was just chosen shall not run away.
         if !self.moved && self.flat.is_none() {
             let first = self.top.saturating_sub(1);
-            store.tree_mut().arrange(first..first + rows, now);
+            self.arranging = !store.tree_mut().arrange(first..first + rows, now);
         }
         let row = self.row(store);
         let total = self.rows(store) + 1;
@@ -223,5 +286,39 @@ impl Topics {
         self.top = self.top.min(row).max((row + 1).saturating_sub(rows)).min(total.saturating_sub(rows));
         self.line = row - self.top;
         self.moved = false;
+    }
+}
+
+impl Workspace {
+    /// Opens or closes the branch under the cursor; goes to the messages of a topic that has nothing below.
+    pub fn open_topic(&mut self) {
+        if !self.topics.toggle(&mut self.store) {
+            self.focus = Pane::Messages;
+        }
+        self.follow_cursor();
+    }
+
+    /// Opens the branch under the cursor, or goes on to what is in it.
+    pub fn expand_topic(&mut self) {
+        if !self.topics.expand(&mut self.store) {
+            self.focus = Pane::Messages;
+        }
+        self.follow_cursor();
+    }
+
+    /// Closes the branch under the cursor, or goes to its parent.
+    pub fn collapse_topic(&mut self) {
+        self.topics.collapse(&mut self.store);
+        self.follow_cursor();
+    }
+
+    /// Opens or closes the branch under the cursor.
+    pub fn toggle_topic(&mut self) {
+        self.topics.toggle(&mut self.store);
+    }
+
+    /// Opens or closes everything below the cursor.
+    pub fn open_below(&mut self, open: bool) {
+        self.store.tree_mut().set_open_below(self.topics.cursor.node(), open);
     }
 }

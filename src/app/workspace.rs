@@ -23,13 +23,14 @@ use crate::{
         event::{Event, Receipt, Status, Welcome},
         message::{Message, Qos},
         options::Subscription,
+        skips::{self, Skips},
     },
     profile::Profile,
     store::{
         Entry, Store,
         exchange::{Exchange, Row},
     },
-    wire::dial::Stage,
+    wire::{dial::Stage, endpoint::Endpoint},
 };
 
 /// A pane of the workspace.
@@ -113,6 +114,8 @@ pub struct Workspace {
     pub round_trip: Option<String>,
     /// All that was received.
     pub store: Store,
+    /// What was over the limit of a packet.
+    pub skips: Skips,
     /// What passed on the wire.
     pub exchange: Exchange,
     /// What is subscribed to.
@@ -156,6 +159,7 @@ impl Workspace {
             welcome: None,
             round_trip: None,
             store: Store::new(profile.memory()),
+            skips: Skips::default(),
             exchange: Exchange::default(),
             view: View::default(),
             protocol: Protocol::default(),
@@ -193,6 +197,12 @@ impl Workspace {
                 self.unfold();
             }
             Event::Lost(count) => self.store.lost(count),
+            Event::Skipped(skipped) => {
+                self.store.lost(skipped.count);
+                if let Some(said) = self.skips.take(skipped, now) {
+                    notices.say(now, Level::Warning, &said, skips::HINT);
+                }
+            }
             Event::RoundTrip(time) => {
                 self.round_trip = Some(human::span(time));
                 self.broker.round_trips.push(time);
@@ -326,6 +336,30 @@ impl Workspace {
         }
     }
 
+    /// Returns the server that the broker names in place of itself, the first of them.
+    #[must_use]
+    pub fn redirection(&self) -> Option<&Endpoint> {
+        match &self.status {
+            Status::Failed { cause } => match &**cause {
+                Failure::Redirected { servers, .. } => servers.first(),
+                Failure::Wire(_)
+                | Failure::Refused { .. }
+                | Failure::Disconnected { .. }
+                | Failure::Authentication(_)
+                | Failure::Denied { .. }
+                | Failure::Silent { .. }
+                | Failure::Closed { .. }
+                | Failure::Invalid(_)
+                | Failure::Unconfirmed
+                | Failure::Offline
+                | Failure::Protocol(_)
+                | Failure::Violation(_)
+                | Failure::Repeated { .. } => None,
+            },
+            Status::Connecting { .. } | Status::Online(_) | Status::Waiting { .. } | Status::Closed => None,
+        }
+    }
+
     /// Tells whether the connection is up.
     #[must_use]
     pub fn is_online(&self) -> bool {
@@ -391,38 +425,6 @@ impl Workspace {
         Some(if below { format!("{topic}/#") } else { topic.to_owned() })
     }
 
-    /// Opens or closes the branch under the cursor; goes to the messages of a topic that has nothing below.
-    pub fn open_topic(&mut self) {
-        if !self.topics.toggle(&mut self.store) {
-            self.focus = Pane::Messages;
-        }
-        self.follow_cursor();
-    }
-
-    /// Opens the branch under the cursor, or goes on to what is in it.
-    pub fn expand_topic(&mut self) {
-        if !self.topics.expand(&mut self.store) {
-            self.focus = Pane::Messages;
-        }
-        self.follow_cursor();
-    }
-
-    /// Closes the branch under the cursor, or goes to its parent.
-    pub fn collapse_topic(&mut self) {
-        self.topics.collapse(&mut self.store);
-        self.follow_cursor();
-    }
-
-    /// Opens or closes the branch under the cursor.
-    pub fn toggle_topic(&mut self) {
-        self.topics.toggle(&mut self.store);
-    }
-
-    /// Opens or closes everything below the cursor.
-    pub fn open_below(&mut self, open: bool) {
-        self.store.tree_mut().set_open_below(self.topics.cursor.node(), open);
-    }
-
     /// Keeps the branch of the messages where it is, or lets it follow the cursor again.
     pub fn pin_branch(&mut self) {
         self.messages.pinned = !self.messages.pinned;
@@ -443,12 +445,13 @@ impl Workspace {
         }
     }
 
-    /// Goes back one step: the view, the filter, the zoom, the pane, the branch.
+    /// Goes back one step: the filter, the view, the zoom, the pane, the branch.
     pub fn back(&mut self) {
-        if self.view != View::Panes {
-            self.view = View::Panes;
-        } else if let Some(target) = self.target().filter(|target| self.focus != Pane::Detail && self.filter(*target).is_some()) {
+        let in_detail = self.view == View::Panes && self.focus == Pane::Detail;
+        if let Some(target) = self.target().filter(|target| !in_detail && self.filter(*target).is_some()) {
             self.clear_filter(target);
+        } else if self.view != View::Panes {
+            self.view = View::Panes;
         } else if self.zoom {
             self.zoom = false;
         } else if self.focus != Pane::Topics {
@@ -473,7 +476,7 @@ impl Workspace {
             View::Panes => {}
             View::Protocol => {
                 let (ladder, packet) = (geometry.ladder, geometry.packet);
-                self.protocol.prepare(&self.exchange, ladder.rows(), packet.columns(), packet.rows());
+                self.protocol.prepare(&self.exchange, now, ladder.rows(), packet.columns(), packet.rows());
                 return;
             }
             View::Broker => {

@@ -99,7 +99,14 @@ impl Problem {
             Failure::Wire(error) => error.to_string(),
             other => format!("{what}: {other}"),
         };
-        Self { exit: failure.into(), text, hint: failure.hint().to_owned() }
+        let hint = match failure {
+            Failure::Redirected { servers, .. } => {
+                let server = servers.first().map(|server| format!(": give {server} in place of the target")).unwrap_or_default();
+                format!("{}{server}", failure.hint())
+            }
+            other => other.hint().to_owned(),
+        };
+        Self { exit: failure.into(), text, hint }
     }
 
     /// Adds what to do.
@@ -122,13 +129,22 @@ impl std::error::Error for Problem {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mqtt::reason::Reason;
+    use crate::{mqtt::reason::Reason, wire::endpoint::Url};
 
     #[test]
     fn the_codes_are_those_of_the_contract() {
         let exits = [Exit::Done, Exit::Other, Exit::Usage, Exit::Unreachable, Exit::Refused, Exit::Denied, Exit::TimedOut];
         assert_eq!(exits.map(Exit::code), [0, 1, 2, 3, 4, 5, 27]);
         assert_eq!([1, 2, 15].map(|signal| Exit::Signal(signal).code()), [129, 130, 143]);
+    }
+
+    #[test]
+    fn a_redirection_says_how_to_follow_it() {
+        let servers = vec![Url::parse("mqtts://h2").expect("valid").endpoint];
+        let problem = Problem::of("h:1883", &Failure::Redirected { reason: Reason(0x9c), text: String::new(), servers });
+        assert_eq!(problem.exit, Exit::Refused);
+        assert!(problem.text.contains("mqtts://h2:8883"), "{problem}");
+        assert!(problem.hint.ends_with(": give mqtts://h2:8883 in place of the target"), "{problem}");
     }
 
     #[test]

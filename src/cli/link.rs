@@ -20,6 +20,7 @@ use crate::{
         event::{Event, Status, Welcome},
         options::{Options, Overflow},
         session::Session,
+        skips::{self, Skips},
     },
     record::trace::Trace,
     wire::endpoint::Endpoint,
@@ -50,6 +51,8 @@ pub(super) struct News {
     /// Whether the first connection was made.
     was_online: bool,
     online: watch::Sender<bool>,
+    /// What was over the limit.
+    skips: Skips,
 }
 
 impl Link {
@@ -70,13 +73,17 @@ impl Link {
             events = followed.map_err(|error| Problem::new(Exit::Other, format!("cannot trace: {error}")))?;
         }
         let first = options.endpoint.clone();
-        let news = News { events, clock, broker, first, was_online: false, online: watch::Sender::new(false) };
+        let news =
+            News { events, clock, broker, first, was_online: false, online: watch::Sender::new(false), skips: Skips::default() };
         Ok(Self { session: Session::start(options, clock, sender), news })
     }
 
     /// Says goodbye, so that no will is published, and waits for the end of the session, but not for ever.
     pub(super) async fn close(self) {
         let Self { session, mut news } = self;
+        if let Some(said) = news.skips.rest() {
+            news.note_skips(&said);
+        }
         let rest = async { while news.events.recv().await.is_some() {} };
         // What a stuck network does not take in time is left to the system.
         if let Ok((Err(error), ())) = timeout(GOODBYE, async { tokio::join!(session.closed(), rest) }).await
@@ -133,6 +140,12 @@ impl News {
                 note(&format!("{} messages were lost", human::count(n)));
                 Ok(None)
             }
+            Event::Skipped(skipped) => {
+                if let Some(said) = self.skips.take(skipped, self.clock.now()) {
+                    self.note_skips(&said);
+                }
+                Ok(None)
+            }
             Event::Packets(_) => Ok(None),
             Event::Messages(_)
             | Event::Subscribed { .. }
@@ -141,6 +154,10 @@ impl News {
             | Event::Reauthenticated(_)
             | Event::RoundTrip(_) => Ok(Some(event)),
         }
+    }
+
+    fn note_skips(&self, said: &str) {
+        note(&format!("{}: {said}; {}", self.broker, skips::HINT));
     }
 
     fn settle(&mut self, status: Status) -> Result<(), Problem> {

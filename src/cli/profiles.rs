@@ -1,20 +1,26 @@
-//! `mqtap profiles`: lists, shows, adds and checks saved connections.
+//! `mqtap profiles`: lists, shows, adds, changes, removes and checks saved connections.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::{self, BufRead as _, IsTerminal as _, Read as _},
+    path::{Path, PathBuf},
+};
 
 use clap::CommandFactory as _;
 use serde_json::{Map, Value, json};
 use toml_edit::Array;
 
 use super::{
-    args::{AddArgs, Cli, ConnectArgs, ProfilesVerb, WillArgs},
+    args::{AddArgs, AuthenticationArgs, Cli, ConnectArgs, EditArgs, ProfilesVerb, TermArgs, WillArgs},
     exit::{Exit, Problem},
     format::harmless,
     notice::note,
     output::print,
 };
 use crate::{
-    base::{human, text::safe},
+    base::{
+        human,
+        text::{self, safe},
+    },
     config::paths::Paths,
     mqtt::{
         message::Qos,
@@ -25,10 +31,13 @@ use crate::{
         draft::{Draft, Saving},
         file::Entry,
         resolve,
-        save::SaveError,
+        save::{self, SaveError},
     },
     wire::proxy::Proxy,
 };
+
+/// The most bytes of an answer to a question.
+const MOST_ANSWER: u64 = 64;
 
 /// Runs the verb.
 ///
@@ -40,6 +49,8 @@ pub(super) fn run(verb: &ProfilesVerb) -> Result<Exit, Problem> {
         ProfilesVerb::List { json } => list(*json)?,
         ProfilesVerb::Show { name, json } => show(name, *json)?,
         ProfilesVerb::Add(args) => add(args)?,
+        ProfilesVerb::Edit(args) => edit(args)?,
+        ProfilesVerb::Remove { name, yes } => remove(name, *yes)?,
         ProfilesVerb::Check => check()?,
         ProfilesVerb::Path => print(format!("{}\n", paths()?.profiles().display()).as_bytes())?,
     }
@@ -166,10 +177,71 @@ fn add(args: &AddArgs) -> Result<(), Problem> {
         note(&format!("`mqtap {0}` is the verb; the profile is reached by verbs, as in `mqtap sub {0}`", args.name));
     }
     let paths = paths()?;
-    draft.save(&paths.profiles(), paths.home.as_deref(), Saving::New).map_err(|error| {
-        let exit = if matches!(error, SaveError::Invalid(_) | SaveError::Layout(_)) { Exit::Usage } else { Exit::Other };
-        Problem::new(exit, error.to_string())
-    })
+    draft.save(&paths.profiles(), paths.home.as_deref(), Saving::New).map_err(|error| unsaved(&error))
+}
+
+fn unsaved(error: &SaveError) -> Problem {
+    let is_usage = matches!(error, SaveError::Invalid(_) | SaveError::Layout(_) | SaveError::Missing(_));
+    Problem::new(if is_usage { Exit::Usage } else { Exit::Other }, error.to_string())
+}
+
+fn edit(args: &EditArgs) -> Result<(), Problem> {
+    let mut draft = Draft::new(&args.name);
+    let settings = settings(&args.connect)?;
+    let has = |group: &str| settings.iter().any(|(key, _)| key.starts_with(group));
+    // A secret has one place, so the one before goes.
+    for (group, is_replaced) in [
+        ("password", has("password.") || args.password_prompt),
+        ("connect.authentication.data", has("connect.authentication.data.")),
+    ] {
+        if is_replaced {
+            draft.set(group, "");
+        }
+    }
+    for key in &args.unset {
+        draft.set(key, "");
+    }
+    if let Some(url) = &args.url {
+        draft.set("url", url);
+    }
+    for (key, value) in &settings {
+        draft.set(key, value);
+    }
+    if args.password_prompt {
+        draft.set("password.prompt", "true");
+    }
+    if !args.filters.is_empty() {
+        draft.subscribe(args.filters.iter().map(|filter| Subscription::new(filter, Qos::AtMostOnce)).collect());
+    }
+    if settings.is_empty() && args.url.is_none() && args.filters.is_empty() && args.unset.is_empty() && !args.password_prompt {
+        let hint =
+            "name what to change, such as --url or --keep-alive; \"${EDITOR:-vi}\" \"$(mqtap profiles path)\" opens the file";
+        return Err(Problem::usage("nothing to change").hint(hint));
+    }
+    let paths = paths()?;
+    draft.save(&paths.profiles(), paths.home.as_deref(), Saving::Change).map_err(|error| unsaved(&error))
+}
+
+fn remove(name: &str, yes: bool) -> Result<(), Problem> {
+    let profiles = load()?;
+    if profiles.find(name).is_none() {
+        return Err(unsaved(&SaveError::Missing(text::line(name, 60).to_string())));
+    }
+    if !yes && !confirmed(name)? {
+        return Err(Problem::new(Exit::Other, "nothing was removed"));
+    }
+    save::remove(profiles.path(), name).map_err(|error| unsaved(&error))
+}
+
+/// Asks on the terminal whether a profile is to be removed.
+fn confirmed(name: &str) -> Result<bool, Problem> {
+    if !io::stdin().is_terminal() {
+        return Err(Problem::usage(format!("remove the profile `{name}`?")).hint("--yes answers it where nobody can be asked"));
+    }
+    note(&format!("remove the profile `{name}`? [y/N]"));
+    let mut answer = String::new();
+    io::stdin().lock().take(MOST_ANSWER).read_line(&mut answer).map_err(|error| Problem::new(Exit::Other, error.to_string()))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// Writes the options of the command line as the file has them.
@@ -184,12 +256,14 @@ fn settings(args: &ConnectArgs) -> Result<Vec<(&'static str, String)>, Problem> 
         clean_start,
         session_expiry,
         max_packet_size,
+        terms: TermArgs { receive_maximum, topic_alias_maximum, request_response_information, request_problem_information },
+        authentication: AuthenticationArgs { auth_method, auth_data_env, auth_data_file },
         tls,
         way,
-        will: WillArgs { will_topic, will_payload, will_qos, will_retain, will_delay },
+        will,
     } = args;
-    if password.is_stdin() {
-        return Err(Problem::usage("a profile keeps where the password is, and standard input is no place to find it again"));
+    if args.reads_stdin() {
+        return Err(Problem::usage("a profile keeps where a secret is, and standard input is no place to find it again"));
     }
     let all = [
         ("protocol", protocol.map(|protocol| protocol.to_string())),
@@ -202,6 +276,13 @@ fn settings(args: &ConnectArgs) -> Result<Vec<(&'static str, String)>, Problem> 
         ("clean_start", clean_start.map(|clean| clean.to_string())),
         ("session_expiry", session_expiry.map(expiry)),
         ("connect.maximum_packet_size", max_packet_size.map(|size| size.to_string())),
+        ("connect.receive_maximum", receive_maximum.map(|most| most.to_string())),
+        ("connect.topic_alias_maximum", topic_alias_maximum.map(|most| most.to_string())),
+        ("connect.request_response_information", request_response_information.map(|on| on.to_string())),
+        ("connect.request_problem_information", request_problem_information.map(|on| on.to_string())),
+        ("connect.authentication.method", auth_method.clone()),
+        ("connect.authentication.data.env", auth_data_env.clone()),
+        ("connect.authentication.data.file", auth_data_file.as_deref().map(absolute).transpose()?),
         ("tls.ca_file", tls.ca_file.as_deref().map(absolute).transpose()?),
         ("tls.cert_file", tls.cert.as_deref().map(absolute).transpose()?),
         ("tls.key_file", tls.key.as_deref().map(absolute).transpose()?),
@@ -211,13 +292,37 @@ fn settings(args: &ConnectArgs) -> Result<Vec<(&'static str, String)>, Problem> 
         ("websocket.path", way.ws_path.clone()),
         ("websocket.headers", (!way.ws_header.is_empty()).then(|| pairs(&way.ws_header))),
         ("proxy.url", way.proxy.as_ref().map(Proxy::url)),
+    ];
+    Ok(all.into_iter().chain(will_settings(will)).filter_map(|(key, value)| Some((key, value?))).collect())
+}
+
+fn will_settings(args: &WillArgs) -> [(&'static str, Option<String>); 11] {
+    let WillArgs {
+        will_topic,
+        will_payload,
+        will_qos,
+        will_retain,
+        will_delay,
+        will_expiry,
+        will_content_type,
+        will_response_topic,
+        will_correlation_data,
+        will_payload_format,
+        will_user_property,
+    } = args;
+    [
         ("will.topic", will_topic.clone()),
         ("will.payload", will_payload.clone()),
         ("will.qos", will_qos.map(|qos| qos.to_string())),
         ("will.retain", will_retain.then(|| "true".into())),
         ("will.delay", will_delay.map(|seconds| format!("{seconds}s"))),
-    ];
-    Ok(all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
+        ("will.expiry", will_expiry.map(|seconds| format!("{seconds}s"))),
+        ("will.content_type", will_content_type.clone()),
+        ("will.response_topic", will_response_topic.clone()),
+        ("will.correlation_data", will_correlation_data.clone()),
+        ("will.payload_format", will_payload_format.map(|format| format.to_string())),
+        ("will.user_properties", (!will_user_property.is_empty()).then(|| pairs(will_user_property))),
+    ]
 }
 
 /// Writes a list as TOML does.

@@ -47,7 +47,7 @@ const MAX_PAYLOAD: u64 = 268_435_455;
 /// Returns why it could not begin, or why not everything was taken.
 pub(super) fn run(args: &PubArgs) -> Result<Exit, Problem> {
     let from_stdin = args.payload.is_none() && args.file.is_none();
-    if from_stdin && args.connect.password.is_stdin() {
+    if from_stdin && args.connect.reads_stdin() {
         return Err(Problem::usage("standard input cannot hold both the password and the payload"));
     }
     let Target { options, read_only } = target::resolve(&args.target, &args.connect, args.properties.needs_v5())?;

@@ -171,6 +171,7 @@ impl Tap {
             Event::Unsubscribed { outcome: Ok(()), .. }
             | Event::Status(_)
             | Event::Lost(_)
+            | Event::Skipped(_)
             | Event::Settled { .. }
             | Event::Reauthenticated(_)
             | Event::RoundTrip(_)

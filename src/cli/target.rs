@@ -10,15 +10,15 @@ use bytes::Bytes;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    args::{ConnectArgs, PasswordArgs, ScreenArgs, TlsArgs, TraceArgs, WayArgs, WillArgs},
+    args::{AuthenticationArgs, ConnectArgs, PasswordArgs, ScreenArgs, TermArgs, TlsArgs, TraceArgs, WayArgs, WillArgs},
     exit::{Exit, Problem},
     profiles,
 };
 use crate::{
     base::{secret::Secret, text},
     mqtt::{
-        message::{Message, Qos},
-        options::{Options, Protocol, Subscription, Will},
+        message::{Message, Properties, Qos},
+        options::{Authentication, Options, Protocol, Subscription, Will},
     },
     profile::{
         self, Profile,
@@ -41,7 +41,7 @@ pub(super) struct Target {
     pub(super) read_only: bool,
 }
 
-/// Where the password comes from.
+/// Where a secret comes from.
 enum Source {
     /// What can be read only once, by this process.
     Once(Once),
@@ -49,7 +49,7 @@ enum Source {
     Known(PasswordSource),
 }
 
-/// A password that can be read only once.
+/// A secret that can be read only once.
 enum Once {
     Stdin,
     /// What `<(command)` of a shell makes: a pipe, which only its maker can read.
@@ -73,10 +73,11 @@ pub(super) fn resolve(target: &str, args: &ConnectArgs, needs_v5: Option<&str>) 
         require_v5(option, &mut options)?;
     }
     forget_replaced(args, &mut profile);
-    match args.password.source() {
-        Some(Source::Known(source)) => profile.password = Some(source),
-        Some(Source::Once(source)) => options.password = Some(fetch(&source)?),
-        None => {}
+    for (need, source) in sources(args)? {
+        match source {
+            Source::Known(source) => profile.take_from(&need, source),
+            Source::Once(source) => need.put(&mut options, fetch(&source)?),
+        }
     }
     let runtime = runtime()?;
     while let Some(need) = runtime.block_on(profile.wanted(&options)) {
@@ -110,10 +111,12 @@ pub fn of_screen(args: &ScreenArgs) -> Result<Option<Profile>, Problem> {
     });
     outcome?;
     forget_replaced(&args.connect, &mut profile);
-    match args.connect.password.source() {
-        Some(Source::Known(source)) => profile.password = Some(source),
-        Some(Source::Once(source)) => profile.password = Some(PasswordSource::Inline(fetch(&source)?)),
-        None => {}
+    for (need, source) in sources(&args.connect)? {
+        let source = match source {
+            Source::Known(source) => source,
+            Source::Once(source) => PasswordSource::Inline(fetch(&source)?),
+        };
+        profile.take_from(&need, source);
     }
     profile.read_only |= args.read_only;
     Ok(Some(profile))
@@ -132,6 +135,14 @@ fn apply(args: &ConnectArgs, options: &mut Options) -> Result<(), Problem> {
     set(&mut options.clean_start, args.clean_start);
     set(&mut options.session_expiry, args.session_expiry);
     set(&mut options.max_packet_size, args.max_packet_size);
+    let TermArgs { receive_maximum, topic_alias_maximum, request_response_information, request_problem_information } = args.terms;
+    options.receive_maximum = receive_maximum.or(options.receive_maximum);
+    set(&mut options.topic_alias_maximum, topic_alias_maximum);
+    set(&mut options.request_response_information, request_response_information);
+    set(&mut options.request_problem_information, request_problem_information);
+    if let Some(method) = &args.authentication.auth_method {
+        options.authentication = Some(Authentication { method: method.clone(), data: None });
+    }
     if let Some(will) = will(&args.will) {
         options.will = Some(will);
     }
@@ -202,6 +213,9 @@ fn forget_replaced(args: &ConnectArgs, profile: &mut Profile) {
     if args.tls.cert.is_some() {
         profile.forget(&Need::Passphrase);
     }
+    if args.authentication.auth_method.is_some() {
+        profile.forget(&Need::Authentication);
+    }
     if args.way.proxy.is_some() {
         profile.forget(&Need::ProxyPassword);
     }
@@ -218,11 +232,21 @@ fn set<T>(field: &mut T, given: Option<T>) {
 
 fn will(args: &WillArgs) -> Option<Will> {
     let topic = args.will_topic.as_deref()?;
+    let properties = Properties {
+        message_expiry: args.will_expiry,
+        content_type: args.will_content_type.clone(),
+        response_topic: args.will_response_topic.clone(),
+        correlation_data: args.will_correlation_data.clone().map(Bytes::from),
+        payload_format: args.will_payload_format,
+        user_properties: args.will_user_property.clone(),
+        ..Properties::default()
+    };
     let message = Message {
         topic: topic.into(),
         payload: args.will_payload.clone().map(Bytes::from).unwrap_or_default(),
         qos: args.will_qos.unwrap_or_default(),
         retain: args.will_retain,
+        properties: (!properties.is_empty()).then(|| Box::new(properties)),
         ..Message::default()
     };
     Some(Will { message, delay: args.will_delay })
@@ -265,33 +289,51 @@ impl TraceArgs {
     }
 }
 
-impl PasswordArgs {
-    /// Tells whether the password comes on standard input.
-    pub(super) fn is_stdin(&self) -> bool {
-        self.password_file.as_deref() == Some(Path::new("-"))
+impl ConnectArgs {
+    /// Tells whether a secret comes on standard input.
+    pub(super) fn reads_stdin(&self) -> bool {
+        is_stdin(self.password.password_file.as_deref()) || is_stdin(self.authentication.auth_data_file.as_deref())
     }
+}
 
-    fn source(&self) -> Option<Source> {
-        if self.is_stdin() {
-            return Some(Source::Once(Once::Stdin));
-        }
-        if let Some(path) = &self.password_file {
-            let is_pipe = fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo());
-            return Some(if is_pipe {
-                Source::Once(Once::Pipe(path.clone()))
-            } else {
-                Source::Known(PasswordSource::File(path.clone()))
-            });
-        }
-        self.password_env.clone().map(PasswordSource::Env).map(Source::Known)
+fn is_stdin(path: Option<&Path>) -> bool {
+    path == Some(Path::new("-"))
+}
+
+/// Returns where the secrets of the command line come from.
+fn sources(args: &ConnectArgs) -> Result<Vec<(Need, Source)>, Problem> {
+    let PasswordArgs { password_env, password_file } = &args.password;
+    let AuthenticationArgs { auth_method: _, auth_data_env, auth_data_file } = &args.authentication;
+    if is_stdin(password_file.as_deref()) && is_stdin(auth_data_file.as_deref()) {
+        return Err(Problem::usage("standard input holds one secret, not two"));
     }
+    let all = [
+        (Need::Password, source(password_env.as_deref(), password_file.as_deref())),
+        (Need::Authentication, source(auth_data_env.as_deref(), auth_data_file.as_deref())),
+    ];
+    Ok(all.into_iter().filter_map(|(need, source)| Some((need, source?))).collect())
+}
+
+fn source(variable: Option<&str>, path: Option<&Path>) -> Option<Source> {
+    if is_stdin(path) {
+        return Some(Source::Once(Once::Stdin));
+    }
+    if let Some(path) = path {
+        let is_pipe = fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo());
+        return Some(if is_pipe {
+            Source::Once(Once::Pipe(path.to_owned()))
+        } else {
+            Source::Known(PasswordSource::File(path.to_owned()))
+        });
+    }
+    variable.map(|name| Source::Known(PasswordSource::Env(name.to_owned())))
 }
 
 fn runtime() -> Result<Runtime, Problem> {
     Builder::new_current_thread().enable_all().build().map_err(|error| Problem::usage(error.to_string()))
 }
 
-/// Fetches a password that only this process can read, before anything is connected.
+/// Fetches a secret that only this process can read, before anything is connected.
 fn fetch(source: &Once) -> Result<Secret, Problem> {
     let failed = |why: String| Problem::usage(why);
     let runtime = runtime()?;
@@ -357,6 +399,45 @@ mod tests {
             assert!(!resolved(line).expect(line).may_downgrade, "{line}");
         }
     }
+
+    #[test]
+    fn what_connect_asks_for_reaches_the_options_and_needs_mqtt_5() {
+        let given =
+            "--receive-maximum 7 --topic-alias-maximum 0 --request-response-information yes --request-problem-information no";
+        let options = resolved(&format!("mqtt://h t {given}")).expect("valid");
+        assert_eq!((options.receive_maximum, options.topic_alias_maximum), (Some(7), 0));
+        assert!(options.request_response_information && !options.request_problem_information && !options.may_downgrade);
+        let problem = resolved("mqtt://h t -V 3.1.1 --receive-maximum 7").expect_err("MQTT 3.1.1 has none");
+        assert!(problem.text.contains("--receive-maximum needs MQTT 5"), "{problem}");
+    }
+
+    #[test]
+    fn authentication_data_comes_from_a_file_and_never_from_the_command_line() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        fs::write(file.path(), "CANARY\n").expect("written");
+        let path = file.path().display();
+        let options = resolved(&format!("mqtt://h t --auth-method token --auth-data-file {path}")).expect("valid");
+        let authentication = options.authentication.expect("a method");
+        assert_eq!(authentication.method, "token");
+        assert_eq!(authentication.data.expect("data").expose(), b"CANARY");
+        let problem = resolved("mqtt://h t --auth-method token --auth-data-env MQTAP_TEST_UNSET").expect_err("it is not set");
+        assert!(problem.text.contains("MQTAP_TEST_UNSET"), "{problem}");
+        let twice = "mqtt://h t --auth-method token --auth-data-file - --password-file -";
+        assert!(resolved(twice).expect_err("one standard input").text.contains("one secret"));
+    }
+
+    #[test]
+    fn a_will_has_its_properties() {
+        let given = "--will-topic w --will-delay 5s --will-expiry 1m --will-content-type a/b --will-response-topic r \
+                     --will-correlation-data c --will-payload-format 1 --will-user-property k=v";
+        let will = resolved(&format!("mqtt://h t {given}")).expect("valid").will.expect("a will");
+        let properties = will.message.properties.expect("properties");
+        assert_eq!((will.delay, properties.message_expiry, properties.payload_format), (Some(5), Some(60), Some(1)));
+        assert_eq!((properties.content_type.as_deref(), properties.response_topic.as_deref()), (Some("a/b"), Some("r")));
+        assert_eq!(properties.correlation_data.as_deref(), Some(&b"c"[..]));
+        assert_eq!(properties.user_properties, [("k".into(), "v".into())]);
+    }
+
     #[test]
     fn every_way_to_connect_reaches_the_options() {
         let line =

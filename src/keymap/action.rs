@@ -146,11 +146,12 @@ actions! {
     }
     Broker {
         Ping, "ping", "ping", "Asks the broker for a round trip at once.";
+        Reauthenticate, "reauthenticate", "authenticate", "Authenticates once more on the open connection (MQTT 5).";
         WillTest, "will-test", "test the will", "Cuts off a client with the same will, and waits for what the broker publishes.";
     }
     Protocol {
         PacketOpen, "packet-open", "to message", "Goes to the message of the PUBLISH; on a lost connection, connects again at once.";
-        PacketFilter, "packet-filter", "filter", "Shows all packets, control packets, publishes or acknowledgements.";
+        PacketKinds, "packet-kinds", "kinds", "Shows all packets, control packets, publishes or acknowledgements.";
         PacketPings, "packet-pings", "pings", "Shows pings, or leaves them out.";
         PacketTimes, "packet-times", "times", "Shows the time since the row above, to the microsecond, or since CONNECT.";
         PacketHex, "packet-hex", "hex", "Shows the packet byte by byte, or field by field.";
@@ -167,9 +168,9 @@ actions! {
         ConnectionDelete, "connection-delete", "delete", "Deletes the saved connection, after a question.";
     }
     Workspace {
-        Filter, "filter", "filter", "Narrows the topics or the messages while you type; Esc shows all again.";
-        MatchNext, "match-next", "", "Goes to the next message of the filter, after it was cleared as well.";
-        MatchPrevious, "match-previous", "", "Goes to the message before; without a search, shows what was said.";
+        Filter, "filter", "filter", "Narrows topics, messages or packets while you type; Esc shows all.";
+        MatchNext, "match-next", "", "Goes to the next match of the filter, also after it was cleared.";
+        MatchPrevious, "match-previous", "", "Goes to the match before; without a search, shows what was said.";
         Freeze, "freeze", "freeze", "Freezes the messages or packets, or follows the newest again.";
         Publish, "publish", "publish", "Writes a message to the selected topic.";
         PublishCopy, "publish-copy", "", "Writes a copy of the selected message.";
@@ -182,6 +183,7 @@ actions! {
         PinBranch, "pin-branch", "", "Keeps the branch of the messages while the cursor moves on.";
         Zoom, "zoom", "zoom", "Gives the whole screen to the pane, or takes it back.";
         Reconnect, "reconnect", "", "Connects again at once.";
+        FollowRedirect, "follow-redirect", "follow", "Connects to the server that the broker names in place of itself, after a question.";
         Disconnect, "disconnect", "", "Ends the connection with DISCONNECT and goes back to the start screen.";
         PaneTopics, "pane-topics", "", "Goes to the topics.";
         PaneMessages, "pane-messages", "", "Goes to the messages.";

@@ -73,7 +73,7 @@ impl Exchange {
         match &mut self.mechanism {
             Mechanism::Token(data) => Ok(data.as_ref().map(|data| data.expose().to_vec())),
             Mechanism::Scram { hash, username, password, current, verified } => {
-                let scram = Scram::new(*hash, username, password.clone(), nonce()?);
+                let scram = Scram::new(*hash, username, password, nonce()?)?;
                 let first = scram.first();
                 (*current, *verified) = (Some(scram), false);
                 Ok(Some(first))

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::reason::Reason;
 use crate::{
     base::text,
-    wire::{endpoint::Endpoint, error::WireError, packet::Kind, violation::Violation},
+    wire::{endpoint::Endpoint, error::WireError, packet::Kind, violation::Violation, websocket::cause::WebSocketCause},
 };
 
 /// Why a connection, a subscription or a publish failed.
@@ -100,9 +100,7 @@ impl Failure {
         match self {
             Self::Wire(error) => error.hint(),
             Self::Refused { reason, .. } | Self::Disconnected { reason, .. } | Self::Denied { reason, .. } => reason.hint(),
-            Self::Redirected { .. } => {
-                "connect to it yourself if you trust it; no password goes to a server that you did not choose"
-            }
+            Self::Redirected { .. } => "follow it only if you trust it; nothing secret goes to a host that you did not choose",
             Self::Authentication(_) => "check the authentication method, the user name and the password or token",
             Self::Silent { awaited: "CONNACK", .. } => "is this an MQTT port, and not TLS or WebSocket?",
             Self::Silent { .. } => "the broker or the network is stuck",
@@ -113,7 +111,9 @@ impl Failure {
             Self::Invalid(_) | Self::Unconfirmed | Self::Offline => "",
             Self::Protocol(_) | Self::Violation(_) => "the broker or something in between sends what MQTT forbids",
             Self::Repeated { cause, .. } => match &**cause {
-                Self::Violation(_) | Self::Protocol(_) => {
+                Self::Violation(_)
+                | Self::Protocol(_)
+                | Self::Wire(WireError::WebSocket { cause: WebSocketCause::Frames(_), .. }) => {
                     "a retained or queued message may be the cause: leave its topic out of the filters, or have it removed"
                 }
                 other => other.hint(),

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     base::clock::Stamp,
-    wire::{dial::Stage, endpoint::Endpoint, tap::Noted, tls::certificate::Certificate},
+    wire::{dial::Stage, endpoint::Endpoint, guard::oversize::Skipped, tap::Noted, tls::certificate::Certificate},
 };
 
 /// Something that happened, in the order in which it happened.
@@ -23,6 +23,8 @@ pub enum Event {
     Messages(Vec<Received>),
     /// So many messages were let go because the consumer was slow; precedes the next batch.
     Lost(u64),
+    /// Messages above [`super::options::Options::max_packet_size`] were passed over since this was last told.
+    Skipped(Skipped),
     /// The broker answered to a subscription: the granted QoS, or why not.
     Subscribed {
         /// The Topic Filter.

@@ -12,6 +12,7 @@ pub mod options;
 mod redirect;
 mod scram;
 pub mod session;
+pub mod skips;
 pub mod topic;
 mod v4;
 mod v5;

@@ -7,7 +7,7 @@
 //! server  v=signature
 //! ```
 
-use std::num::NonZeroU32;
+use std::{borrow::Cow, num::NonZeroU32};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::{digest, hmac, pbkdf2};
@@ -85,10 +85,14 @@ impl Hash {
 
 impl Scram {
     /// Begins an exchange; `nonce` is random, printable and without a comma.
-    pub(super) fn new(hash: Hash, username: &str, password: Secret, nonce: String) -> Self {
-        let name = username.replace('=', "=3D").replace(',', "=2C");
+    ///
+    /// # Errors
+    ///
+    /// Fails when the user name or the password holds what `SASLprep` forbids.
+    pub(super) fn new(hash: Hash, username: &str, password: &Secret, nonce: String) -> Result<Self, String> {
+        let name = prepared(username, "user name")?.replace('=', "=3D").replace(',', "=2C");
         let bare = format!("n={name},r={nonce}");
-        Self { hash, password, nonce, bare, expected: None }
+        Ok(Self { hash, password: prepared_password(password)?, nonce, bare, expected: None })
     }
 
     /// Returns the first message of the client.
@@ -149,6 +153,21 @@ impl Scram {
     }
 }
 
+/// Brings a text into the one form that both sides take it in (RFC 4013).
+fn prepared<'a>(text: &'a str, what: &str) -> Result<Cow<'a, str>, String> {
+    // The crate's error names the character, which nobody should see of a password.
+    stringprep::saslprep(text).map_err(|_| format!("the {what} holds a character that SCRAM does not allow (RFC 4013)"))
+}
+
+/// Does so with a password; one that is not text is taken as it is.
+fn prepared_password(password: &Secret) -> Result<Secret, String> {
+    match std::str::from_utf8(password.expose()).map(|text| prepared(text, "password")) {
+        Err(_) | Ok(Ok(Cow::Borrowed(_))) => Ok(password.clone()),
+        Ok(Ok(Cow::Owned(text))) => Ok(Secret::from(text)),
+        Ok(Err(why)) => Err(why),
+    }
+}
+
 fn readable(message: &[u8]) -> Result<&str, String> {
     if message.len() > MOST_BYTES {
         return Err(format!("the broker's message has {}", human::size(message.len() as u64)));
@@ -172,8 +191,12 @@ fn iterations(text: &str) -> Result<NonZeroU32, String> {
 mod tests {
     use super::*;
 
+    fn secret(text: &str) -> Secret {
+        Secret::from(text.to_owned())
+    }
+
     fn scram(hash: Hash, nonce: &str) -> Scram {
-        Scram::new(hash, "user", Secret::from("pencil".to_owned()), nonce.into())
+        Scram::new(hash, "user", &secret("pencil"), nonce.into()).expect("plain texts")
     }
 
     /// Plays an exchange of an RFC.
@@ -208,8 +231,41 @@ mod tests {
     }
 
     #[test]
+    fn the_examples_of_rfc_4013_are_reproduced() {
+        let cases = [
+            ("I\u{ad}X", Some("IX")),
+            ("user", Some("user")),
+            ("USER", Some("USER")),
+            ("\u{aa}", Some("a")),
+            ("\u{2168}", Some("IX")),
+            ("\u{7}", None),
+            ("\u{627}\u{31}", None),
+        ];
+        for (given, wanted) in cases {
+            let name = prepared(given, "user name");
+            assert_eq!(name.as_deref().ok(), wanted, "{given:?}");
+            let password = prepared_password(&secret(given));
+            assert_eq!(password.as_ref().ok().map(Secret::expose), wanted.map(str::as_bytes), "{given:?}");
+        }
+        let why = Scram::new(Hash::Sha1, "user", &secret("CANARY\u{7}"), "N".into()).err().expect("forbidden");
+        assert!(why.contains("the password holds a character") && !why.contains("CANARY"), "{why}");
+    }
+
+    #[test]
+    fn both_forms_of_one_password_give_one_proof() {
+        let proof = |password: &Secret| {
+            let mut scram = Scram::new(Hash::Sha256, "r\u{e9}n\u{e9}", password, "N".into()).expect("allowed");
+            assert_eq!(scram.first(), "n,,n=r\u{e9}n\u{e9},r=N".as_bytes());
+            scram.prove(b"r=NN,s=QQ==,i=4096").expect("a proof")
+        };
+        assert_eq!(proof(&secret("pass\u{e9}\u{a0}word")), proof(&secret("passe\u{301} word")));
+        assert_ne!(proof(&secret("pass\u{e9}")), proof(&secret("passe")));
+        proof(&Secret::new(vec![0xff, 0xfe]));
+    }
+
+    #[test]
     fn a_user_name_cannot_break_out_of_its_field() {
-        let scram = Scram::new(Hash::Sha1, "a,r=x=", Secret::from("p".to_owned()), "N".into());
+        let scram = Scram::new(Hash::Sha1, "a,r=x=", &secret("p"), "N".into()).expect("plain texts");
         assert_eq!(scram.first(), b"n,,n=a=2Cr=3Dx=3D,r=N");
     }
 

@@ -10,7 +10,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::{JoinError, JoinHandle},
     time::{Instant, sleep_until, timeout_at},
 };
@@ -21,7 +21,7 @@ use self::{
     driver::{Attempt, Granted, drive},
     gate::Gate,
     gather::{Gatherer, PACKETS},
-    outlet::Outlet,
+    outlet::{Backlog, Outlet},
     poison::Poison,
     requests::{Broker, Requests},
 };
@@ -37,7 +37,10 @@ use super::{
 };
 use crate::{
     base::clock::Clock,
-    wire::tap::{self, Sink},
+    wire::{
+        guard::oversize::Skipped,
+        tap::{self, Sink},
+    },
 };
 
 mod aliases;
@@ -158,7 +161,9 @@ async fn converse(
 ) {
     let gate = Arc::<Gate>::default();
     let (sink, trace) = options.packets.then(|| tap::trace(PACKETS)).unzip();
-    let (outlet, delivery) = Outlet::start(events, options.overflow, Arc::clone(&gate), Gatherer::new(trace, clock));
+    let skipped = watch::Sender::default();
+    let backlog = Backlog::new(options.overflow, Arc::clone(&gate), skipped.subscribe());
+    let (outlet, delivery) = Outlet::start(events, Gatherer::new(trace, clock), backlog);
     let conversation = Conversation {
         clock,
         commands,
@@ -178,6 +183,7 @@ async fn converse(
         attempts: 0,
         backoff: options.reconnect.map(Backoff::new),
         poison: Poison::default(),
+        skipped,
         random: fastrand::Rng::new(),
         options: Arc::new(options),
     };
@@ -199,6 +205,8 @@ struct Conversation {
     gate: Arc<Gate>,
     /// Where the taps note packets, if they are wanted.
     sink: Option<Sink>,
+    /// Where messages over the limit are counted.
+    skipped: watch::Sender<Skipped>,
     /// What is unsubscribed from after the first CONNACK.
     to_unsubscribe: Vec<String>,
     subscriptions: Vec<Subscription>,
@@ -288,6 +296,7 @@ impl Conversation {
             outlet: self.outlet.clone(),
             gate: Arc::clone(&self.gate),
             sink: self.sink.clone(),
+            skipped: self.skipped.clone(),
             protocol: self.protocol,
             downgraded: self.downgraded,
             expects_session: self.expects_session,

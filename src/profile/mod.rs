@@ -2,6 +2,7 @@
 
 pub mod client_id;
 pub mod draft;
+pub mod elsewhere;
 pub mod file;
 pub mod keys;
 pub mod need;
@@ -113,6 +114,12 @@ impl Profile {
     #[must_use]
     pub fn username(&self) -> Option<&str> {
         self.template.username.as_deref()
+    }
+
+    /// Tells whether there is an authentication method (MQTT 5).
+    #[must_use]
+    pub fn authenticates(&self) -> bool {
+        self.template.authentication.is_some()
     }
 
     /// Returns the Will Message.

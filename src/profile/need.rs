@@ -127,6 +127,18 @@ impl Profile {
         Ok(())
     }
 
+    /// Has a secret come from another place than the file says.
+    pub fn take_from(&mut self, need: &Need, source: PasswordSource) {
+        self.forget(need);
+        match need {
+            Need::Password => self.password = Some(source),
+            Need::Authentication => self.sources.authentication = Some(source),
+            Need::Passphrase => self.sources.passphrase = Some(source),
+            Need::ProxyPassword => self.sources.proxy = Some(source),
+            Need::Header(name) => self.sources.headers.push((name.clone(), source)),
+        }
+    }
+
     /// Takes no secret from the profile where the command line replaced what it belongs to.
     pub fn forget(&mut self, need: &Need) {
         match need {

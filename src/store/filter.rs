@@ -17,6 +17,7 @@ use std::{cmp::Ordering, ops::Range, time::Duration};
 
 use regex::bytes::Regex;
 
+pub use self::packets::PacketFilter;
 use self::{
     json::{Literal, Step},
     needle::Needle,
@@ -29,6 +30,7 @@ use crate::{
 
 mod json;
 mod needle;
+mod packets;
 mod parse;
 
 #[cfg(test)]
@@ -70,9 +72,9 @@ pub struct TopicFilter {
 }
 
 #[derive(Debug, Clone)]
-struct Term {
+struct Term<T = Test> {
     negated: bool,
-    test: Test,
+    test: T,
     span: Range<usize>,
 }
 
@@ -128,6 +130,12 @@ impl Filter {
     #[must_use]
     pub fn matches(&self, entry: &Entry<'_>, now: Stamp) -> bool {
         self.terms.iter().all(|term| term.test.holds(entry, now) != term.negated)
+    }
+
+    /// Returns how many times as long as a word in a message the filter takes at most, to ask it of fewer messages at a time.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.terms.iter().map(|term| term.test.weight()).max().unwrap_or(1)
     }
 
     /// Returns the age at which a message is no longer let through, whatever else it has.
@@ -219,6 +227,22 @@ impl Test {
         }
     }
 
+    fn weight(&self) -> usize {
+        match self {
+            Self::Qos(..)
+            | Self::Retain(_)
+            | Self::Dup(_)
+            | Self::Size(..)
+            | Self::Since(_)
+            | Self::Topic(_)
+            | Self::InTopic(_)
+            | Self::Word(_) => 1,
+            Self::Regex(_) => 2,
+            Self::Json(..) => 5,
+            Self::Property(..) | Self::Format(..) => 10,
+        }
+    }
+
     fn holds(&self, entry: &Entry<'_>, now: Stamp) -> bool {
         match self {
             Self::Qos(relation, level) => relation.holds(u64::from(entry.qos.level()).cmp(level)),
@@ -268,10 +292,7 @@ fn marks(terms: &[Term], text: &str, in_topic: bool) -> Vec<Range<usize>> {
         match &term.test {
             Test::Word(needle) => needle.find_all(text, &mut marks),
             Test::InTopic(needle) if in_topic => needle.find_all(text, &mut marks),
-            Test::Regex(regex) => {
-                let found = regex.find_iter(text.as_bytes()).map(|found| found.range());
-                marks.extend(found.filter(|range| text.get(range.clone()).is_some_and(|found| !found.is_empty())));
-            }
+            Test::Regex(regex) => regex_marks(regex, text, &mut marks),
             Test::Qos(..)
             | Test::Retain(_)
             | Test::Dup(_)
@@ -285,6 +306,11 @@ fn marks(terms: &[Term], text: &str, in_topic: bool) -> Vec<Range<usize>> {
         }
     }
     marks
+}
+
+fn regex_marks(regex: &Regex, text: &str, marks: &mut Vec<Range<usize>>) {
+    let found = regex.find_iter(text.as_bytes()).map(|found| found.range());
+    marks.extend(found.filter(|range| text.get(range.clone()).is_some_and(|found| !found.is_empty())));
 }
 
 /// Tells whether a property is there, under its name in the specification or as a User Property.

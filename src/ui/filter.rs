@@ -19,14 +19,15 @@ use crate::{
         filter::{Target, Typing},
         geometry::Geometry,
         popup::Popup,
-        workspace::Workspace,
+        workspace::{View, Workspace},
     },
     base::{human, text},
     theme::{Role, Theme},
 };
 
-const HINTS: [(Target, &str); 2] = [
+const HINTS: [(Target, &str); 3] = [
     (Target::Topics, "words of a topic, topic:a/+/c, /expression/, !not"),
+    (Target::Packets, "words, type:PUB*, dir:in, topic:a/+/c, id:7, reason:fail, since:5m, !not"),
     (Target::Messages, "words, topic:a/+/c, qos:1, size:>1k, .json.path > 21, since:5m, !not"),
 ];
 
@@ -40,13 +41,22 @@ pub(super) fn render(app: &App, geometry: &Geometry, theme: &Theme, buffer: &mut
         return Some(typed(workspace, typing, &mut pen));
     }
     let own = workspace.target().filter(|target| workspace.filter(*target).is_some());
-    let target =
-        own.or_else(|| [Target::Topics, Target::Messages].into_iter().find(|target| workspace.filter(*target).is_some()))?;
+    let target = own.or_else(|| in_force(workspace))?;
     let count = count(workspace, target);
     let columns = pen.left().saturating_sub(count.chars().count() + 2);
     pen.column(workspace.filter(target).unwrap_or_default(), columns, Role::Text);
     pen.skip(1).put(&count, Role::Accent);
     None
+}
+
+/// Returns a list of the view that is narrowed.
+pub(super) fn in_force(workspace: &Workspace) -> Option<Target> {
+    let targets: &[Target] = match workspace.view {
+        View::Panes => &[Target::Topics, Target::Messages],
+        View::Protocol => &[Target::Packets],
+        View::Broker => &[],
+    };
+    targets.iter().copied().find(|target| workspace.filter(*target).is_some())
 }
 
 /// Draws the row while it is typed into; a token that is wrong is underlined.
@@ -83,8 +93,17 @@ fn count(workspace: &Workspace, target: Target) -> String {
         }
         Target::Messages => {
             let messages = &workspace.messages;
-            let wait = messages.progress(&workspace.store).map(|percent| format!("searching {percent} %  ")).unwrap_or_default();
+            let wait = searching(messages.progress(&workspace.store));
             format!("{wait}{}", of(messages.view().len(), messages.total(), "messages"))
         }
+        Target::Packets => {
+            let kept = workspace.exchange.range();
+            let wait = searching(workspace.protocol.progress(&workspace.exchange));
+            format!("{wait}{}", of(workspace.protocol.len(), usize::try_from(kept.end - kept.start).unwrap_or(usize::MAX), "rows"))
+        }
     }
+}
+
+fn searching(progress: Option<u64>) -> String {
+    progress.map(|percent| format!("searching {percent} %  ")).unwrap_or_default()
 }

@@ -1,9 +1,8 @@
 //! Where everything goes, by the size of the terminal.
 
-use super::trouble::wrap;
+use super::{filter, trouble::wrap};
 use crate::app::{
     App, Screen,
-    filter::Target,
     geometry::{Area, Geometry},
     popup::Popup,
     workspace::{Grant, Pane, View, Workspace},
@@ -69,11 +68,8 @@ pub fn geometry(app: &App) -> Geometry {
 
 /// Tells whether there is a row for a filter: one is typed, or in force.
 fn has_filter(app: &App) -> bool {
-    let in_force = |workspace: &Workspace| {
-        workspace.view == View::Panes && [Target::Topics, Target::Messages].iter().any(|target| workspace.filter(*target).is_some())
-    };
     let typed = app.popups.iter().any(|popup| matches!(popup, Popup::Filter(_)));
-    typed || app.workspace().is_some_and(in_force)
+    typed || app.workspace().is_some_and(|workspace| filter::in_force(workspace).is_some())
 }
 
 /// Divides the protocol view: a row of headings, the ladder, a rule, the selected packet.

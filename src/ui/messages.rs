@@ -80,7 +80,8 @@ fn note(workspace: &Workspace, columns: usize) -> String {
         (false, false, new) => format!("‖ frozen, {} new ", human::count(new as u64)),
     };
     if columns >= WIDE {
-        format!("{state} {shown} of {} received", human::count(counts.received))
+        let sign = if messages.filter().is_some() { " ·" } else { " of" };
+        format!("{state} {shown}{sign} {} received", human::count(counts.received))
     } else {
         format!("{state} {shown}")
     }

@@ -51,7 +51,12 @@ pub(super) fn render(app: &App, workspace: &Workspace, geometry: &Geometry, them
     let ladder = geometry.ladder;
     if view.is_empty() {
         if workspace.exchange.packets() > 0 {
-            Pen::new(buffer, theme, ladder, 1).skip(2).put("No packets of this kind.", Role::Dim);
+            let said = match (view.searching, view.filter()) {
+                (true, _) => "searching …",
+                (false, Some(_)) => "No packet matches the filter; Esc shows all.",
+                (false, None) => "No packets of this kind.",
+            };
+            Pen::new(buffer, theme, ladder, 1).skip(2).put(said, Role::Dim);
         } else {
             trouble::render(app, workspace, ladder, theme, buffer);
         }
@@ -67,7 +72,11 @@ pub(super) fn render(app: &App, workspace: &Workspace, geometry: &Geometry, them
         }
         pen.put(if is_selected { "›" } else { " " }, Role::Accent);
         times(app, view.times, row, before, &mut pen);
+        let start = pen.column_at();
         rung(row, &mut pen);
+        if let Some(marks) = view.marks() {
+            pen.mark(start, |text| marks.marks(text), Role::Match);
+        }
         before = Some(row);
     }
     packet(workspace, geometry, theme, buffer);
@@ -88,7 +97,7 @@ fn note(workspace: &Workspace) -> String {
         lost => format!(", {} let go", human::count(lost)),
     };
     let packets = human::count(workspace.exchange.packets());
-    format!("{}{pings}{quiet} {state}  {packets} packets{lost}", view.filter.name())
+    format!("{}{pings}{quiet} {state}  {packets} packets{lost}", view.kinds.name())
 }
 
 fn headings(times: Times, area: Area, theme: &Theme, buffer: &mut Buffer) {

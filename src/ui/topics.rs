@@ -32,7 +32,7 @@ pub(super) fn render(app: &App, workspace: &Workspace, geometry: &Geometry, them
     let title = match (topics.is_flat(), topics.sort(&workspace.store)) {
         (false, Sort::Name) => "1 Topics".to_owned(),
         (false, sort) => format!("1 Topics by {} ", sort.name()),
-        (true, sort) => format!("1 Topics flat by {} ", sort.name()),
+        (true, sort) => format!("1 Flat by {} ", sort.name()),
     };
     let count = human::count(tree.topics() as u64);
     let note = match topics.filter() {

@@ -40,6 +40,9 @@ fn lines(app: &App, workspace: &Workspace, columns: usize) -> Vec<(String, Role)
         Status::Failed { cause } => {
             let mut lines = failure(cause, columns);
             lines.push((String::new(), Role::Text));
+            if workspace.redirection().is_some() {
+                lines.push((format!("{} follows it, after a question.", key(app, Action::FollowRedirect)), Role::Text));
+            }
             lines.push((format!("Not tried again by itself; {} tries again.", key(app, Action::Reconnect)), Role::Dim));
             lines
         }

@@ -1,19 +1,30 @@
 //! The guard: passes on whole, valid packets from a server, and refuses the rest by name.
 
 mod history;
+pub mod oversize;
 #[cfg(test)]
 mod tests;
 
 use std::{
     io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
     task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::watch,
+};
 
-use self::history::{History, Verdict};
+use self::{
+    history::{History, Verdict},
+    oversize::{Head, Skip, Skipped},
+};
 use super::{
     check::{self, Fault},
     frame::{BadLength, Framer, Header},
@@ -29,13 +40,17 @@ const CARRIED: usize = 1024;
 /// The most columns of a topic in a violation.
 const TOPIC_COLUMNS: usize = 80;
 
+/// Acknowledgements of our own wait for the server to take them; above so many bytes nothing more is read.
+const UNSENT: usize = 4096;
+
 /// Reason Code Packet too large.
 const TOO_LARGE: u8 = 0x95;
 
 /// A stream that lets through what a client may see of a server.
 ///
 /// Inbound, a packet passes when it is complete and every field of it is valid; most are checked where they were read,
-/// without a copy. Memory follows the bytes that arrived and is bounded by the packet limit: a packet over it is refused
+/// without a copy. Memory follows the bytes that arrived and is bounded by the packet limit: a message over it is passed over
+/// and acknowledged, so that the connection holds and the server does not send it again; any other packet over it is refused
 /// when its header is read. After a [`Violation`] (found with [`Violation::of`]) no byte follows, and to a server of
 /// MQTT 5 the guard says why in a DISCONNECT. Outbound, bytes pass untouched.
 #[derive(Debug)]
@@ -55,6 +70,47 @@ pub struct Guard<S> {
     outgoing: Framer,
     /// What was said before, where the guard minds it.
     history: Option<History>,
+    /// The message over the limit that is under way.
+    skip: Option<Skip>,
+    /// Where messages over the limit are counted.
+    skipped: watch::Sender<Skipped>,
+    /// Acknowledgements of our own that are still to be written.
+    answers: BytesMut,
+    /// Whether some were written and not flushed.
+    unflushed: bool,
+    progress: Progress,
+}
+
+/// What has arrived, also of a packet that is not whole yet; clones of it tell the same.
+///
+/// A large packet on a slow link passes nothing on for a long time, and yet the server is there.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Arc<Arrived>);
+
+#[derive(Debug, Default)]
+struct Arrived {
+    bytes: AtomicU64,
+    is_within: AtomicBool,
+}
+
+impl Progress {
+    /// Returns how many bytes have arrived.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.0.bytes.load(Relaxed)
+    }
+
+    /// Tells whether they end within a packet.
+    #[must_use]
+    pub fn is_within_packet(&self) -> bool {
+        self.0.is_within.load(Relaxed)
+    }
+
+    /// Takes note of more bytes.
+    pub(crate) fn note(&self, bytes: usize, is_within: bool) {
+        self.0.bytes.fetch_add(bytes as u64, Relaxed);
+        self.0.is_within.store(is_within, Relaxed);
+    }
 }
 
 /// Why a run of packets ended.
@@ -63,6 +119,10 @@ enum Stop {
     Partial,
     /// The packet of so many bytes is to be replaced.
     Replace(usize, Replacement),
+    /// The packet of so many bytes is to be replaced by a longer one.
+    Rewrite(usize, Vec<u8>),
+    /// So many bytes belong to a message that is passed over.
+    Skip(usize, Skip),
     Refused(Violation),
 }
 
@@ -80,14 +140,32 @@ impl<S> Guard<S> {
             told: false,
             outgoing: Framer::new(),
             history: None,
+            skip: None,
+            skipped: watch::Sender::default(),
+            answers: BytesMut::new(),
+            unflushed: false,
+            progress: Progress::default(),
         }
     }
 
-    /// Minds what was said before, too: aliases that were not set or are above the Topic Alias Maximum, answers to nothing,
-    /// and answers of the wrong length.
+    /// Counts messages over the limit there.
     #[must_use]
-    pub fn with_history(mut self, topic_alias_maximum: u16) -> Self {
-        self.history = Some(History::new(topic_alias_maximum));
+    pub fn with_skipped(mut self, skipped: watch::Sender<Skipped>) -> Self {
+        self.skipped = skipped;
+        self
+    }
+
+    /// Returns what tells how far an unfinished packet has come.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
+    }
+
+    /// Minds what was said before, too: aliases that were not set or are above the Topic Alias Maximum, answers to nothing,
+    /// answers of the wrong length, and messages above the Receive Maximum.
+    #[must_use]
+    pub fn with_history(mut self, topic_alias_maximum: u16, receive_maximum: u16) -> Self {
+        self.history = Some(History::new(topic_alias_maximum, receive_maximum));
         self
     }
 
@@ -107,6 +185,9 @@ impl<S> Guard<S> {
             if let Err(fault) = self.check_header(header, rest) {
                 return (passed, Stop::Refused(violation(fault, rest)));
             }
+            if header.size() > self.limit {
+                return (passed, self.pass_over(header, rest).unwrap_or_else(|fault| Stop::Refused(violation(fault, rest))));
+            }
             let Some(frame) = rest.get_mut(..header.size()) else { return (passed, Stop::Partial) };
             if let Some(replacement) = repair::replacement(self.version, header, frame) {
                 if let Err(fault) = check::body(self.version, header.first, &replacement.as_slice()[2..]) {
@@ -120,6 +201,13 @@ impl<S> Guard<S> {
             match verdict {
                 Ok(Verdict::Pass) => {}
                 Ok(Verdict::LeaveOut) => return (passed, Stop::Replace(header.size(), Replacement::NOTHING)),
+                Ok(Verdict::Name(alias)) => {
+                    let frame = &*frame;
+                    return (
+                        passed,
+                        self.name(alias, header, frame).unwrap_or_else(|fault| Stop::Refused(violation(fault, frame))),
+                    );
+                }
                 Err(fault) => return (passed, Stop::Refused(violation(fault, frame))),
             }
             repair::in_place(self.version, header, frame);
@@ -136,11 +224,54 @@ impl<S> Guard<S> {
             return Err(Fault::new(FIRST_BYTES, other, 0x82));
         }
         check::first_byte(self.version, self.connected, header.first)?;
-        if header.size() > self.limit {
-            let detail = format!("is {}, the limit is {}", size(header.size()), size(self.limit));
-            return Err(Fault::new("size", detail, TOO_LARGE));
+        if header.size() > self.limit && Kind::of(header.first) != Kind::Publish { Err(self.too_large(header)) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn too_large(&self, header: Header) -> Fault {
+        let detail = format!("is {}, the limit is {}", size(header.size()), size(self.limit));
+        Fault::new("size", detail, TOO_LARGE)
+    }
+
+    /// Judges a PUBLISH over the limit, of which `bytes` have arrived and perhaps more.
+    #[cold]
+    fn pass_over(&mut self, header: Header, bytes: &[u8]) -> Result<Stop, Fault> {
+        let bytes = &bytes[..bytes.len().min(header.size())];
+        let body = &bytes[header.len..];
+        let head = match oversize::head(self.version, header, body) {
+            Head::Partial => return Ok(Stop::Partial),
+            Head::Whole(length) => &body[..length],
+            Head::Endless => return Err(self.too_large(header)),
+        };
+        let alias = check::body(self.version, header.first, head)?;
+        let mut named = topic(bytes);
+        if let Some(history) = &mut self.history {
+            history.skipped(alias, head)?;
+            named = named.or_else(|| alias.map(|alias| shown(history.topic(alias))));
         }
-        Ok(())
+        Ok(Stop::Skip(bytes.len(), Skip::new(header, bytes.len(), named.unwrap_or_default(), head)?))
+    }
+
+    /// Gives a PUBLISH its topic back, which the library has not seen, or passes it over if that makes it too large.
+    #[cold]
+    fn name(&mut self, alias: u16, header: Header, frame: &[u8]) -> Result<Stop, Fault> {
+        let Some(history) = &mut self.history else { return Ok(Stop::Replace(header.size(), Replacement::NOTHING)) };
+        let body = &frame[header.len..];
+        let named = oversize::with_topic(header.first, history.topic(alias), body);
+        if named.len() <= self.limit {
+            return Ok(Stop::Rewrite(frame.len(), named));
+        }
+        history.unsee(alias);
+        let topic = shown(history.topic(alias));
+        Ok(Stop::Skip(frame.len(), Skip::new(header, frame.len(), topic, body)?))
+    }
+
+    /// Takes note of a message over the limit once all of it has passed.
+    fn end_skip(&mut self) {
+        if let Some(skip) = self.skip.take_if(|skip| skip.is_over()) {
+            self.answers.extend_from_slice(&skip.answer(self.version));
+            skip.count(self.limit, &self.skipped);
+        }
     }
 
     /// Compares a valid packet with what was said before.
@@ -174,6 +305,16 @@ impl<S> Guard<S> {
                     partial.advance(size);
                     self.partial = partial;
                 }
+                Stop::Rewrite(size, packet) => {
+                    self.ready.extend_from_slice(&packet);
+                    partial.advance(size);
+                    self.partial = partial;
+                }
+                Stop::Skip(size, skip) => {
+                    self.partial = BytesMut::from(&partial[size..]);
+                    self.skip = Some(skip);
+                    self.end_skip();
+                }
                 Stop::Refused(violation) => {
                     self.refused = Some(violation);
                     return;
@@ -192,6 +333,17 @@ impl<S> Guard<S> {
                 self.partial.extend_from_slice(&bytes[passed + size..]);
                 self.settle();
             }
+            Stop::Rewrite(size, packet) => {
+                self.ready.extend_from_slice(&packet);
+                self.partial.extend_from_slice(&bytes[passed + size..]);
+                self.settle();
+            }
+            Stop::Skip(size, skip) => {
+                self.skip = Some(skip);
+                self.end_skip();
+                self.partial.extend_from_slice(&bytes[passed + size..]);
+                self.settle();
+            }
             Stop::Refused(violation) => self.refused = Some(violation),
         }
         passed
@@ -199,6 +351,9 @@ impl<S> Guard<S> {
 
     /// Says where in a packet the stream ended.
     fn cut(&self) -> Option<String> {
+        if let Some((got, size)) = self.skip.as_ref().map(Skip::progress) {
+            return Some(format!("after {} of {} bytes of a PUBLISH", human::count(got as u64), human::count(size as u64)));
+        }
         let first = *self.partial.first()?;
         let (got, kind) = (human::count(self.partial.len() as u64), Kind::of(first));
         Some(match Header::read(&self.partial) {
@@ -240,7 +395,13 @@ impl<S: AsyncRead + Unpin> Guard<S> {
                 Ok(()) | Err(_) => Poll::Ready(self.end().map(|()| true)),
             };
         }
-        if in_place {
+        if let Some(skip) = &mut self.skip {
+            let past = skip.pass(after - start);
+            self.partial.extend_from_slice(&buf.filled()[start + past..]);
+            buf.set_filled(start);
+            self.end_skip();
+            self.settle();
+        } else if in_place {
             self.partial.clear();
             let passed = self.check_in_place(&mut buf.filled_mut()[start..]);
             buf.set_filled(start + passed);
@@ -249,6 +410,7 @@ impl<S: AsyncRead + Unpin> Guard<S> {
             buf.set_filled(start);
             self.settle();
         }
+        self.progress.note(after - before, self.skip.is_some() || !self.partial.is_empty());
         Poll::Ready(Ok(false))
     }
 }
@@ -256,13 +418,30 @@ impl<S: AsyncRead + Unpin> Guard<S> {
 impl<S: AsyncWrite + Unpin> Guard<S> {
     /// Tells a server of MQTT 5 why, if that can be done at once: the connection ends in any case.
     fn tell(&mut self, cx: &mut Context<'_>, reason_code: u8) {
-        let may = self.version == Version::V5 && self.connected && self.outgoing.is_between();
+        let may = self.version == Version::V5 && self.connected && self.outgoing.is_between() && self.answers.is_empty();
         if !std::mem::replace(&mut self.told, true) && may {
             let sent = Pin::new(&mut self.inner).poll_write(cx, &[0xe0, 2, reason_code, 0]);
             if matches!(sent, Poll::Ready(Ok(_))) {
                 let _ = Pin::new(&mut self.inner).poll_flush(cx);
             }
         }
+    }
+
+    /// Writes acknowledgements of our own, between two packets of the library's.
+    fn poll_answers(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.answers.is_empty() && self.outgoing.is_between() {
+            let written = ready!(Pin::new(&mut self.inner).poll_write(cx, &self.answers))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.answers.advance(written);
+            self.unflushed = true;
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.inner).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -271,6 +450,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
         let this = self.get_mut();
         let start = buf.filled().len();
         while buf.remaining() > 0 && buf.filled().len() == start {
+            if !this.answers.is_empty() || this.unflushed {
+                let _ = this.poll_answers(cx)?;
+                if this.answers.len() > UNSENT {
+                    return Poll::Pending;
+                }
+            }
             if !this.ready.is_empty() {
                 let len = this.ready.len().min(buf.remaining());
                 buf.put_slice(&this.ready[..len]);
@@ -292,6 +477,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if !this.answers.is_empty() && this.outgoing.is_between() {
+            ready!(this.poll_answers(cx))?;
+        }
         let written = ready!(Pin::new(&mut this.inner).poll_write(cx, bytes))?;
         match &mut this.history {
             Some(history) => {
@@ -330,7 +518,11 @@ fn topic(bytes: &[u8]) -> Option<Box<str>> {
     let (length, rest) = bytes.get(header.len..)?.split_first_chunk()?;
     let length = usize::from(u16::from_be_bytes(*length));
     let topic = rest.get(..length).filter(|_| length + 2 <= header.body)?;
-    (!topic.is_empty()).then(|| text::line_of_bytes(topic, TOPIC_COLUMNS).to_string().into())
+    (!topic.is_empty()).then(|| shown(topic))
+}
+
+fn shown(topic: &[u8]) -> Box<str> {
+    text::line_of_bytes(topic, TOPIC_COLUMNS).to_string().into()
 }
 
 fn size(bytes: usize) -> String {

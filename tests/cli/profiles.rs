@@ -113,6 +113,46 @@ fn a_profile_with_the_name_of_a_verb_is_saved_with_a_word_about_it() {
 }
 
 #[test]
+fn a_profile_is_changed_and_the_rest_stays() {
+    let home = home(&format!("# mine\n{FILE}"));
+    let path = home.path().join("profiles.toml");
+    let edit = ["edit", "plant", "-k", "1m", "--url", "mqtts://eva@h", "--password-env", "PW", "--filter", "a/#", "--filter", "b"];
+    profiles(home.path(), &edit).success().stdout("");
+    let text = fs::read_to_string(&path).expect("the file");
+    assert!(text.starts_with("# mine\n") && text.contains("[profile.local]") && !text.contains("CANARY"), "{text}");
+    let shown: Value = serde_json::from_str(&printed(home.path(), &["show", "plant", "--json"])).expect("JSON");
+    let settings = &shown["settings"];
+    assert_eq!((&settings["url"], &settings["keep_alive"]), (&json!("mqtts://eva@h"), &json!("1m")));
+    assert_eq!(settings["password.env"], "PW");
+    profiles(home.path(), &["edit", "plant", "--unset", "keep_alive", "--password-prompt"]).success();
+    let shown: Value = serde_json::from_str(&printed(home.path(), &["show", "plant", "--json"])).expect("JSON");
+    assert_eq!((&shown["settings"]["keep_alive"], &shown["settings"]["password.env"]), (&Value::Null, &Value::Null));
+    let before = fs::read_to_string(&path).expect("the file");
+    for (arguments, said) in [
+        (&["edit", "plant"][..], "nothing to change"),
+        (&["edit", "nobody", "-k", "1m"], "nobody"),
+        (&["edit", "plant", "--url", "nonsense"], "url"),
+    ] {
+        let error = profiles(home.path(), arguments).code(2);
+        let error = String::from_utf8_lossy(&error.get_output().stderr).into_owned();
+        assert!(error.contains(said), "{error}");
+    }
+    assert_eq!(fs::read_to_string(&path).expect("the file"), before);
+}
+
+#[test]
+fn a_profile_is_removed_only_with_a_yes() {
+    let home = home(FILE);
+    let asked = profiles(home.path(), &["remove", "plant"]).code(2);
+    let said = String::from_utf8_lossy(&asked.get_output().stderr).into_owned();
+    assert!(said.contains("--yes"), "{said}");
+    assert!(printed(home.path(), &["list"]).contains("plant"));
+    profiles(home.path(), &["remove", "plant", "--yes"]).success().stdout("");
+    assert!(!printed(home.path(), &["list"]).contains("plant"));
+    profiles(home.path(), &["remove", "plant", "--yes"]).code(2);
+}
+
+#[test]
 fn a_check_lists_every_problem() {
     let home = home("[profile.a]\nurll = 1\n[profile.b]\nurl = \"mqtt://h\"\nkeep_alive = \"soon\"\n");
     let assert = profiles(home.path(), &["check"]).code(1);

@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::{
@@ -32,6 +33,10 @@ pub(crate) enum Step {
     Answer(Reply),
     /// Sends bytes.
     Send(Vec<u8>),
+    /// Sends bytes one by one.
+    Trickle(Vec<u8>),
+    /// Does nothing for a while, as a slow link does.
+    Pause(Duration),
     /// Answers to every packet that it reads as a broker does, until the client closes.
     Serve,
     /// Reads and never answers, until the client closes.
@@ -97,6 +102,14 @@ async fn play(mut stream: TcpStream, script: Vec<Step>, seen: &Packets) -> io::R
                 stream.write_all(&reply(&packet)).await?;
             }
             Step::Send(bytes) => stream.write_all(&bytes).await?,
+            Step::Trickle(bytes) => {
+                stream.set_nodelay(true)?;
+                for byte in bytes {
+                    stream.write_u8(byte).await?;
+                    tokio::task::yield_now().await;
+                }
+            }
+            Step::Pause(time) => tokio::time::sleep(time).await,
             Step::Serve => loop {
                 let packet = read_packet(&mut stream, seen).await?;
                 if let Some(answer) = answer(&packet) {

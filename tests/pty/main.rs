@@ -4,6 +4,7 @@
 mod common;
 
 mod faults;
+mod filter;
 mod hostile;
 mod idle;
 mod jobs;

@@ -18,11 +18,12 @@ use mqtap::{
         error::Failure,
         event::{Event as Mqtt, Limits, Status},
         message::{Message, Qos},
-        options::{Protocol, Will},
+        options::{Authentication, Protocol, Will},
         reason::Reason,
         will_test::{Arrival, WillFault, WillReport},
     },
-    wire::tls::certificate::Certificate,
+    profile::{Profile, secret::PasswordSource},
+    wire::{endpoint::Url, guard::oversize::Skipped, tls::certificate::Certificate},
 };
 
 /// What a mosquitto tells of itself.
@@ -165,6 +166,86 @@ fn a_ping_is_asked_for() {
     let mut player = plant(80, 24);
     player.keys("i");
     assert!(player.effects.iter().any(|effect| matches!(effect, Effect::Mqtt(_, Command::Ping))));
+}
+
+/// Moves the broker.
+fn redirected(player: &mut Player, servers: &[&str]) {
+    let servers = servers.iter().map(|server| Url::parse(server).expect("a URL").endpoint).collect();
+    let cause = Failure::Redirected { reason: Reason(0x9d), text: "we moved".into(), servers };
+    player.mqtt(Mqtt::Status(Status::Failed { cause: cause.into() }));
+    player.pass(10_000);
+}
+
+fn started(player: &Player) -> Option<&Profile> {
+    player.effects.iter().rev().find_map(|effect| if let Effect::Start(_, profile, _) = effect { Some(&**profile) } else { None })
+}
+
+#[test]
+fn a_redirection_is_followed_only_after_a_question_and_without_secrets() {
+    let mut player = Player::online(120, 34, &["plant/#"]);
+    let profile = &mut player.app.workspaces[0].profile;
+    profile.password = Some(PasswordSource::Env("PLANT".into()));
+    profile.amend(|options| options.username = Some("ops".into()));
+    player.effects.clear();
+    redirected(&mut player, &["mqtt://elsewhere.example", "mqtt://third.example"]);
+    assert_snapshot!("redirected", player.shown());
+    player.keys("F");
+    assert_snapshot!("redirect_question", player.shown());
+    player.keys("n");
+    assert!(started(&player).is_none(), "not without a yes");
+    player.keys("F y");
+    let there = started(&player).expect("a start");
+    assert_eq!(there.endpoint().to_string(), "mqtt://elsewhere.example:1883");
+    assert!(there.username().is_none() && there.password.is_none());
+    assert_eq!(there.subscriptions().len(), 1);
+    assert_eq!(player.app.workspaces.len(), 1, "the messages stay");
+}
+
+#[test]
+fn a_redirection_to_the_same_host_keeps_the_credentials_and_says_so() {
+    let mut player = Player::online(80, 24, &["plant/#"]);
+    player.app.workspaces[0].profile.amend(|options| options.username = Some("ops".into()));
+    redirected(&mut player, &["mqtt://broker.plant.example:2000"]);
+    player.keys("6 F");
+    assert!(player.shown().contains("gets the same credentials"), "{}", player.shown());
+    player.keys("y");
+    assert_eq!(started(&player).expect("a start").username(), Some("ops"));
+    player.keys("F");
+    let mut player = plant(80, 24);
+    player.keys("F");
+    assert!(player.app.popups.is_empty() && player.shown().contains("names no other server"), "{}", player.shown());
+}
+
+#[test]
+fn authenticating_once_more_needs_a_method() {
+    let asked = |player: &Player| player.effects.iter().any(|effect| matches!(effect, Effect::Mqtt(_, Command::Reauthenticate)));
+    let mut player = plant(120, 34);
+    player.keys("a");
+    assert!(!asked(&player) && player.shown().contains("no authentication method"), "{}", player.shown());
+    player.pass(10_000);
+    assert!(!player.shown().contains("authenticate"), "no hint either");
+    let method = Authentication { method: "SCRAM-SHA-256".into(), data: None };
+    player.app.workspaces[0].profile.amend(|options| options.authentication = Some(method));
+    assert!(player.shown().contains("a authenticate"), "{}", player.shown());
+    player.keys("a");
+    assert!(asked(&player));
+    player.mqtt(Mqtt::Reauthenticated(Ok(())));
+    assert!(player.shown().contains("authenticated once more"), "{}", player.shown());
+}
+
+#[test]
+fn what_is_too_large_is_counted_as_lost_and_said_calmly() {
+    let mut player = plant(120, 34);
+    let before = player.app.workspaces[0].store.counts();
+    for count in [1, 2] {
+        player.mqtt(Mqtt::Skipped(Skipped { count, topic: "plant/image".into(), size: 24 << 20, limit: 16 << 20 }));
+    }
+    assert!(player.shown().contains("a message of 24.0 MiB on plant/image was passed over"), "{}", player.shown());
+    let counts = player.app.workspaces[0].store.counts();
+    assert_eq!((counts.lost, counts.received), (3, before.received + 3));
+    assert_eq!(counts.received, counts.kept + counts.evicted + counts.lost);
+    assert_eq!(player.app.workspaces[0].broker.troubles.iter().filter(|told| told.text.contains("passed over")).count(), 1);
+    assert!(player.shown().contains("3 messages, the last of 24.0 MiB"), "{}", player.shown());
 }
 
 #[test]

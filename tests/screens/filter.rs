@@ -139,6 +139,31 @@ fn one_match_after_the_other_is_found_among_all() {
 }
 
 #[test]
+fn one_topic_after_the_other_is_found_among_the_open_branches() {
+    let mut player = busy();
+    player.keys("/");
+    player.type_text("hall");
+    player.keys("enter esc home n n");
+    let topic = |player: &Player| player.app.workspaces[0].topic();
+    assert_eq!(topic(&player).as_deref(), Some("plant/hall1/press3"));
+    player.keys("N");
+    assert_eq!(topic(&player).as_deref(), Some("plant/hall1"));
+    player.keys("N");
+    assert!(player.shown().contains("no further topic matches"), "{}", player.shown());
+    assert_eq!(topic(&player).as_deref(), Some("plant/hall1"));
+}
+
+#[test]
+fn every_size_has_the_row_of_the_filter() {
+    for (columns, rows) in [(60, 16), (120, 34), (160, 45)] {
+        let mut player = plant(columns, rows);
+        player.keys("2 /");
+        player.type_text("press3 .t > 225");
+        assert_snapshot!(format!("row_{columns}x{rows}"), player.shown());
+    }
+}
+
+#[test]
 fn the_key_of_the_match_before_shows_notices_while_nothing_was_searched() {
     let mut player = plant(80, 24);
     player.keys("2 n");

@@ -139,12 +139,96 @@ fn kinds_of_packets_and_pings_are_left_out_on_request() {
     assert_eq!(rungs(&mut player), [1, 3, 2, 1, 1]);
     player.keys("a");
     assert_eq!(rungs(&mut player), [1, 3, 2, 1, 0]);
-    player.keys("a /");
+    player.keys("a i");
     assert_eq!(rungs(&mut player), [1, 3, 0, 0, 1], "control");
-    player.keys("/");
+    player.keys("i");
     assert_eq!(rungs(&mut player), [0, 0, 2, 0, 0], "publishes");
-    player.keys("/");
+    player.keys("i");
     assert_eq!(rungs(&mut player), [0, 0, 2, 1, 0], "QoS 1 and 2");
+}
+
+#[test]
+fn the_ladder_is_narrowed_while_a_filter_is_typed() {
+    for (columns, rows) in SIZES {
+        let mut player = ladder(columns, rows);
+        player.keys("/");
+        player.type_text("type:PUB* topic:cmd");
+        assert_snapshot!(format!("ladder_filter_{columns}x{rows}"), player.shown());
+    }
+    let mut player = ladder(80, 24);
+    player.keys("/");
+    player.type_text("reason:fail");
+    assert!(player.shown().contains("2 of 16 rows"), "{}", player.shown());
+    player.keys("enter 1 5");
+    assert!(player.shown().contains(" / reason:fail"), "it is still there after another view");
+    player.mqtt(noted(vec![packet(40_000_000, In, 0x90, b"\0\x04\0\x87"), ping(40_000_001)]));
+    assert!(player.shown().contains("3 of 18 rows"), "{}", player.shown());
+    player.keys("esc");
+    assert!(!player.shown().contains("reason:fail"));
+    assert_eq!(player.app.workspaces[0].view, View::Protocol);
+}
+
+#[test]
+fn a_wrong_filter_of_the_ladder_says_what_is_meant() {
+    let mut player = ladder(80, 24);
+    player.keys("/");
+    player.type_text("dir:in type:foo");
+    let shown = player.shown();
+    assert!(shown.contains("`type:` takes a packet"), "{shown}");
+    assert!(shown.contains("CONNACK") && !shown.contains("─ CONNECT"), "the filter before it stays");
+    player.keys("esc");
+    assert!(player.shown().contains("─ SUBSCRIBE"));
+}
+
+#[test]
+fn a_chosen_packet_stays_chosen_and_matches_are_found_among_all() {
+    let mut player = ladder(120, 34);
+    player.keys("g g down down");
+    let chosen = player.app.workspaces[0].protocol.selected;
+    player.keys("/");
+    player.type_text("pub");
+    player.keys("enter");
+    assert_ne!(player.app.workspaces[0].protocol.selected, chosen);
+    player.keys("esc");
+    assert_eq!(player.app.workspaces[0].protocol.selected, chosen);
+    let mut found = Vec::new();
+    for key in ["n", "n", "n", "N"] {
+        player.keys(key);
+        found.extend(player.app.workspaces[0].protocol.selected.map(|id| id.0));
+    }
+    assert_eq!(found, [6, 7, 8, 7]);
+    player.keys("g g n N");
+    assert!(player.shown().contains("no further packet matches"), "{}", player.shown());
+}
+
+#[test]
+fn a_long_exchange_is_filtered_in_parts_with_progress() {
+    let mut player = ladder(80, 24);
+    let batch = |n: u64| (0..1_000).map(|at| ping(40_000_000 + 1_000 * n + at)).collect();
+    for n in 0..30 {
+        player.mqtt(noted(batch(n)));
+    }
+    player.mqtt(noted(session()));
+    player.keys("/");
+    player.type_text("subscribe");
+    let shown = player.shown();
+    assert!(shown.contains("searching ") && shown.contains(" %  3 of 20,000 rows"), "{shown}");
+    for _ in 0..20 {
+        player.pass(1);
+    }
+    let shown = player.shown();
+    assert!(shown.contains("3 of 20,000 rows") && !shown.contains("searching"), "{shown}");
+}
+
+#[test]
+fn packets_that_are_too_old_leave_the_ladder() {
+    let mut player = ladder(80, 24);
+    player.keys("/");
+    player.type_text("since:10s");
+    player.keys("enter");
+    assert_eq!(player.app.workspaces[0].protocol.len(), 2);
+    player.pass(11_000).screen();
+    assert_eq!(player.app.workspaces[0].protocol.len(), 0);
 }
 
 #[test]
@@ -206,7 +290,7 @@ fn no_size_and_no_packet_panics() {
     let mut player = ladder(80, 24);
     let odd: Vec<Packet> = (0..=u8::MAX).map(|first| packet(1, In, first, &[0xff, 0xff, 0x1b])).collect();
     player.mqtt(noted(odd));
-    for keys in ["x", "g g", "J", "t", "G", "x", "pageup", "/", "/", "a", "f", "K", "z", "?"] {
+    for keys in ["x", "g g", "J", "t", "G", "x", "pageup", "i", "i", "/", "s", "enter", "n", "N", "a", "f", "K", "z", "?"] {
         player.keys(keys);
         for (columns, rows) in [(0, 0), (60, 16), (61, 17), (79, 20), (120, 30), (250, 70), (1, 500), (65_535, 1)] {
             player.update(Event::Resize(columns, rows));

@@ -9,6 +9,7 @@ mod politeness;
 mod reasons;
 mod requests;
 mod sessions;
+mod situations;
 
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mqtap::mqtt::{
+    command::Command,
     error::Failure,
     event::Event,
     message::Qos,
@@ -16,6 +17,7 @@ use crate::{
     common::{
         listener::{Listener, message, options},
         scripted::{CONNACK_V5, Scripted, Step},
+        within,
     },
     connack, v5,
 };
@@ -37,6 +39,48 @@ async fn a_retained_message_that_ends_every_connection_is_named() {
     assert!(cause.hint().contains("retained"), "{}", cause.hint());
     listener.close().await;
     assert_eq!(broker.accepted(), 3);
+}
+
+#[tokio::test]
+async fn a_broker_that_sends_more_than_receive_maximum_is_told_so() {
+    let publish = |id| [0x32, 6, 0, 1, b'a', 0, id, 0];
+    let bytes = [CONNACK_V5, &publish(1), &publish(2)].concat();
+    let broker = Scripted::start(vec![vec![Step::Read, Step::Send(bytes), Step::Ignore]]).await;
+    let mut listener = Listener::start(Options { receive_maximum: Some(1), reconnect: Some(QUICK), ..v5(broker.port) });
+    let cause = listener.failed().await;
+    assert!(cause.to_string().contains("PUBLISH on a: Receive Maximum is 1"), "{cause}");
+    listener.close().await;
+    assert_eq!(broker.accepted(), 3, "no loop");
+    assert_eq!(broker.read(0xe0), [[0xe0, 2, 0x93, 0]; 3]);
+}
+
+#[rstest]
+#[case(Qos::AtLeastOnce, &[0x40, 2, 0, 1])]
+#[case(Qos::ExactlyOnce, &[0x50, 3, 0, 1, 0x87])]
+#[tokio::test]
+async fn no_more_is_published_than_the_broker_can_take(#[case] qos: Qos, #[case] answer: &[u8]) {
+    let pong = || Step::Send(vec![0xd0, 0]);
+    let connack = vec![0x20, 6, 0, 0, 3, 0x21, 0, 2];
+    // Two publishes and a ping; when one of the two is over, a third publish and another ping.
+    let first = [Step::Read, Step::Send(connack), Step::Read, Step::Read, Step::Read, pong()];
+    let second = [Step::Send(answer.to_vec()), Step::Read, Step::Read, pong(), Step::Ignore];
+    let broker = Scripted::start(vec![first.into_iter().chain(second).collect()]).await;
+    let mut listener = Listener::online(v5(broker.port)).await;
+    for n in 0..5 {
+        listener.send(message("t", &n.to_string(), qos)).await;
+    }
+    for open in [2, 3] {
+        within("PUBLISH", async {
+            while broker.read(0x30).len() < open {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+        listener.session.send(Command::Ping).await.expect("online");
+        listener.wait("PINGRESP", |event| matches!(event, Event::RoundTrip(_)).then_some(())).await;
+    }
+    assert_eq!(broker.read(0x30).len(), 3, "two are still open");
+    listener.close().await;
 }
 
 #[tokio::test]

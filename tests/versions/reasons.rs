@@ -2,7 +2,16 @@
 
 use std::time::Duration;
 
-use mqtap::mqtt::{error::Failure, options::Options, reason::Reason};
+use mqtap::{
+    base::secret::Secret,
+    mqtt::{
+        error::Failure,
+        options::{Options, Protocol, SessionExpiry},
+        reason::Reason,
+    },
+    profile::{Profile, client_id::Identity},
+    wire::endpoint::Url,
+};
 use tokio::time::Instant;
 
 use crate::{
@@ -13,7 +22,6 @@ use crate::{
     },
     v5,
 };
-use mqtap::mqtt::options::{Protocol, SessionExpiry};
 
 /// The Reason Codes of DISCONNECT (MQTT 5.0, 3.14.2.1), by name.
 const DISCONNECT: [(u8, &str); 29] = [
@@ -145,6 +153,30 @@ async fn a_server_that_moved_is_named_and_never_followed() {
         assert_eq!(broker.accepted(), 1);
     }
     assert_eq!(elsewhere.accepted(), 0, "nothing went to a server that nobody chose");
+}
+
+#[tokio::test]
+async fn a_redirection_that_is_followed_brings_no_secret_to_another_host() {
+    for (host, gets) in [("127.0.0.1", true), ("localhost", false)] {
+        let elsewhere = accepting(Protocol::V5, &[]).await;
+        let reference = format!("{host}:{}", elsewhere.port);
+        let property = [&[0x1c, 0, u8::try_from(reference.len()).expect("short")], reference.as_bytes()].concat();
+        let length = u8::try_from(property.len()).expect("short");
+        let ended = [CONNACK_V5, &[0xe0, 2 + length, 0x9d, length], &property].concat();
+        let broker = Scripted::start(vec![vec![Step::Read, Step::Send(ended), Step::Ignore]]).await;
+        let mut profile = Profile::ad_hoc(Url::parse(&format!("mqtt://ops@127.0.0.1:{}", broker.port)).expect("a URL"));
+        profile.amend(|options| options.password = Some(Secret::from("CANARY".to_owned())));
+        let identity = Identity { user: "u".into(), host: "h".into(), random: "r".into(), pid: 1 };
+        let mut listener = Listener::start(profile.options(&identity));
+        let cause = listener.failed().await;
+        listener.close().await;
+        let Failure::Redirected { servers, .. } = &*cause else { panic!("{cause:?}") };
+        let there = profile.elsewhere(&servers[0]).profile;
+        Listener::online(there.options(&identity)).await.close().await;
+        let holds = |connect: &[u8], what: &[u8]| connect.windows(what.len()).any(|window| window == what);
+        let connect = elsewhere.read(0x10).remove(0);
+        assert_eq!((holds(&connect, b"CANARY"), holds(&connect, b"ops")), (gets, gets), "{host}");
+    }
 }
 
 #[tokio::test]

@@ -67,6 +67,10 @@ pub(super) fn connection(workspace: &Workspace, zone: &TimeZone, columns: usize)
     };
     section.fact("keep alive", &beat, Mood::Plain, columns);
     section.fact("connected in", &times(welcome), Mood::Plain, columns);
+    if let (count @ 1.., last) = workspace.skips.total() {
+        let said = format!("{} messages, the last of {} on {}", human::count(count), human::size(last.size), last.topic);
+        section.fact("too large", &said, Mood::Warning, columns);
+    }
     section
 }
 

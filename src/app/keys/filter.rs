@@ -37,12 +37,11 @@ impl App {
     pub(super) fn key_in_filter(&mut self, key: Key) -> Vec<Effect> {
         match key.code {
             Code::Enter => {
-                let is_wrong = matches!(self.popups.last(), Some(Popup::Filter(typing)) if typing.error.is_some());
-                if !is_wrong {
-                    self.popups.pop();
-                }
-                if let Some(workspace) = self.workspace_mut().filter(|_| !is_wrong) {
-                    workspace.messages.remember_filter();
+                let is_good = |popup: &mut Popup| matches!(popup, Popup::Filter(typing) if typing.error.is_none());
+                if let Some(Popup::Filter(typing)) = self.popups.pop_if(is_good)
+                    && let Some(workspace) = self.workspace_mut()
+                {
+                    workspace.remember_filter(typing.target);
                 }
                 Vec::new()
             }
@@ -87,14 +86,20 @@ impl App {
         }
     }
 
-    /// Goes to the next message of the last filter, or to the one before.
+    /// Goes to the next match of the last filter, or to the one before.
     pub(super) fn seek(&mut self, back: bool) -> Vec<Effect> {
-        let (now, rows) = (self.now, self.geometry.messages.inner().rows());
+        let (now, geometry) = (self.now, self.geometry);
         let Some(workspace) = self.workspace_mut() else { return Vec::new() };
-        workspace.messages.seek(back, rows);
-        if workspace.messages.seek_on(&workspace.store, now, rows) {
-            self.say(Level::Info, "no further message matches", "");
+        workspace.seek(back, &geometry);
+        if let Some(target) = workspace.seek_on(&geometry, now) {
+            self.say_nothing_matches(target);
         }
         Vec::new()
+    }
+
+    /// Says that there is no further match.
+    pub(in crate::app) fn say_nothing_matches(&mut self, target: Target) {
+        let hint = if target == Target::Topics { "closed branches are not searched: o opens all" } else { "" };
+        self.say(Level::Info, &format!("no further {} matches", target.name()), hint);
     }
 }

@@ -22,6 +22,7 @@ use crate::{
         will_test::PATIENCE,
     },
     profile::Profile,
+    wire::endpoint::Endpoint,
 };
 
 impl App {
@@ -178,6 +179,31 @@ impl App {
         vec![Effect::Stop(id)]
     }
 
+    /// Asks before another server is connected to, and says what it gets to know.
+    pub(super) fn ask_to_follow(&mut self) -> Vec<Effect> {
+        let Some(workspace) = self.workspace() else { return Vec::new() };
+        let Some(server) = workspace.redirection() else { return Vec::new() };
+        let shown = text::line(&server.to_string(), 80);
+        let host = text::line(&server.host, 60);
+        let withheld = workspace.profile.elsewhere(server).withheld;
+        let known = match &*withheld {
+            [] if workspace.profile.endpoint().host.eq_ignore_ascii_case(&server.host) => {
+                "It is on the same host, and gets the same credentials.".to_owned()
+            }
+            [] => format!("The profile knows {host}, or has no secrets: it gets what the broker got."),
+            withheld => format!("{host} is another host: it does not get {}.", withheld.join(", ")),
+        };
+        let question = format!("Connect to {shown}, as the broker says? {known}");
+        let then = Confirmed::Follow(workspace.id, server.clone());
+        self.ask(question, then)
+    }
+
+    fn follow(&mut self, id: ConnId, server: &Endpoint) -> Vec<Effect> {
+        let Some(workspace) = self.workspaces.iter_mut().find(|workspace| workspace.id == id) else { return Vec::new() };
+        workspace.profile = workspace.profile.elsewhere(server).profile;
+        vec![Effect::Start(id, Box::new(workspace.profile.clone()), Vec::new())]
+    }
+
     /// Asks before a will is tested, and explains what happens.
     pub(super) fn ask_to_test_will(&mut self) -> Vec<Effect> {
         let Some(workspace) = self.workspace() else { return Vec::new() };
@@ -219,6 +245,7 @@ impl App {
             Confirmed::Disconnect(id) => self.disconnect(id),
             Confirmed::Delete(name) => vec![Effect::Remove(name)],
             Confirmed::Publish(message) => self.send(*message),
+            Confirmed::Follow(id, server) => self.follow(id, &server),
             Confirmed::TestWill(id) => self.test_will(id),
         }
     }

@@ -151,6 +151,19 @@ impl App {
                 Some(workspace) if workspace.is_online() => Err("the connection is up"),
                 Some(_) => Ok(()),
             },
+            Action::FollowRedirect => match workspace {
+                None => Err(none),
+                Some(workspace) if workspace.redirection().is_none() => Err("the broker names no other server"),
+                Some(_) => Ok(()),
+            },
+            Action::Reauthenticate => match workspace {
+                None => Err(none),
+                Some(workspace) if !workspace.profile.authenticates() => {
+                    Err("this connection has no authentication method: set connect.authentication in the profile")
+                }
+                Some(workspace) if !workspace.is_online() => Err(OFFLINE),
+                Some(_) => Ok(()),
+            },
             Action::WillTest => workspace.ok_or(none).and_then(can_test_will),
             Action::PacketOpen => workspace.ok_or(none).and_then(can_open_packet),
             Action::PacketCopy => {
@@ -171,7 +184,7 @@ impl App {
             },
             Action::MatchNext => match workspace {
                 None => Err(none),
-                Some(workspace) if !workspace.messages.has_searched() => Err("nothing was searched for yet: / filters"),
+                Some(workspace) if !workspace.has_searched() => Err("nothing was searched for yet: / filters"),
                 Some(_) => Ok(()),
             },
             // Without a search the key shows what was said.

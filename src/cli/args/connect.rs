@@ -53,6 +53,14 @@ pub struct ConnectArgs {
     #[arg(long, value_name = "SIZE", value_parser = value::packet_size)]
     pub max_packet_size: Option<u32>,
 
+    /// What CONNECT asks of a broker of MQTT 5.
+    #[command(flatten)]
+    pub terms: TermArgs,
+
+    /// How this client proves who it is, beside a password.
+    #[command(flatten)]
+    pub authentication: AuthenticationArgs,
+
     /// How the server is verified.
     #[command(flatten)]
     pub tls: TlsArgs,
@@ -77,6 +85,44 @@ pub struct PasswordArgs {
     /// Takes the password from the first line of this file, `-` for standard input.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub password_file: Option<PathBuf>,
+}
+
+/// What CONNECT asks of a broker of MQTT 5.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "CONNECT properties (MQTT 5)")]
+pub struct TermArgs {
+    /// Receive Maximum: how many messages of QoS 1 and 2 the broker may send ahead of our acknowledgements [default: 65535].
+    #[arg(long, value_name = "N", value_parser = value::receive_maximum())]
+    pub receive_maximum: Option<u16>,
+
+    /// Topic Alias Maximum: how many topics the broker may abbreviate [default: 32].
+    #[arg(long, value_name = "N")]
+    pub topic_alias_maximum: Option<u16>,
+
+    /// Request Response Information: asks the broker for the basis of response topics [default: false].
+    #[arg(long, value_name = "BOOL", value_parser = BoolishValueParser::new())]
+    pub request_response_information: Option<bool>,
+
+    /// Request Problem Information: has the broker give its reasons in words [default: true].
+    #[arg(long, value_name = "BOOL", value_parser = BoolishValueParser::new())]
+    pub request_problem_information: Option<bool>,
+}
+
+/// Enhanced authentication; no option takes the data itself, as it would show in the list of processes.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "CONNECT properties (MQTT 5)")]
+pub struct AuthenticationArgs {
+    /// Authentication Method: SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with user name and password, or another with data.
+    #[arg(long, value_name = "METHOD", value_parser = value::method)]
+    pub auth_method: Option<String>,
+
+    /// Takes the Authentication Data, such as a token, from this environment variable.
+    #[arg(long, value_name = "VARIABLE", requires = "auth_method", conflicts_with = "auth_data_file")]
+    pub auth_data_env: Option<String>,
+
+    /// Takes it from the first line of this file, `-` for standard input.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "auth_method")]
+    pub auth_data_file: Option<PathBuf>,
 }
 
 /// How the server is verified, and who this client is.
@@ -149,6 +195,30 @@ pub struct WillArgs {
     /// How long the broker waits before it publishes it (MQTT 5).
     #[arg(long, value_name = "TIME", value_parser = value::seconds, requires = "will_topic")]
     pub will_delay: Option<u32>,
+
+    /// How long it is of use, once published (MQTT 5).
+    #[arg(long, value_name = "TIME", value_parser = value::seconds, requires = "will_topic")]
+    pub will_expiry: Option<u32>,
+
+    /// Its Content Type (MQTT 5).
+    #[arg(long, value_name = "TYPE", requires = "will_topic")]
+    pub will_content_type: Option<String>,
+
+    /// Its Response Topic (MQTT 5).
+    #[arg(long, value_name = "TOPIC", value_parser = value::topic_name, requires = "will_topic")]
+    pub will_response_topic: Option<String>,
+
+    /// Its Correlation Data (MQTT 5).
+    #[arg(long, value_name = "TEXT", requires = "will_topic")]
+    pub will_correlation_data: Option<String>,
+
+    /// Its Payload Format Indicator: 0 bytes, 1 UTF-8 text (MQTT 5).
+    #[arg(long, value_name = "0|1", value_parser = value::payload_format(), hide_possible_values = true, requires = "will_topic")]
+    pub will_payload_format: Option<u8>,
+
+    /// Its User Property (MQTT 5); may be repeated.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = value::user_property, requires = "will_topic")]
+    pub will_user_property: Vec<(String, String)>,
 }
 
 /// What CONNECT carries besides, where the verb has no properties of its own.
@@ -173,13 +243,24 @@ impl ConnectArgs {
     /// Returns the first option given that only MQTT 5 can carry.
     #[must_use]
     pub fn needs_v5(&self) -> Option<&'static str> {
-        if self.session_expiry.is_some() {
-            Some("--session-expiry")
-        } else if self.will.will_delay.is_some() {
-            Some("--will-delay")
-        } else {
-            None
-        }
+        let TermArgs { receive_maximum, topic_alias_maximum, request_response_information, request_problem_information } =
+            self.terms;
+        let given = [
+            (self.session_expiry.is_some(), "--session-expiry"),
+            (receive_maximum.is_some(), "--receive-maximum"),
+            (topic_alias_maximum.is_some(), "--topic-alias-maximum"),
+            (request_response_information.is_some(), "--request-response-information"),
+            (request_problem_information.is_some(), "--request-problem-information"),
+            (self.authentication.auth_method.is_some(), "--auth-method"),
+            (self.will.will_delay.is_some(), "--will-delay"),
+            (self.will.will_expiry.is_some(), "--will-expiry"),
+            (self.will.will_content_type.is_some(), "--will-content-type"),
+            (self.will.will_response_topic.is_some(), "--will-response-topic"),
+            (self.will.will_correlation_data.is_some(), "--will-correlation-data"),
+            (self.will.will_payload_format.is_some(), "--will-payload-format"),
+            (!self.will.will_user_property.is_empty(), "--will-user-property"),
+        ];
+        given.into_iter().find_map(|(is_given, option)| is_given.then_some(option))
     }
 }
 

@@ -7,10 +7,12 @@ mod verbs;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use self::{
-    connect::{ConnectArgs, ConnectPropertyArgs, PasswordArgs, TlsArgs, TraceArgs, WayArgs, WillArgs},
+    connect::{
+        AuthenticationArgs, ConnectArgs, ConnectPropertyArgs, PasswordArgs, TermArgs, TlsArgs, TraceArgs, WayArgs, WillArgs,
+    },
     verbs::{
-        AddArgs, CompletionsArgs, DemoArgs, DoctorArgs, GetArgs, ManArgs, ProfilesVerb, PubArgs, PublishPropertyArgs, RetainedArgs,
-        SubArgs,
+        AddArgs, CompletionsArgs, DemoArgs, DoctorArgs, EditArgs, GetArgs, ManArgs, ProfilesVerb, PubArgs, PublishPropertyArgs,
+        RetainedArgs, SubArgs,
     },
 };
 
@@ -112,7 +114,7 @@ pub enum Verb {
     /// Opens the screen on an embedded broker with a simulated plant.
     #[cfg(feature = "demo")]
     Demo(DemoArgs),
-    /// Lists, shows, adds and checks saved connections.
+    /// Lists, shows, adds, changes, removes and checks saved connections.
     #[command(subcommand)]
     Profiles(ProfilesVerb),
     /// Prints the completions for a shell.

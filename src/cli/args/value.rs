@@ -45,6 +45,16 @@ pub(super) fn subscription_identifier() -> impl TypedValueParser<Value = u32> {
     RangedU64ValueParser::<u32>::new().range(1..=268_435_455)
 }
 
+/// Reads a Receive Maximum.
+pub(super) fn receive_maximum() -> impl TypedValueParser<Value = u16> {
+    RangedU64ValueParser::<u16>::new().range(1..)
+}
+
+/// Reads an Authentication Method.
+pub(super) fn method(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("a method has a name, such as SCRAM-SHA-256".into()) } else { Ok(text.to_owned()) }
+}
+
 /// Reads a Topic Alias.
 pub(super) fn topic_alias() -> impl TypedValueParser<Value = u16> {
     RangedU64ValueParser::<u16>::new().range(1..)

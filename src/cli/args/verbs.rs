@@ -348,6 +348,16 @@ pub enum ProfilesVerb {
     },
     /// Saves a connection.
     Add(Box<AddArgs>),
+    /// Changes a saved connection; comments and what is not named stay.
+    Edit(Box<EditArgs>),
+    /// Removes a saved connection, after a question.
+    Remove {
+        /// The profile's name.
+        name: String,
+        /// Asks no question.
+        #[arg(short = 'y', long)]
+        yes: bool,
+    },
     /// Reports everything that is wrong in the file.
     Check,
     /// Prints where the file is.
@@ -372,6 +382,33 @@ pub struct AddArgs {
     pub password_prompt: bool,
 
     /// What else to save.
+    #[command(flatten)]
+    pub connect: ConnectArgs,
+}
+
+/// The arguments of `profiles edit`.
+#[derive(Debug, Clone, Args)]
+pub struct EditArgs {
+    /// The profile's name.
+    pub name: String,
+
+    /// The broker's URL.
+    #[arg(long)]
+    pub url: Option<String>,
+
+    /// Topic Filter to subscribe to, in place of all that were; may be repeated.
+    #[arg(long = "filter", value_name = "FILTER", value_parser = value::filter)]
+    pub filters: Vec<String>,
+
+    /// Removes this key of the file, such as will or tls.ca_file; may be repeated.
+    #[arg(long, value_name = "KEY")]
+    pub unset: Vec<String>,
+
+    /// Asks for the password at each connection.
+    #[arg(long, conflicts_with_all = ["password_env", "password_file"])]
+    pub password_prompt: bool,
+
+    /// What else to change.
     #[command(flatten)]
     pub connect: ConnectArgs,
 }

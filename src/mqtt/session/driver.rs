@@ -31,6 +31,7 @@ use crate::{
         dial::{Dialed, Io, Stage, dial},
         endpoint::Endpoint,
         error::WireError,
+        guard::{Progress, oversize::Skipped},
         packet::Version,
         tap::Sink,
         tls::certificate::Certificate,
@@ -50,6 +51,8 @@ pub(super) struct Attempt {
     pub(super) outlet: Outlet,
     pub(super) gate: Arc<Gate>,
     pub(super) sink: Option<Sink>,
+    /// Where messages over the limit are counted.
+    pub(super) skipped: watch::Sender<Skipped>,
     pub(super) protocol: Protocol,
     pub(super) downgraded: bool,
     /// Whether the broker should have kept a session of ours.
@@ -66,6 +69,7 @@ struct Route {
     chain: Vec<Certificate>,
     unverified: bool,
     times: Vec<(Stage, Duration)>,
+    progress: Progress,
 }
 
 /// What CONNACK means for the requests and for the connections to come.
@@ -136,10 +140,12 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>, client_id: Str
     };
     let Dialed { stream, peer, tls, chain, unverified, times } = dialed;
     let guarded = wire::open(stream, version, options.max_packet_size, attempt.clock, attempt.sink.clone());
-    let guarded = guarded.with_history(options.topic_alias_maximum);
+    let receive_maximum = options.receive_maximum.unwrap_or(u16::MAX);
+    let guarded = guarded.with_history(options.topic_alias_maximum, receive_maximum).with_skipped(attempt.skipped.clone());
+    let progress = guarded.progress();
     let stream: Box<dyn Io> = if version == Version::V31 { Box::new(V31::new(guarded)) } else { Box::new(guarded) };
     // An attempt opens one stream, so the cell is empty.
-    drop(route.set(Route { peer, tls, chain, unverified, times }));
+    drop(route.set(Route { peer, tls, chain, unverified, times, progress: progress.clone() }));
     let terms = Terms {
         options: Arc::clone(options),
         endpoint: endpoint.clone(),
@@ -147,7 +153,7 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>, client_id: Str
         client_id,
         deadline: attempt.deadline,
     };
-    Ok(Intake::new(stream, terms, Arc::clone(&attempt.gate)))
+    Ok(Intake::new(stream, terms, Arc::clone(&attempt.gate), progress))
 }
 
 impl Driver {
@@ -176,8 +182,9 @@ impl Driver {
             }
             Arrival::Suback => self.resuming = None,
             Arrival::Connack(connack) => self.welcome(connack).await,
-            Arrival::Ping if self.attempt.gate.is_closed() => {
-                // PINGRESP waits behind messages that are held back; the library must not take that for a dead broker.
+            Arrival::Ping if self.attempt.gate.is_closed() || self.is_within_packet() => {
+                // PINGRESP waits behind messages that are held back, or behind a large one on a slow link; the library must not
+                // take that for a dead broker. The stream watches for one.
                 self.event_loop.assume_pong();
                 self.pinged = None;
             }
@@ -193,6 +200,10 @@ impl Driver {
         if self.batch.len() >= BATCH || !self.event_loop.has_more() {
             self.pass_batch().await;
         }
+    }
+
+    fn is_within_packet(&self) -> bool {
+        self.route.get().is_some_and(|route| route.progress.is_within_packet())
     }
 
     async fn pass_batch(&mut self) {

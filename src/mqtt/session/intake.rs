@@ -23,7 +23,7 @@ use super::{
 use crate::{
     base::human,
     mqtt::error::Failure,
-    wire::{dial::Io, error::WireError},
+    wire::{dial::Io, error::WireError, guard::Progress},
 };
 
 /// PINGREQ.
@@ -39,6 +39,12 @@ const STALL: Duration = Duration::from_secs(30);
 /// The least of that.
 const SHORTEST_STALL: Duration = Duration::from_secs(5);
 
+/// How long a packet may take to arrive, unless it is large and comes steadily.
+const UNFINISHED: Duration = Duration::from_mins(1);
+
+/// The fewest bytes in that time that are steady.
+const STEADY: u64 = 4 << 10;
+
 /// The stream that is given to the library.
 ///
 /// When reading fails, the library drops the messages of the same batch that it has not handed out yet. So a read that
@@ -53,6 +59,10 @@ pub(in crate::mqtt) struct Intake {
     /// What comes before CONNACK has arrived.
     opening: Option<(Opening, Pin<Box<Sleep>>)>,
     watchdog: Option<Watchdog>,
+    /// What has arrived, and how many bytes that were at the last look.
+    progress: (Progress, u64),
+    /// When an unfinished packet must have come on, and how many bytes had arrived when that was set.
+    unfinished: Option<(Pin<Box<Sleep>>, u64)>,
     /// What is left to write of a ping of our own, until it is flushed.
     ping: Option<&'static [u8]>,
     /// Bytes that the library may see next.
@@ -77,7 +87,7 @@ struct Leaving {
 
 impl Intake {
     /// Wraps a fresh stream of whole, valid packets.
-    pub(super) fn new(stream: Box<dyn Io>, terms: Terms, gate: Arc<Gate>) -> Self {
+    pub(super) fn new(stream: Box<dyn Io>, terms: Terms, gate: Arc<Gate>, progress: Progress) -> Self {
         let deadline = Box::pin(sleep_until(terms.deadline));
         Self {
             stream,
@@ -87,6 +97,8 @@ impl Intake {
             outgoing: Frames::default(),
             opening: Some((Opening::default(), deadline)),
             watchdog: None,
+            progress: (progress, 0),
+            unfinished: None,
             ping: None,
             ready: BytesMut::new(),
             farewell: BytesMut::new(),
@@ -144,8 +156,10 @@ impl Intake {
             let fresh = buf.filled().len();
             let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, buf) else {
                 self.settled = true;
+                self.poll_unfinished(cx)?;
                 return self.poll_silence(cx);
             };
+            self.unfinished = None;
             if let Some(watchdog) = &mut self.watchdog {
                 watchdog.hear();
             }
@@ -164,6 +178,29 @@ impl Intake {
                 return self.poll_end(cx);
             }
         }
+    }
+
+    /// Takes a part of a packet as a sign of life, though nothing can be passed on yet, unless it only trickles.
+    fn poll_unfinished(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let bytes = self.progress.0.bytes();
+        if std::mem::replace(&mut self.progress.1, bytes) != bytes
+            && let Some(watchdog) = &mut self.watchdog
+        {
+            watchdog.hear();
+        }
+        if !self.progress.0.is_within_packet() {
+            self.unfinished = None;
+            return Ok(());
+        }
+        let (due, before) = self.unfinished.get_or_insert_with(|| (Box::pin(sleep(UNFINISHED)), bytes));
+        while due.as_mut().poll(cx).is_ready() {
+            if bytes.saturating_sub(*before) < STEADY {
+                let said = format!("less than {} of a packet came in {}", human::size(STEADY), human::span(UNFINISHED));
+                return Err(io::Error::other(Failure::Protocol(said)));
+            }
+            (*due, *before) = (Box::pin(sleep(UNFINISHED)), bytes);
+        }
+        Ok(())
     }
 
     /// Waits for the end of the time in which the broker must be heard.
@@ -327,7 +364,7 @@ mod tests {
             client_id: "me".into(),
             deadline: Instant::now() + STALL,
         };
-        (Intake::new(Box::new(ours), terms, Arc::default()), broker)
+        (Intake::new(Box::new(ours), terms, Arc::default(), Progress::default()), broker)
     }
 
     /// The same after CONNACK.
@@ -400,6 +437,39 @@ mod tests {
         let mut sent = Vec::new();
         broker.read_to_end(&mut sent).await.expect("all that was sent");
         assert_eq!(sent.chunks(6).filter(|chunk| chunk.starts_with(PINGREQ)).count(), 1, "asked once, between two packets");
+    }
+
+    #[tokio::test]
+    async fn a_packet_that_only_trickles_is_an_error_and_one_that_comes_steadily_is_not() {
+        for (bytes, is_steady) in [(STEADY - 1, false), (STEADY, true)] {
+            let (mut intake, _broker) = open(STALL).await;
+            let progress = Progress::default();
+            progress.note(usize::try_from(bytes).expect("few"), true);
+            intake.progress.0 = progress;
+            intake.unfinished = Some((Box::pin(sleep(LINGER)), 0));
+            let ended = timeout(2 * LINGER, intake.read_u8()).await;
+            match ended {
+                Err(_) => assert!(is_steady, "{bytes} bytes"),
+                Ok(read) => {
+                    let error = read.expect_err("the end");
+                    assert!(matches!(failure(&error), Failure::Protocol(_)) && !is_steady, "{bytes} bytes: {error:?}");
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_takes_nothing_is_given_up() {
+        let (mut intake, _broker) = open(Duration::from_secs(1)).await;
+        let began = Instant::now();
+        let error = intake.write_all(&[0; 10_000]).await.expect_err("nobody reads");
+        assert!(failure_text(&error).contains("has taken nothing for 5"), "{error:?}");
+        let took = began.elapsed();
+        assert!(took >= SHORTEST_STALL && took < 2 * SHORTEST_STALL, "{took:?}");
+    }
+
+    fn failure_text(error: &io::Error) -> String {
+        error.get_ref().map(ToString::to_string).unwrap_or_default()
     }
 
     #[tokio::test]

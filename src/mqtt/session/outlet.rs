@@ -2,7 +2,10 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 
 use super::{gate::Gate, gather::Gatherer};
 use crate::{
@@ -11,7 +14,7 @@ use crate::{
         message::Received,
         options::Overflow,
     },
-    wire::tap::Noted,
+    wire::{guard::oversize::Skipped, tap::Noted},
 };
 
 /// The most messages in one `Event::Messages`.
@@ -40,14 +43,9 @@ impl Outlet {
     /// Starts the task that delivers to `events` until every `Outlet` is dropped and all is delivered, or nobody listens.
     ///
     /// What the tap noted before an event is told before it.
-    pub(super) fn start(
-        events: mpsc::Sender<Event>,
-        overflow: Overflow,
-        gate: Arc<Gate>,
-        gatherer: Gatherer,
-    ) -> (Self, JoinHandle<()>) {
+    pub(super) fn start(events: mpsc::Sender<Event>, gatherer: Gatherer, backlog: Backlog) -> (Self, JoinHandle<()>) {
         let (sender, inbox) = mpsc::channel(256);
-        (Self { inbox: sender }, tokio::spawn(deliver(inbox, events, gatherer, Backlog::new(overflow, gate))))
+        (Self { inbox: sender }, tokio::spawn(deliver(inbox, events, gatherer, backlog)))
     }
 
     /// Passes an event on; an event that nobody listens to any more is dropped.
@@ -73,22 +71,26 @@ impl Outlet {
 
 async fn deliver(mut inbox: mpsc::Receiver<Event>, consumer: mpsc::Sender<Event>, mut gatherer: Gatherer, mut backlog: Backlog) {
     let mut open = true;
-    while open || !backlog.events.is_empty() {
+    while open || backlog.has_some() {
         tokio::select! {
             biased;
-            permit = consumer.reserve(), if !backlog.events.is_empty() => match permit {
+            permit = consumer.reserve(), if backlog.has_some() => match permit {
                 Ok(permit) => if let Some(event) = backlog.pop() { permit.send(event) },
                 Err(_) => break,
             },
             event = inbox.recv(), if open => match event {
                 Some(event) => {
                     // Nothing is left untold when a connection changes or ends.
-                    backlog.push_packets(gatherer.take(matches!(event, Event::Status(_))));
+                    let is_status = matches!(event, Event::Status(_));
+                    backlog.push_packets(gatherer.take(is_status));
+                    backlog.untold_skips |= is_status && backlog.skipped.has_changed().is_ok_and(|changed| changed);
                     backlog.push(event);
                 }
                 None => open = false,
             },
             () = gatherer.due(), if open => backlog.push_packets(gatherer.take(false)),
+            // Taking the event is what tells of it.
+            Ok(()) = backlog.skipped.changed(), if open => backlog.untold_skips = true,
             () = consumer.closed() => break,
         }
     }
@@ -97,7 +99,7 @@ async fn deliver(mut inbox: mpsc::Receiver<Event>, consumer: mpsc::Sender<Event>
 }
 
 /// What the consumer has not taken yet, in order.
-struct Backlog {
+pub(super) struct Backlog {
     overflow: Overflow,
     gate: Arc<Gate>,
     events: VecDeque<Event>,
@@ -107,12 +109,32 @@ struct Backlog {
     packet_bytes: usize,
     /// Counts for which there was no room.
     untold: Noted,
+    /// All messages over the limit, how many of them the consumer knows, and whether there may be more.
+    skipped: watch::Receiver<Skipped>,
+    told_skips: u64,
+    untold_skips: bool,
 }
 
 impl Backlog {
-    fn new(overflow: Overflow, gate: Arc<Gate>) -> Self {
-        let (events, untold) = (VecDeque::new(), Noted::default());
-        Self { overflow, gate, events, messages: 0, bytes: 0, packets: 0, packet_bytes: 0, untold }
+    /// Makes an empty one; `skipped` counts the messages over the limit.
+    pub(super) fn new(overflow: Overflow, gate: Arc<Gate>, skipped: watch::Receiver<Skipped>) -> Self {
+        Self {
+            overflow,
+            gate,
+            events: VecDeque::new(),
+            messages: 0,
+            bytes: 0,
+            packets: 0,
+            packet_bytes: 0,
+            untold: Noted::default(),
+            skipped,
+            told_skips: 0,
+            untold_skips: false,
+        }
+    }
+
+    fn has_some(&self) -> bool {
+        self.untold_skips || !self.events.is_empty()
     }
 
     /// Takes packets, or only counts them, so that a session never waits for whoever looks at them.
@@ -175,7 +197,13 @@ impl Backlog {
         }
     }
 
+    /// Takes what is told next: what was passed over comes at once, and all of it together.
     fn pop(&mut self) -> Option<Event> {
+        if std::mem::take(&mut self.untold_skips) {
+            let skipped = self.skipped.borrow_and_update().clone();
+            let count = skipped.count - std::mem::replace(&mut self.told_skips, skipped.count);
+            return Some(Event::Skipped(Skipped { count, ..skipped }));
+        }
         let event = self.events.pop_front()?;
         if let Event::Messages(batch) = &event {
             self.messages -= batch.len();
@@ -227,7 +255,7 @@ mod tests {
     }
 
     fn backlog(overflow: Overflow) -> Backlog {
-        Backlog::new(overflow, Arc::default())
+        Backlog::new(overflow, Arc::default(), watch::channel(Skipped::default()).1)
     }
 
     #[test]
@@ -248,6 +276,20 @@ mod tests {
         assert!(backlog.gate.is_closed());
         backlog.pop();
         assert!(!backlog.gate.is_closed());
+    }
+
+    #[test]
+    fn what_was_passed_over_is_told_once_and_together() {
+        let skipped = watch::Sender::new(Skipped::default());
+        let mut backlog = Backlog::new(Overflow::Count, Arc::default(), skipped.subscribe());
+        let mut told = |count| {
+            skipped.send_modify(|skipped| skipped.count = count);
+            backlog.untold_skips = true;
+            backlog.pop()
+        };
+        assert!(matches!(told(3), Some(Event::Skipped(Skipped { count: 3, .. }))));
+        assert!(matches!(told(5), Some(Event::Skipped(Skipped { count: 2, .. }))));
+        assert!(!backlog.has_some());
     }
 
     #[test]

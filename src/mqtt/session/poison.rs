@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::mqtt::{error::Failure, reason::Reason};
+use crate::{
+    mqtt::{error::Failure, reason::Reason},
+    wire::{error::WireError, websocket::cause::WebSocketCause},
+};
 
 /// So many connections that ended alike end the attempts.
 const STRIKES: usize = 3;
@@ -47,6 +50,8 @@ impl Mark {
         match failure {
             Failure::Violation(violation) => Some(Self::Violation(violation.packet, violation.topic.clone(), violation.field)),
             Failure::Protocol(what) => Some(Self::Protocol(what.clone())),
+            // Such as a message in one frame that is too large to be held.
+            Failure::Wire(WireError::WebSocket { cause: WebSocketCause::Frames(what), .. }) => Some(Self::Protocol(what.clone())),
             Failure::Disconnected { reason, .. } => reason.blames_us().then_some(Self::Blame(*reason)),
             Failure::Wire(_)
             | Failure::Refused { .. }
@@ -106,6 +111,20 @@ mod tests {
         for _ in 0..9 {
             assert!(!strikes_out(&mut poison, blamed(0x8b)), "a restart is nobody's fault");
         }
+    }
+
+    #[test]
+    fn a_frame_that_is_too_large_each_time_strikes_out() {
+        let frames = |said: &str| {
+            let cause = WebSocketCause::Frames(said.into());
+            Failure::Wire(WireError::WebSocket { at: "h:80".into(), cause })
+        };
+        let mut poison = Poison::default();
+        for _ in 0..2 {
+            assert!(!strikes_out(&mut poison, frames("Message too long: 64 > 32")));
+        }
+        assert!(strikes_out(&mut poison, frames("Message too long: 64 > 32")));
+        assert!(!strikes_out(&mut poison, frames("Reserved bits are non-zero")));
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! The text of a filter to its terms.
+//! The text of a filter to its terms: the tokens that all filters share, and the fields of those for messages.
 
-use std::ops::Range;
+use std::{ops::Range, time::Duration};
 
-use regex::bytes::RegexBuilder;
+use regex::bytes::{Regex, RegexBuilder};
 
 use super::{
     FilterError, Formats, LONGEST_FILTER, Needle, Relation, Term, Test,
@@ -13,37 +13,66 @@ use crate::{base::human, mqtt::topic};
 /// The most memory that a compiled regular expression takes, and its cache while it runs, in bytes.
 const REGEX_SIZE: usize = 1 << 20;
 
+/// What is said of a `since:` that is negated.
+pub(super) const SINCE_NEGATED: &str = "`since:` cannot be turned around";
+
 /// The deepest nesting of a regular expression.
 const REGEX_DEPTH: u32 = 50;
 
 /// The fields, for what is almost one of them.
 const FIELDS: [&str; 8] = ["topic", "qos", "retain", "dup", "size", "prop", "type", "since"];
 
-type Result<T> = std::result::Result<T, FilterError>;
+pub(super) type Result<T> = std::result::Result<T, FilterError>;
 
+/// Reads a filter for messages.
 pub(super) fn parse(text: &str, formats: Formats) -> Result<Vec<Term>> {
+    let terms = terms(text, |scanner| scanner.test(formats))?;
+    match terms.iter().find(|term| term.negated && matches!(term.test, Test::Since(_))) {
+        None => Ok(terms),
+        Some(term) => Err(error(term.span.clone(), SINCE_NEGATED)),
+    }
+}
+
+/// Reads terms, whatever they ask, each by `read`, which takes it from behind the sign of negation.
+pub(super) fn terms<T>(text: &str, read: impl Fn(&mut Scanner<'_>) -> Result<T>) -> Result<Vec<Term<T>>> {
     if text.len() > LONGEST_FILTER {
         return Err(error(0..text.len(), format!("a filter has at most {LONGEST_FILTER} bytes")));
     }
-    let mut scanner = Scanner { text, at: 0, formats };
+    let mut scanner = Scanner { text, at: 0 };
     let mut terms = Vec::new();
     loop {
         scanner.space();
+        let start = scanner.at;
         if scanner.rest().is_empty() {
             return Ok(terms);
         }
-        terms.push(scanner.term()?);
+        let negated = scanner.eat("!");
+        if scanner.rest().chars().next().is_none_or(char::is_whitespace) {
+            return Err(error(start..scanner.at, "`!` stands before what must not be so"));
+        }
+        let test = read(&mut scanner)?;
+        terms.push(Term { negated, test, span: start..scanner.at });
     }
 }
 
-fn error(span: Range<usize>, message: impl Into<String>) -> FilterError {
+pub(super) fn error(span: Range<usize>, message: impl Into<String>) -> FilterError {
     FilterError { span, message: message.into() }
 }
 
-struct Scanner<'a> {
+/// The text of a filter, and how far it was read.
+pub(super) struct Scanner<'a> {
     text: &'a str,
     at: usize,
-    formats: Formats,
+}
+
+/// What a term is written with.
+pub(super) enum Token {
+    /// A text between quotes.
+    Quoted(String),
+    /// A regular expression between slashes.
+    Regex(Regex),
+    /// Everything else.
+    Bare(String),
 }
 
 impl Scanner<'_> {
@@ -61,27 +90,27 @@ impl Scanner<'_> {
         eaten
     }
 
-    fn term(&mut self) -> Result<Term> {
+    /// Takes a token, and returns it with the bytes that it has in the text.
+    pub(super) fn token(&mut self) -> Result<(Token, Range<usize>)> {
         let start = self.at;
-        let negated = self.eat("!");
-        let test = match self.rest().chars().next() {
-            None => return Err(error(start..self.at, "`!` stands before what must not be so")),
-            Some(c) if c.is_whitespace() => return Err(error(start..self.at, "`!` stands before what must not be so")),
-            Some('"') => {
-                let text = self.quoted()?;
-                word(&text, start..self.at)?
-            }
-            Some('/') => self.regex()?,
-            Some('.') => self.json()?,
-            Some(_) => {
-                let token = self.bare()?;
-                self.field(&token, start..self.at)?
-            }
+        let token = match self.rest().chars().next() {
+            Some('"') => Token::Quoted(self.quoted()?),
+            Some('/') => Token::Regex(self.regex()?),
+            None | Some(_) => Token::Bare(self.bare()?),
         };
-        if negated && matches!(test, Test::Since(_)) {
-            return Err(error(start..self.at, "`since:` cannot be turned around"));
+        Ok((token, start..self.at))
+    }
+
+    /// Takes what a term for messages asks.
+    fn test(&mut self, formats: Formats) -> Result<Test> {
+        if self.rest().starts_with('.') {
+            return self.json();
         }
-        Ok(Term { negated, test, span: start..self.at })
+        match self.token()? {
+            (Token::Quoted(text), span) => word(&text, span).map(Test::Word),
+            (Token::Regex(regex), _) => Ok(Test::Regex(regex)),
+            (Token::Bare(token), span) => field(&token, span, formats),
+        }
     }
 
     /// Takes a text in quotes; a backslash stands before a quote or itself.
@@ -124,7 +153,7 @@ impl Scanner<'_> {
         Ok(out)
     }
 
-    fn regex(&mut self) -> Result<Test> {
+    fn regex(&mut self) -> Result<Regex> {
         let start = self.at;
         let body = &self.text[start + 1..];
         let ends = |at: usize| body[at + 1..].chars().next().is_none_or(char::is_whitespace);
@@ -135,53 +164,12 @@ impl Scanner<'_> {
             return Err(error(start..end, "a regular expression is /between slashes/; a word that starts so needs quotes"));
         };
         self.at = start + 1 + end + 1;
-        let regex = RegexBuilder::new(&body[..end])
+        RegexBuilder::new(&body[..end])
             .size_limit(REGEX_SIZE)
             .dfa_size_limit(REGEX_SIZE)
             .nest_limit(REGEX_DEPTH)
             .build()
-            .map_err(|why| error(start..self.at, reason(&why)))?;
-        Ok(Test::Regex(regex))
-    }
-
-    fn field(&self, token: &str, span: Range<usize>) -> Result<Test> {
-        let Some((name, value)) = token.split_once(':') else { return word(token, span) };
-        let fail = |message: &str| Err(error(span.clone(), message));
-        match name {
-            "topic" if value.is_empty() => fail("`topic:` takes a Topic Filter, or a part of a topic"),
-            "topic" if value.contains(['+', '#']) => match topic::check_filter(value) {
-                Ok(()) => Ok(Test::Topic(value.to_owned())),
-                Err(why) => Err(error(span, why)),
-            },
-            "topic" => Needle::new(value).map(Test::InTopic).map_err(|why| error(span, why)),
-            "qos" => match relation(value) {
-                (relation, Some(level @ 0..=2)) => Ok(Test::Qos(relation, level)),
-                _ => fail("`qos:` takes 0, 1 or 2, as in qos:1 or qos:>0"),
-            },
-            "retain" | "dup" => match (yes(value), name) {
-                (Some(wanted), "retain") => Ok(Test::Retain(wanted)),
-                (Some(wanted), _) => Ok(Test::Dup(wanted)),
-                (None, _) => fail("a flag takes yes or no; alone it means yes"),
-            },
-            "size" => match relation(value) {
-                (relation, Some(size)) => Ok(Test::Size(relation, size)),
-                (_, None) => fail("`size:` takes bytes, as in size:>1k or size:<=20"),
-            },
-            "prop" => {
-                let (name, value) = value.split_once('=').map_or((value, None), |(name, value)| (name, Some(value.to_owned())));
-                Ok(Test::Property(name.to_owned(), value))
-            }
-            "type" if self.formats.names.contains(&value) => Ok(Test::Format(value.to_owned(), self.formats.is)),
-            "type" => fail(&format!("`type:` takes {}", self.formats.names.join(", "))),
-            "since" => match human::parse_duration(value) {
-                Ok(age) => Ok(Test::Since(age)),
-                Err(_) => fail("`since:` takes a time, as in since:5m or since:1h30m"),
-            },
-            _ => match FIELDS.iter().find(|field| strsim::osa_distance(field, name) == 1) {
-                Some(field) => fail(&format!("did you mean `{field}:`? As a word it needs quotes")),
-                None => word(token, span),
-            },
-        }
+            .map_err(|why| error(start..self.at, reason(&why)))
     }
 
     /// Takes a path, and what its value is compared to.
@@ -248,8 +236,80 @@ impl Scanner<'_> {
     }
 }
 
-fn word(text: &str, span: Range<usize>) -> Result<Test> {
-    Needle::new(text).map(Test::Word).map_err(|why| error(span, why))
+/// Reads a field of a filter for messages, or a word.
+fn field(token: &str, span: Range<usize>, formats: Formats) -> Result<Test> {
+    let Some((name, value)) = token.split_once(':') else { return word(token, span).map(Test::Word) };
+    let fail = |message: &str| Err(error(span.clone(), message));
+    match name {
+        "topic" => Ok(match topic(value, span)? {
+            Topic::Filter(filter) => Test::Topic(filter),
+            Topic::Part(needle) => Test::InTopic(needle),
+        }),
+        "qos" => qos(value, span).map(|(relation, level)| Test::Qos(relation, level)),
+        "retain" => flag(value, span).map(Test::Retain),
+        "dup" => flag(value, span).map(Test::Dup),
+        "size" => size(value, span).map(|(relation, size)| Test::Size(relation, size)),
+        "prop" => {
+            let (name, value) = value.split_once('=').map_or((value, None), |(name, value)| (name, Some(value.to_owned())));
+            Ok(Test::Property(name.to_owned(), value))
+        }
+        "type" if formats.names.contains(&value) => Ok(Test::Format(value.to_owned(), formats.is)),
+        "type" => fail(&format!("`type:` takes {}", formats.names.join(", "))),
+        "since" => since(value, span).map(Test::Since),
+        _ => other(token, name, span, &FIELDS).map(Test::Word),
+    }
+}
+
+/// What `topic:` takes.
+pub(super) enum Topic {
+    /// A Topic Filter with a wildcard.
+    Filter(String),
+    /// A part of a topic.
+    Part(Needle),
+}
+
+pub(super) fn topic(value: &str, span: Range<usize>) -> Result<Topic> {
+    if value.is_empty() {
+        Err(error(span, "`topic:` takes a Topic Filter, or a part of a topic"))
+    } else if value.contains(['+', '#']) {
+        topic::check_filter(value).map(|()| Topic::Filter(value.to_owned())).map_err(|why| error(span, why))
+    } else {
+        word(value, span).map(Topic::Part)
+    }
+}
+
+pub(super) fn qos(value: &str, span: Range<usize>) -> Result<(Relation, u64)> {
+    match relation(value) {
+        (relation, Some(level @ 0..=2)) => Ok((relation, level)),
+        _ => Err(error(span, "`qos:` takes 0, 1 or 2, as in qos:1 or qos:>0")),
+    }
+}
+
+pub(super) fn flag(value: &str, span: Range<usize>) -> Result<bool> {
+    yes(value).ok_or_else(|| error(span, "a flag takes yes or no; alone it means yes"))
+}
+
+pub(super) fn size(value: &str, span: Range<usize>) -> Result<(Relation, u64)> {
+    match relation(value) {
+        (relation, Some(size)) => Ok((relation, size)),
+        (_, None) => Err(error(span, "`size:` takes bytes, as in size:>1k or size:<=20")),
+    }
+}
+
+pub(super) fn since(value: &str, span: Range<usize>) -> Result<Duration> {
+    human::parse_duration(value).map_err(|_| error(span, "`since:` takes a time, as in since:5m or since:1h30m"))
+}
+
+/// Reads a token with a colon that is no field as a word, unless it is almost a field.
+pub(super) fn other(token: &str, name: &str, span: Range<usize>, fields: &[&str]) -> Result<Needle> {
+    match fields.iter().find(|field| strsim::osa_distance(field, name) == 1) {
+        Some(field) => Err(error(span, format!("did you mean `{field}:`? As a word it needs quotes"))),
+        None => word(token, span),
+    }
+}
+
+pub(super) fn word(text: &str, span: Range<usize>) -> Result<Needle> {
+    Needle::new(text).map_err(|why| error(span, why))
 }
 
 /// Reads a number of bytes with the sign before it, none being equality.

@@ -11,6 +11,7 @@ use self::texts::{ADDRESSABLE, LONGEST, Texts};
 use crate::base::clock::Stamp;
 
 mod busiest;
+mod foremost;
 mod narrow;
 mod order;
 mod rows;

@@ -5,10 +5,13 @@
 //! indices into one vector and every walk is a loop: neither a hostile depth nor a hostile width can cost more than it
 //! has.
 
+mod arrange;
+
 use std::cmp::Ordering;
 
 use hashbrown::HashMap;
 
+use super::foremost::Foremost;
 use super::texts::Text;
 use crate::base::clock::Stamp;
 
@@ -35,6 +38,8 @@ pub(super) struct Link {
     /// Levels above this one.
     pub(super) depth: u8,
     open: bool,
+    /// Whether it stands before the siblings that are by name.
+    first: bool,
     /// Whether the broker is known to hold a retained message for this topic.
     pub(super) retained: bool,
 }
@@ -42,7 +47,20 @@ pub(super) struct Link {
 impl Link {
     /// Makes a link that is attached nowhere.
     pub(super) fn new(text: Text, start: u16, end: u16, depth: u8) -> Self {
-        Self { up: ROOT, left: ROOT, right: ROOT, children: ROOT, rows: 0, text, start, end, depth, open: false, retained: false }
+        Self {
+            up: ROOT,
+            left: ROOT,
+            right: ROOT,
+            children: ROOT,
+            rows: 0,
+            text,
+            start,
+            end,
+            depth,
+            open: false,
+            first: false,
+            retained: false,
+        }
     }
 
     /// Tells whether the children are shown.
@@ -73,8 +91,10 @@ pub(super) struct Order {
     links: Vec<Link>,
     /// Makes priorities unpredictable: who knows them could publish topics that make a treap a list.
     seed: u32,
-    /// The branches whose children are not in the order of their names, with when that was done and how many there were.
-    arranged: HashMap<u32, (Stamp, usize)>,
+    /// The branches whose children are not in the order of their names, with when that was done.
+    arranged: HashMap<u32, Stamp>,
+    /// The branches with too many children for that, and which of these come first.
+    pub(super) foremost: HashMap<u32, Foremost>,
 }
 
 impl Order {
@@ -82,7 +102,7 @@ impl Order {
     pub(super) fn new(seed: u32) -> Self {
         let mut root = Link::new(Text::EMPTY, 0, 0, 0);
         root.open = true;
-        Self { links: vec![root], seed, arranged: HashMap::new() }
+        Self { links: vec![root], seed, arranged: HashMap::new(), foremost: HashMap::new() }
     }
 
     /// Returns how many links there are, the root included.
@@ -124,7 +144,7 @@ impl Order {
         let mut place = Place::Only(branch);
         while next != ROOT {
             let link = self.at(next);
-            if by_name && compare(link) == Ordering::Less {
+            if by_name && !link.first && compare(link) == Ordering::Less {
                 place = Place::Left(next);
                 next = link.left;
             } else {
@@ -136,28 +156,56 @@ impl Order {
     }
 
     /// Adds a link at a place that [`Self::place`] found, and returns its number.
-    pub(super) fn attach(&mut self, place: Place, mut link: Link) -> u32 {
+    pub(super) fn attach(&mut self, place: Place, link: Link) -> u32 {
         let node = u32::try_from(self.links.len()).expect("the tree's byte limit keeps the number of nodes below 2^31");
-        match place {
-            Place::Only(up) => {
-                self.at_mut(up).children = node;
-                link.up = up;
-            }
-            Place::Left(up) => {
-                self.at_mut(up).left = node;
-                link.up = up;
-            }
-            Place::Right(up) => {
-                self.at_mut(up).right = node;
-                link.up = up;
-            }
-        }
         super::push(&mut self.links, link);
-        self.shift(node, 1);
+        self.hang(place, node, 1);
+        node
+    }
+
+    /// Hangs a link, which has so many rows, into a treap.
+    fn hang(&mut self, place: Place, node: u32, rows: u32) {
+        let up = match place {
+            Place::Only(up) | Place::Left(up) | Place::Right(up) => up,
+        };
+        let above = self.at_mut(up);
+        match place {
+            Place::Only(_) => above.children = node,
+            Place::Left(_) => above.left = node,
+            Place::Right(_) => above.right = node,
+        }
+        let link = self.at_mut(node);
+        (link.up, link.left, link.right, link.rows) = (up, ROOT, ROOT, 0);
+        self.shift(node, rows);
         while !self.tops(node) && self.priority(node) > self.priority(self.at(node).up) {
             self.rotate(node);
         }
-        node
+    }
+
+    /// Takes a link out of its treap, and returns how many rows it had.
+    fn unhang(&mut self, node: u32) -> u32 {
+        // Turned down until nothing hangs below it, it can go.
+        loop {
+            let Link { left, right, .. } = *self.at(node);
+            match (left, right) {
+                (ROOT, ROOT) => break,
+                (only, ROOT) | (ROOT, only) => self.rotate(only),
+                (left, right) if self.priority(left) > self.priority(right) => self.rotate(left),
+                (_, right) => self.rotate(right),
+            }
+        }
+        let rows = self.rows_of(node);
+        self.shift(node, rows.wrapping_neg());
+        let up = self.at(node).up;
+        let above = self.at_mut(up);
+        if above.children == node {
+            above.children = ROOT;
+        } else if above.left == node {
+            above.left = ROOT;
+        } else {
+            above.right = ROOT;
+        }
+        rows
     }
 
     /// Opens or closes a node that has children.
@@ -345,64 +393,6 @@ impl Order {
         let link = *self.at(node);
         let below = if link.open { self.rows_of(link.children) } else { 0 };
         self.at_mut(node).rows = 1 + below + self.rows_of(link.left) + self.rows_of(link.right);
-    }
-
-    /// Returns when the children of a branch were arranged, and how many there were; nothing where they are by name.
-    pub(super) fn arranged(&self, branch: u32) -> Option<(Stamp, usize)> {
-        self.arranged.get(&branch).copied()
-    }
-
-    /// Returns the branches whose children are not in the order of their names.
-    pub(super) fn out_of_order(&self) -> Vec<u32> {
-        self.arranged.keys().copied().collect()
-    }
-
-    /// Puts the children of a branch in the order of `key`; equal ones stay as they are.
-    ///
-    /// `at` is the moment for an order that changes, nothing when it is that of the names.
-    pub(super) fn arrange<K: Ord>(&mut self, branch: u32, at: Option<Stamp>, key: impl Fn(u32, &Link) -> K) {
-        let mut children = Vec::new();
-        let mut next = self.first_child(branch);
-        while next != ROOT {
-            children.push(next);
-            next = self.next_sibling(next);
-        }
-        match at {
-            Some(at) => drop(self.arranged.insert(branch, (at, children.len()))),
-            None => drop(self.arranged.remove(&branch)),
-        }
-        let mut keyed: Vec<(K, u32)> = children.into_iter().map(|child| (key(child, self.at(child)), child)).collect();
-        if !keyed.is_sorted_by(|one, other| one.0 <= other.0) {
-            keyed.sort_by(|one, other| one.0.cmp(&other.0));
-            self.relink(branch, keyed.iter().map(|(_, child)| *child));
-        }
-    }
-
-    /// Makes the treap of a branch anew from its children in their order.
-    fn relink(&mut self, branch: u32, children: impl Iterator<Item = u32>) {
-        // The way down along the right, on which the next child belongs; what leaves it is complete.
-        let mut spine: Vec<u32> = Vec::new();
-        for child in children {
-            let mut left = ROOT;
-            while let Some(last) = spine.pop_if(|last| self.priority(*last) < self.priority(child)) {
-                self.recount(last);
-                left = last;
-            }
-            let link = self.at_mut(child);
-            (link.left, link.right) = (left, ROOT);
-            link.up = spine.last().copied().unwrap_or(branch);
-            if left != ROOT {
-                self.at_mut(left).up = child;
-            }
-            if let Some(&up) = spine.last() {
-                self.at_mut(up).right = child;
-            }
-            spine.push(child);
-        }
-        self.at_mut(branch).children = spine.first().copied().unwrap_or(ROOT);
-        while let Some(last) = spine.pop() {
-            self.recount(last);
-        }
     }
 
     /// Mixes a node's number with the seed (the finaliser of `MurmurHash3`).

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hashbrown::HashSet;
 
+use super::foremost::Foremost;
 use super::order::ROOT;
 use super::tally::Tally;
 use super::{Tree, by_name, is_hidden, name};
@@ -14,8 +15,11 @@ use crate::base::clock::Stamp;
 /// How long siblings stay in their order at least, so that a row can be read.
 const REST: Duration = Duration::from_secs(1);
 
-/// How many siblings more make them stay that long once more, since sorting a million takes a while.
-const RESTFUL: usize = 10_000;
+/// The most siblings that are sorted as a whole.
+const MOST: usize = 5_000;
+
+/// How many nodes are looked at in one frame.
+const BUDGET: usize = 20_000;
 
 /// By what siblings are ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -83,15 +87,25 @@ impl Tree {
         let texts = &self.texts;
         for order in [Some(&mut self.order), self.narrow.as_mut().map(|narrow| narrow.order_mut())].into_iter().flatten() {
             for branch in order.out_of_order() {
-                order.arrange(branch, None, |_, link| by_name(texts, branch, link));
+                order.arrange(branch, None, usize::MAX, |_, link| by_name(texts, branch, link));
+            }
+            if sort != Sort::Name {
+                order.foremost.values_mut().for_each(Foremost::restart);
+                continue;
+            }
+            for (branch, foremost) in std::mem::take(&mut order.foremost) {
+                foremost.dissolve(order, branch, |link| by_name(texts, branch, link));
             }
         }
     }
 
     /// Brings the branches that have a part in some visible rows into the order of siblings, each at most once a second.
-    pub fn arrange(&mut self, rows: Range<usize>, now: Stamp) {
+    ///
+    /// It looks at no more nodes than a frame has time for, and tells whether that was all there is to do now. Of a branch
+    /// with more than 5,000 children only the first 500 are in this order; the others follow by name.
+    pub fn arrange(&mut self, rows: Range<usize>, now: Stamp) -> bool {
         if self.sort == Sort::Name {
-            return;
+            return true;
         }
         let mut due: HashSet<u32> = HashSet::from_iter([ROOT]);
         for row in self.rows_from(rows.start, rows.len()) {
@@ -100,12 +114,16 @@ impl Tree {
                 branch = self.parent(above);
             }
         }
+        let mut budget = BUDGET;
+        let mut is_over = true;
         for branch in due {
-            self.arrange_branch(branch, now);
+            is_over &= self.arrange_branch(branch, now, &mut budget);
         }
+        is_over
     }
 
-    fn arrange_branch(&mut self, branch: u32, now: Stamp) {
+    /// Brings one branch into order; tells whether nothing is left to do now.
+    fn arrange_branch(&mut self, branch: u32, now: Stamp, budget: &mut usize) -> bool {
         let Self { order, tallies, texts, narrow, sort, .. } = self;
         let (order, link, nodes) = match narrow {
             None => (order, Some(branch), None),
@@ -115,17 +133,44 @@ impl Tree {
                 (order, link, Some(nodes))
             }
         };
-        let Some(link) = link else { return };
-        let rests = |(at, children): (Stamp, usize)| {
-            let seconds = u32::try_from(1 + children / RESTFUL).unwrap_or(u32::MAX);
-            now.since(at) < REST.saturating_mul(seconds)
-        };
-        if order.arranged(link).is_some_and(rests) {
-            return;
+        let Some(link) = link else { return true };
+        if order.arranged(link).is_some_and(|at| now.since(at) < REST) {
+            return true;
         }
-        order.arrange(link, Some(now), |child, link| {
-            let node = nodes.map_or(child, |nodes| nodes[child as usize].0);
-            (is_hidden(branch, name(texts, link)), Reverse(sort.key(&tallies[node as usize], now)))
-        });
+        if *budget == 0 {
+            return false;
+        }
+        let node_of = |link: u32| nodes.map_or(link, |nodes| nodes[link as usize].0);
+        if !order.foremost.contains_key(&link) {
+            let arranged = order.arrange(link, Some(now), MOST, |child, link| {
+                (is_hidden(branch, name(texts, link)), Reverse(sort.key(&tallies[node_of(child) as usize], now)))
+            });
+            if let Some(count) = arranged {
+                *budget = budget.saturating_sub(count);
+                return true;
+            }
+            // It may have grown since it was arranged as a whole.
+            if order.arranged(link).is_some() {
+                order.arrange(link, None, usize::MAX, |_, link| by_name(texts, branch, link));
+            }
+        }
+        let mut foremost = order.foremost.remove(&link).unwrap_or_default();
+        let nodes = u32::try_from(order.len()).unwrap_or(u32::MAX);
+        let rests = foremost.rests(now, order.len());
+        while !rests && *budget > 0 && foremost.next < nodes {
+            let child = foremost.next;
+            let tally = &tallies[node_of(child) as usize];
+            if child != ROOT && tally.parent == branch && !is_hidden(branch, name(texts, order.at(child))) {
+                foremost.look(child, sort.key(tally, now));
+            }
+            foremost.next += 1;
+            *budget -= 1;
+        }
+        let is_over = foremost.next == nodes;
+        if is_over {
+            foremost.settle(order, link, now, |link| by_name(texts, branch, link));
+        }
+        order.foremost.insert(link, foremost);
+        is_over || rests
     }
 }

@@ -350,6 +350,76 @@ fn a_thousand_of_many_topics_are_listed() {
     assert_eq!(least, Some(4_001));
 }
 
+/// Arranges all rows, a frame at a time, and returns how many frames that took.
+fn arrange_all(tree: &mut Tree, now: Stamp) -> usize {
+    (1..1_000).find(|_| tree.arrange(0..50, now)).expect("an end")
+}
+
+/// Checks that the children of `wide` with the most messages come first, and all others by name.
+fn check_foremost(tree: &Tree) {
+    let names: Vec<String> = paths(tree).unwrap().into_iter().filter(|path| path.len() == 2).map(|path| path[1].clone()).collect();
+    let count = |name: &String| tree.stats(tree.find(&format!("wide/{name}")).unwrap(), Stamp::default()).messages;
+    let (first, others) = names.split_at(foremost::FOREMOST);
+    assert!(first.is_sorted_by_key(|name| std::cmp::Reverse(count(name))));
+    assert!(others.is_sorted());
+    let least = first.iter().map(count).min();
+    assert!(others.iter().map(count).max() <= least, "{least:?}");
+}
+
+#[test]
+fn of_very_many_siblings_the_first_are_sorted_and_the_others_by_name() {
+    for narrow in [false, true] {
+        let mut tree = tree();
+        let mut random = 1_u64;
+        let mut next = |below: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) % below
+        };
+        for n in 0..6_000 {
+            insert(&mut tree, &format!("wide/{n}/below"));
+        }
+        if narrow {
+            tree.narrow(TopicFilter::parse("wide").unwrap());
+            while !tree.narrow_on(1_000) {}
+        }
+        tree.set_open_below(None, true);
+        tree.set_sort(Sort::Count);
+        for round in 1..6 {
+            for _ in 0..3_000 {
+                insert(&mut tree, &format!("wide/{}", next(7_000)));
+            }
+            for _ in 0..next(500) * 10 {
+                insert(&mut tree, &format!("wide/{}/below", next(600)));
+            }
+            while !tree.narrow_on(1_000) {}
+            assert!(arrange_all(&mut tree, second(round * 10)) <= 3);
+            check_foremost(&tree);
+            assert!(tree.order.height(tree.find("wide").unwrap().0) < 60);
+        }
+        tree.set_sort(Sort::Name);
+        let names: Vec<_> = paths(&tree).unwrap();
+        assert!(names.is_sorted_by(|one, other| order(one, other).is_le()));
+        tree.set_open_below(None, false);
+        assert_eq!(tree.rows(), 1);
+    }
+}
+
+#[test]
+fn siblings_that_become_very_many_are_by_name_but_for_the_first() {
+    let mut tree = tree();
+    tree.set_sort(Sort::Count);
+    for (round, names) in [(1, 0..4_000_u64), (20, 4_000..9_000)] {
+        for n in names {
+            for _ in 0..=n % 7 {
+                insert(&mut tree, &format!("wide/{n}"));
+            }
+        }
+        tree.set_open_below(None, true);
+        arrange_all(&mut tree, second(round));
+    }
+    check_foremost(&tree);
+}
+
 #[test]
 fn an_order_rests_for_a_second() {
     let mut tree = tree();

@@ -2,7 +2,7 @@
 
 pub(in crate::wire) mod answers;
 pub(in crate::wire) mod properties;
-mod publish;
+pub(in crate::wire) mod publish;
 pub(in crate::wire) mod reader;
 
 pub(super) use reader::Fault;

@@ -29,3 +29,17 @@ pub(super) fn check(version: Version, first: u8, body: &[u8]) -> Result<Option<u
         }
     }
 }
+
+/// Returns how many bytes hold all but the payload; nothing when their end is not there.
+pub(in crate::wire) fn head(version: Version, first: u8, body: &[u8]) -> Option<usize> {
+    let mut reader = Reader::new(body);
+    reader.binary("topic").ok()?;
+    if first & 0x06 != 0 {
+        reader.take(2, "packet identifier").ok()?;
+    }
+    if version == Version::V5 {
+        let length = reader.varint("property length").ok()?;
+        reader.take(usize::try_from(length).ok()?, "property length").ok()?;
+    }
+    Some(body.len() - reader.rest().len())
+}

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::wire::{
     check::{
         Fault, answers,
-        reader::{ALIAS_INVALID, MALFORMED, Reader},
+        reader::{ALIAS_INVALID, MALFORMED, RECEIVE_MAXIMUM, Reader},
     },
     frame::Header,
     packet::{Kind, Version},
@@ -17,8 +17,8 @@ const REQUEST_KEPT: usize = 64 << 10;
 /// How much of a PUBLISH it takes to reach its Packet Identifier: header, topic and identifier.
 const PUBLISH_KEPT: usize = 5 + 2 + 65_535 + 2;
 
-/// How much it takes to reach the Packet Identifier of the others.
-const SHORT_KEPT: usize = 5 + 2;
+/// How much it takes to reach the Packet Identifier and the Reason Code of the others.
+const SHORT_KEPT: usize = 5 + 2 + 1;
 
 /// What is to be done with a valid packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,15 +27,28 @@ pub(super) enum Verdict {
     Pass,
     /// It answers to nothing, so the library would hang up; nobody misses it.
     LeaveOut,
+    /// The library gets it with the topic of this alias, which it has not seen.
+    Name(u16),
 }
 
-/// The answers that are due and the aliases that are set; both grow to 65,535 entries at most.
+/// The answers that are due on either side and the aliases that are set; each grows to 65,535 entries at most.
 #[derive(Debug)]
 pub(super) struct History {
     topic_alias_maximum: u16,
-    aliases: HashSet<u16>,
+    aliases: HashMap<u16, Alias>,
     due: HashMap<u16, Due>,
+    receive_maximum: u16,
+    /// The publishes of QoS 1 and 2 that we have not acknowledged to the end.
+    unacknowledged: HashSet<u16>,
     stray: u64,
+}
+
+/// What a Topic Alias stands for.
+#[derive(Debug)]
+struct Alias {
+    topic: Box<[u8]>,
+    /// Whether the message that set it went no further than here.
+    is_unseen: bool,
 }
 
 /// The packet that answers to one of ours.
@@ -52,8 +65,15 @@ enum Due {
 }
 
 impl History {
-    pub(super) fn new(topic_alias_maximum: u16) -> Self {
-        Self { topic_alias_maximum, aliases: HashSet::new(), due: HashMap::new(), stray: 0 }
+    pub(super) fn new(topic_alias_maximum: u16, receive_maximum: u16) -> Self {
+        Self {
+            topic_alias_maximum,
+            aliases: HashMap::new(),
+            due: HashMap::new(),
+            receive_maximum,
+            unacknowledged: HashSet::new(),
+            stray: 0,
+        }
     }
 
     /// Notes a packet of ours, of which [`kept`] says how much is needed.
@@ -71,13 +91,13 @@ impl History {
             Kind::Pubrel => Due::Pubcomp,
             Kind::Subscribe => Due::Suback(filters(version, reader, true).filter(|_| whole)),
             Kind::Unsubscribe => Due::Unsuback(filters(version, reader, false).filter(|_| whole)),
+            Kind::Puback | Kind::Pubcomp => return self.acknowledge(id),
+            Kind::Pubrec if reader.rest().first().is_some_and(|code| *code >= 0x80) => return self.acknowledge(id),
             Kind::Publish
             | Kind::Reserved
             | Kind::Connect
             | Kind::Connack
-            | Kind::Puback
             | Kind::Pubrec
-            | Kind::Pubcomp
             | Kind::Suback
             | Kind::Unsuback
             | Kind::Pingreq
@@ -92,10 +112,15 @@ impl History {
     #[inline]
     pub(super) fn incoming(&mut self, version: Version, first: u8, alias: Option<u16>, body: &[u8]) -> Result<Verdict, Fault> {
         match Kind::of(first) {
-            Kind::Publish => match alias {
-                None => Ok(Verdict::Pass),
-                Some(alias) => self.alias(alias, body.starts_with(&[0, 0])).map(|()| Verdict::Pass),
-            },
+            Kind::Publish => {
+                if version == Version::V5 && first & 0x06 != 0 {
+                    self.receive(body)?;
+                }
+                match alias {
+                    None => Ok(Verdict::Pass),
+                    Some(alias) => self.alias(alias, body, true),
+                }
+            }
             kind @ (Kind::Puback | Kind::Pubrec | Kind::Pubcomp | Kind::Suback | Kind::Unsuback) => {
                 self.answer(version, kind, body)
             }
@@ -112,17 +137,64 @@ impl History {
         }
     }
 
-    fn alias(&mut self, alias: u16, is_used: bool) -> Result<(), Fault> {
+    /// Counts a publish of QoS 1 or 2 until it is acknowledged to the end (MQTT 5.0, 3.3.4).
+    fn receive(&mut self, body: &[u8]) -> Result<(), Fault> {
+        let mut reader = Reader::new(body);
+        reader.binary("topic")?;
+        self.unacknowledged.insert(reader.packet_id()?);
+        if self.unacknowledged.len() <= usize::from(self.receive_maximum) {
+            return Ok(());
+        }
+        let detail = format!("is {}, and one more message was sent before an acknowledgement", self.receive_maximum);
+        Err(Fault::new("Receive Maximum", detail, RECEIVE_MAXIMUM))
+    }
+
+    fn acknowledge(&mut self, id: u16) {
+        self.unacknowledged.remove(&id);
+    }
+
+    /// Compares a Topic Alias with those that are set, or sets it; `passes` tells whether the library sees the packet.
+    fn alias(&mut self, alias: u16, body: &[u8], passes: bool) -> Result<Verdict, Fault> {
         if alias > self.topic_alias_maximum {
             let detail = format!("is {alias}, the maximum is {}", self.topic_alias_maximum);
             return Err(Fault::new("Topic Alias", detail, ALIAS_INVALID));
         }
-        if is_used {
-            let unknown = || Fault::protocol("Topic Alias", format!("is {alias}, which was not set on this connection"));
-            return self.aliases.contains(&alias).then_some(()).ok_or_else(unknown);
+        let topic = Reader::new(body).binary("topic")?;
+        match self.aliases.get_mut(&alias) {
+            None if topic.is_empty() => {
+                let detail = format!("is {alias}, which was not set on this connection");
+                Err(Fault::protocol("Topic Alias", detail))
+            }
+            Some(known) if topic.is_empty() => {
+                let is_named = passes && std::mem::take(&mut known.is_unseen);
+                Ok(if is_named { Verdict::Name(alias) } else { Verdict::Pass })
+            }
+            Some(known) if *known.topic == *topic => {
+                known.is_unseen &= !passes;
+                Ok(Verdict::Pass)
+            }
+            Some(_) | None => {
+                self.aliases.insert(alias, Alias { topic: topic.into(), is_unseen: !passes });
+                Ok(Verdict::Pass)
+            }
         }
-        self.aliases.insert(alias);
-        Ok(())
+    }
+
+    /// Notes a valid PUBLISH that goes no further, so that a Topic Alias that it sets is known.
+    pub(super) fn skipped(&mut self, alias: Option<u16>, body: &[u8]) -> Result<(), Fault> {
+        alias.map_or(Ok(()), |alias| self.alias(alias, body, false).map(drop))
+    }
+
+    /// Takes back that the library has seen a topic.
+    pub(super) fn unsee(&mut self, alias: u16) {
+        if let Some(alias) = self.aliases.get_mut(&alias) {
+            alias.is_unseen = true;
+        }
+    }
+
+    /// Returns the topic that an alias stands for, empty for one that is not set.
+    pub(super) fn topic(&self, alias: u16) -> &[u8] {
+        self.aliases.get(&alias).map(|alias| &*alias.topic).unwrap_or_default()
     }
 
     fn answer(&mut self, version: Version, kind: Kind, body: &[u8]) -> Result<Verdict, Fault> {
@@ -166,14 +238,11 @@ pub(super) fn kept(first: u8) -> usize {
     match Kind::of(first) {
         Kind::Publish if first & 0x06 != 0 => PUBLISH_KEPT,
         Kind::Subscribe | Kind::Unsubscribe => REQUEST_KEPT,
-        Kind::Pubrel => SHORT_KEPT,
+        Kind::Puback | Kind::Pubrec | Kind::Pubrel | Kind::Pubcomp => SHORT_KEPT,
         Kind::Publish
         | Kind::Reserved
         | Kind::Connect
         | Kind::Connack
-        | Kind::Puback
-        | Kind::Pubrec
-        | Kind::Pubcomp
         | Kind::Suback
         | Kind::Unsuback
         | Kind::Pingreq
@@ -217,7 +286,7 @@ mod tests {
 
     /// A history of MQTT 5 in which these bytes were sent.
     fn after(sent: &[u8]) -> History {
-        let mut history = History::new(3);
+        let mut history = History::new(3, 2);
         Framer::new().feed(sent, kept, |header, head| history.outgoing(Version::V5, header, head));
         history
     }
@@ -246,6 +315,28 @@ mod tests {
         let mut history = after(&[0x34, 6, 0, 1, b'a', 0, 8, 0]);
         assert_eq!(verdict(&mut history, &[0x50, 3, 0, 8, 0x87]), Ok(Verdict::Pass));
         assert_eq!(history.due.len(), 0);
+    }
+
+    #[test]
+    fn a_publish_counts_until_it_is_acknowledged_to_the_end() {
+        let mut history = after(&[]);
+        let say = |history: &mut History, sent: &[u8]| {
+            Framer::new().feed(sent, kept, |header, head| history.outgoing(Version::V5, header, head));
+        };
+        let one = |id| [0x32, 6, 0, 1, b'a', 0, id, 0];
+        let two = |id| [0x34, 6, 0, 1, b'a', 0, id, 0];
+        assert_eq!(verdict(&mut history, &one(1)), Ok(Verdict::Pass));
+        assert_eq!(verdict(&mut history, &two(2)), Ok(Verdict::Pass));
+        assert_eq!(verdict(&mut history, &two(2)), Ok(Verdict::Pass), "sent again");
+        say(&mut history, &[0x40, 2, 0, 1, 0x50, 2, 0, 2]);
+        assert_eq!(verdict(&mut history, &one(3)), Ok(Verdict::Pass), "PUBACK ends it");
+        let said = "Receive Maximum is 2, and one more message was sent before an acknowledgement";
+        assert_eq!(verdict(&mut history, &one(4)), Err(said.into()), "PUBREC does not");
+        say(&mut history, &[0x50, 3, 0, 2, 0x87, 0x40, 2, 0, 4]);
+        assert_eq!(verdict(&mut history, &two(5)), Ok(Verdict::Pass), "a PUBREC that refuses does");
+        say(&mut history, &[0x70, 2, 0, 5]);
+        assert_eq!(verdict(&mut history, &two(6)), Ok(Verdict::Pass), "PUBCOMP does");
+        assert_eq!(verdict(&mut history, &[0x30, 4, 0, 1, b'a', 0]), Ok(Verdict::Pass), "QoS 0 does not count");
     }
 
     #[test]

@@ -37,10 +37,7 @@ use super::{
 };
 use crate::{
     base::clock::Clock,
-    wire::{
-        guard::oversize::Skipped,
-        tap::{self, Sink},
-    },
+    wire::{guard::oversize::Skipped, tap},
 };
 
 mod aliases;
@@ -204,7 +201,7 @@ struct Conversation {
     outlet: Outlet,
     gate: Arc<Gate>,
     /// Where the taps note packets, if they are wanted.
-    sink: Option<Sink>,
+    sink: Option<tap::Sink>,
     /// Where messages over the limit are counted.
     skipped: watch::Sender<Skipped>,
     /// What is unsubscribed from after the first CONNACK.

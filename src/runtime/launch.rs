@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::themes::Themes;
 #[cfg(feature = "demo")]
 use crate::demo::DemoOptions;
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     keymap::Keymap,
     profile::Profile,
     record::trace::Trace,
-    theme::{Depth, Theme},
+    theme::Depth,
 };
 
 /// The largest `keys.toml` that is read, in bytes.
@@ -67,7 +68,7 @@ pub(super) fn keymap(paths: &Paths) -> (Keymap, Vec<String>) {
 }
 
 /// Gathers what the start screen says about terminal and files.
-pub(super) fn facts(launch: &Launch, over_ssh: bool) -> Facts {
+pub(super) fn facts(launch: &Launch, themes: &Themes, over_ssh: bool) -> Facts {
     let variable = launch.variable;
     let term = variable("TERM").unwrap_or_default();
     let place = match (over_ssh, variable("TMUX").is_some()) {
@@ -91,7 +92,7 @@ pub(super) fn facts(launch: &Launch, over_ssh: bool) -> Facts {
             format!("Log:      {}", launch.paths.log().display()),
         ],
         profiles_path,
-        themes: Theme::names().map(str::to_owned).collect(),
+        themes: themes.names(),
         has_demo: cfg!(feature = "demo"),
     }
 }

@@ -23,6 +23,7 @@ mod screen;
 mod sessions;
 mod signals;
 mod terminal;
+mod themes;
 mod writer;
 
 use std::{future::pending, io, panic::AssertUnwindSafe, time::Duration};
@@ -47,6 +48,7 @@ use self::{
     sessions::Sessions,
     signals::{Asked, Signals},
     terminal::Terminal,
+    themes::Themes,
     writer::Writer,
 };
 use crate::{
@@ -56,7 +58,7 @@ use crate::{
         notice::Level,
     },
     base::clock::Clock,
-    theme::{self, Depth, Theme},
+    theme::{self, Depth},
 };
 
 /// The time between two frames under load that nobody pressed a key for.
@@ -84,25 +86,27 @@ pub struct NoScreen(String);
 pub async fn run(launch: Launch) -> Result<u8, NoScreen> {
     let term = (launch.variable)("TERM");
     terminal::check(term.as_deref()).map_err(NoScreen)?;
+    let (themes, problems) = Themes::load(&launch.paths.themes());
     if let Some(name) = &launch.theme
-        && Theme::builtin(name).is_none()
+        && themes.find(name).is_none()
     {
-        let names: Vec<_> = Theme::names().collect();
-        return Err(NoScreen(format!("there is no theme `{}`; there are {}", crate::base::text::line(name, 40), names.join(", "))));
+        let broken = problems.iter().find(|problem| problem.starts_with(&format!("themes/{name}.toml")));
+        let there_are = broken.cloned().unwrap_or_else(|| format!("there are {}", themes.names().join(", ")));
+        return Err(NoScreen(format!("there is no theme `{}`; {there_are}", crate::base::text::line(name, 40))));
     }
     let terminal = Terminal::default();
     let panics = Panics::install(terminal.clone(), launch.paths.state_dir.join("crash.txt"));
-    let ended = live(launch, &terminal, &panics).await;
+    let ended = live(launch, (themes, problems), &terminal, &panics).await;
     terminal.leave();
     ended.map(Ended::code).map_err(|error| NoScreen(format!("the terminal cannot be used: {error}")))
 }
 
 /// Takes the terminal over, runs the loop, and ends what it started.
-async fn live(launch: Launch, terminal: &Terminal, panics: &Panics) -> io::Result<Ended> {
+async fn live(launch: Launch, themes: (Themes, Vec<String>), terminal: &Terminal, panics: &Panics) -> io::Result<Ended> {
     let signals = Signals::listen()?;
     let hang_up = HangUp::watch()?;
     terminal.take()?;
-    let mut shell = Shell::new(&launch, terminal.clone(), signals, hang_up)?;
+    let mut shell = Shell::new(&launch, themes, terminal.clone(), signals, hang_up)?;
     shell.begin(launch);
     let ended = tokio::select! {
         ended = AssertUnwindSafe(shell.run()).catch_unwind() => ended.unwrap_or(Ended::Panicked),
@@ -151,17 +155,26 @@ struct Shell {
 }
 
 impl Shell {
-    fn new(launch: &Launch, terminal: Terminal, signals: Signals, hang_up: HangUp) -> io::Result<Self> {
+    fn new(
+        launch: &Launch,
+        (themes, unusable): (Themes, Vec<String>),
+        terminal: Terminal,
+        signals: Signals,
+        hang_up: HangUp,
+    ) -> io::Result<Self> {
         let clock = Clock::start();
         let over_ssh = ["SSH_CONNECTION", "SSH_TTY"].iter().any(|name| (launch.variable)(name).is_some());
         let theme = launch.theme.clone().unwrap_or_else(|| theme::DARK.to_owned());
-        let facts = facts(launch, over_ssh);
+        let facts = facts(launch, &themes, over_ssh);
         let about = facts.about.first().map(String::as_str);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), about, size = ?terminal::size(), theme, "screen opened");
         let (keymap, problems) = keymap(&launch.paths);
         let mut app = App::new(facts, keymap, theme, terminal::size(), clock.now());
         for problem in &problems {
             app.say(Level::Warning, problem, "the other keys are in use");
+        }
+        for problem in &unusable {
+            app.say(Level::Warning, problem, "the other themes can be chosen");
         }
         if let Some(why) = &launch.no_log {
             app.say(Level::Warning, why, "MQTAP_STATE_DIR says where it is");
@@ -170,7 +183,7 @@ impl Shell {
         let mut shell = Self {
             app,
             clock,
-            screen: Screen::new(Depth::detect(launch.variable)),
+            screen: Screen::new(Depth::detect(launch.variable), themes),
             writer: Writer::start(terminal.clone())?,
             terminal,
             link: Link::default(),

@@ -2,7 +2,10 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::encode::{Budget, Encoder, Frame};
+use super::{
+    encode::{Budget, Encoder, Frame},
+    themes::Themes,
+};
 use crate::{
     app::App,
     theme::{Depth, Theme},
@@ -15,13 +18,17 @@ pub(super) struct Screen {
     /// A buffer that is of no use any more, for the next frame.
     spare: Option<Buffer>,
     theme: Theme,
+    /// The name for which that was looked up.
+    chosen: Option<String>,
+    themes: Themes,
     depth: Depth,
 }
 
 impl Screen {
     /// Makes a screen that draws everything at first.
-    pub(super) fn new(depth: Depth) -> Self {
-        Self { encoder: Encoder::new(), spare: None, theme: Theme::default().at_depth(depth), depth }
+    pub(super) fn new(depth: Depth, themes: Themes) -> Self {
+        // The built-in one, until the first frame looks for the one that was chosen.
+        Self { encoder: Encoder::new(), spare: None, theme: Theme::default().at_depth(depth), themes, chosen: None, depth }
     }
 
     /// Forgets what the terminal shows, so that everything is drawn anew.
@@ -31,10 +38,11 @@ impl Screen {
 
     /// Draws a frame, or the part of it that there is room for.
     pub(super) fn draw(&mut self, app: &mut App, budget: Budget) -> Frame {
-        if self.theme.name != app.theme
-            && let Some(theme) = Theme::builtin(&app.theme)
-        {
-            self.theme = theme.at_depth(self.depth);
+        if self.chosen.as_deref() != Some(&app.theme) {
+            self.chosen = Some(app.theme.clone());
+            if let Some(theme) = self.themes.find(&app.theme) {
+                self.theme = theme.at_depth(self.depth);
+            }
         }
         let geometry = ui::layout::geometry(app);
         app.prepare(geometry);

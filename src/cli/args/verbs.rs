@@ -400,7 +400,7 @@ pub struct EditArgs {
     #[arg(long = "filter", value_name = "FILTER", value_parser = value::filter)]
     pub filters: Vec<String>,
 
-    /// Removes this key of the file, such as will or tls.ca_file; may be repeated.
+    /// Removes this key of the file, such as will or `tls.ca_file`; may be repeated.
     #[arg(long, value_name = "KEY")]
     pub unset: Vec<String>,
 

@@ -49,9 +49,10 @@ impl Mark {
     fn of(failure: &Failure) -> Option<Self> {
         match failure {
             Failure::Violation(violation) => Some(Self::Violation(violation.packet, violation.topic.clone(), violation.field)),
-            Failure::Protocol(what) => Some(Self::Protocol(what.clone())),
-            // Such as a message in one frame that is too large to be held.
-            Failure::Wire(WireError::WebSocket { cause: WebSocketCause::Frames(what), .. }) => Some(Self::Protocol(what.clone())),
+            // A message in one frame may be too large to be held.
+            Failure::Protocol(what) | Failure::Wire(WireError::WebSocket { cause: WebSocketCause::Frames(what), .. }) => {
+                Some(Self::Protocol(what.clone()))
+            }
             Failure::Disconnected { reason, .. } => reason.blames_us().then_some(Self::Blame(*reason)),
             Failure::Wire(_)
             | Failure::Refused { .. }

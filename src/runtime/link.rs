@@ -56,6 +56,9 @@ const WAIT: (f64, f64) = (0.25, 1.0);
 /// How long the very first answer is waited for, in seconds; longer each time that none came.
 const FIRST_WAIT: f64 = 0.1;
 
+/// A frame has at most so many times the bytes of one that has passed in time, whatever else is thought of the way.
+const GROWTH: f64 = 2.0;
+
 /// How long no answer must come after a late one before the way is known to be free, at least and at most.
 const SILENCE: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(2));
 
@@ -95,6 +98,8 @@ pub(super) struct Link {
     slope: f64,
     /// The same, as far as late answers let fear.
     feared: f64,
+    /// Bytes of a frame that has passed in time.
+    proven: f64,
     frames: u32,
     /// Questions in a row without an answer.
     silent: u32,
@@ -125,8 +130,9 @@ impl Link {
         if !self.answers && !self.asked.is_empty() && self.asks() {
             return UNSURE;
         }
-        let room = (PASS / self.per_byte()).max(FEWEST);
-        let bytes = if self.frames.is_multiple_of(SMALLER_EACH) { room / 3.0 } else { room };
+        let slow = (PASS / self.per_byte()).max(FEWEST);
+        let room = if self.frames.is_multiple_of(SMALLER_EACH) { slow / 3.0 } else { slow };
+        let bytes = if self.answers { room.min((self.proven * GROWTH).max(FEWEST)) } else { room };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is positive, and endless on a fast way")]
         let bytes = bytes as usize;
         bytes
@@ -150,6 +156,7 @@ impl Link {
         let ahead: f64 = self.asked.iter().map(|asked| asked.bytes).sum();
         if overdue && let Some(first) = self.asked.front() {
             self.silent = self.silent.saturating_add(1);
+            self.proven /= GROWTH;
             let at_least = at.saturating_duration_since(first.at).as_secs_f64() / ahead.max(1.0);
             self.feared = self.feared.max(at_least.min(PASS / FEWEST));
         }
@@ -180,8 +187,13 @@ impl Link {
             let took = now.saturating_duration_since(asked.at).as_secs_f64();
             let expected = self.expected(asked.with_those_ahead);
             let overlapped = self.answered_at.is_some_and(|answered| answered > asked.at);
-            let doubtful = asked.is_doubtful || (named.is_none() && is_late) || (overlapped && took <= expected);
+            let unknown = asked.is_doubtful || (named.is_none() && is_late);
+            let doubtful = unknown || (overlapped && took <= expected);
+            if unknown {
+                self.proven /= GROWTH;
+            }
             if !doubtful {
+                self.prove(asked.with_those_ahead, took);
                 self.learn(asked.with_those_ahead, took);
             }
             self.rest(now, if doubtful { took.min(expected) } else { took });
@@ -198,6 +210,13 @@ impl Link {
         self.silent = 0;
         self.answers = true;
         true
+    }
+
+    /// Takes a frame for the measure of the next ones: what has passed in time, or what would have.
+    fn prove(&mut self, bytes: f64, took: f64) {
+        let least = self.samples.iter().map(|sample| sample.1).fold(took, f64::min);
+        let held = took - least;
+        self.proven = if held <= PASS { self.proven.max(bytes) } else { bytes * PASS / held };
     }
 
     /// Tells the delay from the bytes a second by comparing small frames with large ones; medians, as one frame may hiccup.
@@ -405,7 +424,7 @@ mod tests {
         for bytes in [6_000, 150, 3_000].into_iter().cycle().take(60) {
             way.flood(bytes, 200);
         }
-        assert!(way.link.room() > 6_000, "{}", way.link.room());
+        assert!(way.link.room() >= 6_000, "{}", way.link.room());
         let frames = way.frames;
         way.flood(3_000, 5_000);
         assert!(way.frames - frames > 40, "{} frames in 5 s", way.frames - frames);

@@ -10,6 +10,7 @@ use common::{
     within,
 };
 use mqtap::mqtt::{
+    command::Command,
     error::Failure,
     event::{Event, Status},
     message::{Message, Qos},
@@ -19,7 +20,7 @@ use rstest::rstest;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
-    time::Instant,
+    time::{Instant, sleep},
 };
 
 /// The topic of every message whose alias is 1 to 3, and of those without.
@@ -138,8 +139,9 @@ async fn what_came_before_a_violation_is_told_before_the_connection_ends(#[case]
     listener.close().await;
 }
 
-/// A broker that sends QoS 0 as fast as it is read for so long, and answers meanwhile; returns how often it was pinged.
-async fn flood(listener: TcpListener, time: Duration) -> usize {
+/// A broker that sends QoS 0 for so long, as fast as it is read or with pauses, and answers meanwhile; returns how often it was
+/// pinged.
+async fn flood(listener: TcpListener, time: Duration, pause: Duration) -> usize {
     let (stream, _) = listener.accept().await.expect("a client");
     let (mut reader, mut writer) = stream.into_split();
     let mut buffer = vec![0; 4096];
@@ -152,6 +154,9 @@ async fn flood(listener: TcpListener, time: Duration) -> usize {
     let mut heard = Vec::new();
     while Instant::now() < end {
         writer.write_all(&quiet).await.expect("the client reads");
+        if !pause.is_zero() {
+            sleep(pause).await;
+        }
         while let Ok(read) = reader.try_read(&mut buffer) {
             assert!(read > 0, "the client hung up");
             heard.extend_from_slice(&buffer[..read]);
@@ -177,7 +182,7 @@ async fn flood(listener: TcpListener, time: Duration) -> usize {
 async fn a_flood_keeps_back_neither_pings_nor_the_answers_to_publishes() {
     let server = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
     let port = server.local_addr().expect("an address").port();
-    let broker = tokio::spawn(flood(server, Duration::from_millis(3_500)));
+    let broker = tokio::spawn(flood(server, Duration::from_millis(3_500), Duration::ZERO));
     let keep_alive = Duration::from_secs(1);
     let mut listener = Listener::online(Options { keep_alive, reconnect: None, ..options(port, Protocol::V5, "tester") }).await;
     let began = Instant::now();
@@ -189,5 +194,20 @@ async fn a_flood_keeps_back_neither_pings_nor_the_answers_to_publishes() {
     assert!(matches!(&*cause, Failure::Closed { .. } | Failure::Wire(_)), "it held until the broker left: {cause}");
     let pings = within("the broker", broker).await.expect("no panic");
     assert!(pings >= 1, "a silent client is thrown out");
+    listener.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ping_that_is_asked_for_goes_out_between_steady_messages() {
+    let server = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+    let port = server.local_addr().expect("an address").port();
+    let broker = tokio::spawn(flood(server, Duration::from_secs(2), Duration::from_millis(1)));
+    let mut listener = Listener::online(Options { reconnect: None, ..options(port, Protocol::V5, "tester") }).await;
+    listener.messages(2_000).await;
+    listener.session.command(Command::Ping).expect("room");
+    let trip = |event| if let Event::RoundTrip(took) = event { Some(took) } else { None };
+    let took = listener.wait("PINGRESP", trip).await;
+    assert!(took < Duration::from_millis(500), "{took:?}");
+    assert_eq!(within("the broker", broker).await.expect("no panic"), 1);
     listener.close().await;
 }

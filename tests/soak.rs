@@ -1,6 +1,5 @@
 //! Ten million messages of all levels over a hundred connections: `cargo test --release --test soak -- --ignored --nocapture`.
 
-#![expect(clippy::print_stdout, reason = "whoever runs it wants to see what came of it")]
 #![expect(clippy::cast_precision_loss, reason = "a ratio is shown with three digits")]
 
 mod common;

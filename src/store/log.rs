@@ -117,20 +117,25 @@ impl Log {
             self.sealed += last.bytes();
         }
         let capacity = room.max(self.segment_size);
+        let messages = messages.min(capacity / 16);
+        // The index counts, too: what it lacked would be evicted where packing is enough.
+        let known = self.segments.capacity();
+        let table = if self.segments.len() == known { 2 * known.max(2) } else { known };
+        let needed = capacity + messages * size_of::<Slot>() + table * size_of::<Segment>();
         let mut spare = None;
         for _ in 0..PACKED_AT_ONCE {
-            if self.sealed + capacity > self.budget {
+            if self.sealed + needed > self.budget {
                 spare = self.pack().or(spare);
             }
         }
-        while self.sealed + capacity > self.budget
+        while self.sealed + needed > self.budget
             && let Some(evicted) = self.evict()
         {
             spare = evicted.into_arena().or(spare);
         }
         let mut arena = spare.filter(|spare| spare.capacity() == capacity).unwrap_or_else(|| Vec::with_capacity(capacity));
         arena.clear();
-        self.segments.push_back(Segment::new(self.next, at, arena, messages.min(capacity / 16)));
+        self.segments.push_back(Segment::new(self.next, at, arena, messages));
     }
 
     /// Compresses the oldest segment that was not tried yet, the newest ones left out, and returns its arena.

@@ -326,3 +326,13 @@ fn first_and_last_arrival_are_known_after_the_messages_are_gone() {
     let stats = store.tree().stats(store.tree().find("a").unwrap(), seconds(9));
     assert_eq!((stats.first, stats.last, stats.bytes), (Some(seconds(3)), Some(seconds(9)), 3));
 }
+
+#[test]
+fn nothing_is_evicted_while_compressing_is_enough() {
+    let mut store = Store::new(16 << 20);
+    for n in 0..300_000 {
+        store.insert(&received("a/b", format!("{n:<100}").as_bytes()));
+        assert!(store.counts().bytes <= store.counts().budget, "message {n}");
+    }
+    assert_eq!(store.counts().evicted, 0);
+}

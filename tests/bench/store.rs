@@ -13,6 +13,9 @@ use crate::table::{self, best};
 /// The bytes of each payload.
 const PAYLOAD: usize = 100;
 
+/// What each machine tells.
+const METRICS: [&str; 10] = ["temp", "pressure", "rpm", "vibration", "power", "current", "voltage", "state", "torque", "humidity"];
+
 /// Messages of one measurement.
 const MESSAGES: u32 = 1_000_000;
 
@@ -20,7 +23,8 @@ const MESSAGES: u32 = 1_000_000;
 pub(crate) fn messages(topics: u32) -> Vec<Received> {
     let message = |n: u32| {
         let n = (u64::from(n) * 7_919 % u64::from(topics)).try_into().unwrap_or(0_u32);
-        let topic = format!("site/{}/line/{}/machine/{}/temp", n / 10_000, n / 100 % 100, n % 100);
+        let metric = METRICS[n as usize % METRICS.len()];
+        let topic = format!("site/{}/line/{}/machine/{}/{metric}", n / 2_000, n / 200 % 10, n / 10 % 20);
         let payload = format!("{{\"seq\":{n:09},\"val\":{:>1$}}}", n % 97, PAYLOAD - 25);
         Received {
             at: Stamp::default(),

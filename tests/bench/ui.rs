@@ -53,7 +53,7 @@ impl Screen {
         let keyboard = pair.master.take_writer().expect("a writer");
         let (sender, output) = channel();
         thread::spawn(move || {
-            let mut buffer = [0; 64 << 10];
+            let mut buffer = vec![0; 64 << 10];
             while let Ok(1..) = reader.read(&mut buffer) {
                 if sender.send(Instant::now()).is_err() {
                     break;

@@ -169,10 +169,10 @@ impl Intake {
             if let Some(run) = self.stream.guard().take_run() {
                 self.shortcut.take(run);
                 if read.is_pending() {
-                    // The library gets its turn for requests and pings between two reads.
+                    // Between two reads the library gets its turn for requests and pings, and so do pings of our own.
                     self.hear();
                     cx.waker().wake_by_ref();
-                    return Poll::Pending;
+                    return self.poll_silence(cx);
                 }
             }
             let Poll::Ready(read) = read else {
@@ -389,7 +389,7 @@ mod tests {
         let (ours, broker) = duplex(4096);
         let clock = Clock::start();
         let ours: Box<dyn Io> = Box::new(ours);
-        let guarded = crate::wire::open(ours, Version::V5, u32::MAX, clock, None);
+        let guarded = crate::wire::open(ours, Version::V5, u32::MAX, clock, None).taking_quiet();
         let endpoint = Url::parse("mqtt://h").expect("valid").endpoint;
         let options = Arc::new(Options { keep_alive, ..Options::new(endpoint, "me") });
         let terms = Terms {
@@ -506,6 +506,21 @@ mod tests {
 
     fn failure_text(error: &io::Error) -> String {
         error.get_ref().map(ToString::to_string).unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn a_ping_goes_out_in_the_turn_in_which_messages_are_taken() {
+        let (mut intake, mut broker) = open(STALL).await;
+        // The empty turn after CONNACK.
+        assert!(timeout(LINGER / 5, intake.read_u8()).await.is_err(), "nothing was sent");
+        intake.gate.ask_for_ping(Clock::start().now());
+        broker.write_all(&[0x30, 4, 0, 1, b't', 0]).await.expect("room");
+        let mut space = [0; 8];
+        let turn = |cx: &mut Context<'_>| Poll::Ready(Pin::new(&mut intake).poll_read(cx, &mut ReadBuf::new(&mut space)));
+        assert!(std::future::poll_fn(turn).await.is_pending(), "the message was taken");
+        let mut sent = [0; 2];
+        timeout(STALL, broker.read_exact(&mut sent)).await.expect("in time").expect("a ping");
+        assert_eq!(sent, PINGREQ);
     }
 
     #[tokio::test]

@@ -35,7 +35,9 @@ const MAX_PACKETS: usize = 16 * 1024;
 /// The most bytes of packets that wait likewise.
 const MAX_PACKET_BYTES: usize = 8 << 20;
 
-/// Where the tasks of a session put what happened; the queue is short because the other end never waits for the consumer.
+/// Where the tasks of a session put what happened: at most 256 events, the largest of which is what one read has brought.
+///
+/// The queue is short because the other end never waits for the consumer.
 #[derive(Debug, Clone)]
 pub(super) struct Outlet {
     inbox: mpsc::Sender<Event>,

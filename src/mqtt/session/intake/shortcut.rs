@@ -86,7 +86,7 @@ impl Shortcut {
     fn rest(&mut self, read: usize) {
         let now = Instant::now();
         let before = std::mem::replace(&mut self.taken, now);
-        if read < LARGE && now - before < NAP && now - self.sent > AWAKE {
+        if read < LARGE && now - before < 2 * NAP && now - self.sent > AWAKE {
             self.nap.as_mut().reset(now + NAP);
             self.napping = true;
         }

@@ -126,7 +126,7 @@ impl Subscription {
 /// What the session does when its consumer is slower than the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Overflow {
-    /// It lets messages go and counts them, so that the socket is drained at once: for a screen.
+    /// It slows the broker for a moment, then lets messages go and counts them, so that the connection lives: for a screen.
     #[default]
     Count,
     /// It waits, so that the broker is slowed: for a verb that must have every message.

@@ -1,10 +1,11 @@
 //! Between the session and its one consumer: keeps the order, merges batches, and counts or holds back what is too much.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
+    time::{Instant, sleep_until},
 };
 use tokio_util::sync::PollSender;
 
@@ -23,8 +24,11 @@ pub(super) const BATCH: usize = 1024;
 /// The most messages that wait for the consumer beside those in its channel; then the broker is slowed.
 const MAX_WAITING: usize = 8 * BATCH;
 
-/// The same where nothing is slowed and what comes on top is counted: a flood of a tenth of a second.
+/// The same for a consumer that may be left behind, a flood of a tenth of a second; from half of it on the broker is slowed.
 const MAX_COUNTED: usize = 256 * BATCH;
+
+/// How long the broker is slowed for a consumer that takes nothing at all and may be left behind; then what comes is counted.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The most bytes of topics and payloads that wait likewise.
 const MAX_BYTES: usize = 64 << 20;
@@ -97,6 +101,7 @@ async fn deliver(mut inbox: mpsc::Receiver<Event>, consumer: mpsc::Sender<Event>
                 }
                 None => open = false,
             },
+            () = until(backlog.waits_until) => backlog.leave_behind(),
             () = gatherer.due(), if open => backlog.push_packets(gatherer.take(false)),
             // Taking the event is what tells of it.
             Ok(()) = backlog.skipped.changed(), if open => backlog.untold_skips = true,
@@ -111,6 +116,10 @@ async fn deliver(mut inbox: mpsc::Receiver<Event>, consumer: mpsc::Sender<Event>
 pub(super) struct Backlog {
     overflow: Overflow,
     gate: Arc<Gate>,
+    /// Until when the broker is slowed for a consumer that takes nothing, where it may be left behind.
+    waits_until: Option<Instant>,
+    /// Whether it has been left behind, until there is room again.
+    left_behind: bool,
     events: VecDeque<Event>,
     messages: usize,
     bytes: usize,
@@ -130,6 +139,8 @@ impl Backlog {
         Self {
             overflow,
             gate,
+            waits_until: None,
+            left_behind: false,
             events: VecDeque::new(),
             messages: 0,
             bytes: 0,
@@ -204,6 +215,8 @@ impl Backlog {
         if let Event::Messages(batch) = &event {
             self.messages -= batch.len();
             self.bytes -= batch.size();
+            // The consumer has time for the next event again.
+            self.waits_until = None;
             self.tend_gate();
         }
         if let Event::Packets(noted) = &event {
@@ -215,11 +228,33 @@ impl Backlog {
     }
 
     /// Slows the broker while too much waits; one message may always, however large.
-    fn tend_gate(&self) {
-        let has_room = self.messages == 0 || (self.messages < MAX_WAITING && self.bytes < MAX_BYTES);
-        if self.overflow == Overflow::Wait && self.gate.is_closed() == has_room {
-            self.gate.set_closed(!has_room);
+    fn tend_gate(&mut self) {
+        let (most, most_bytes) = match self.overflow {
+            Overflow::Wait => (MAX_WAITING, MAX_BYTES),
+            Overflow::Count => (MAX_COUNTED / 2, MAX_BYTES / 2),
+        };
+        let has_room = self.messages == 0 || (self.messages < most && self.bytes < most_bytes);
+        self.left_behind &= !has_room;
+        let closes = !has_room && !self.left_behind;
+        let waits = closes && self.overflow == Overflow::Count;
+        self.waits_until = waits.then(|| self.waits_until.unwrap_or_else(|| Instant::now() + PATIENCE));
+        if self.gate.is_closed() != closes {
+            self.gate.set_closed(closes);
         }
+    }
+
+    /// Reads on without room, so that the connection lives whatever the consumer does.
+    fn leave_behind(&mut self) {
+        self.left_behind = true;
+        self.tend_gate();
+    }
+}
+
+/// Waits until then, or for ever.
+async fn until(then: Option<Instant>) {
+    match then {
+        Some(then) => sleep_until(then).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -266,6 +301,29 @@ mod tests {
         assert!(backlog.gate.is_closed());
         backlog.pop();
         assert!(!backlog.gate.is_closed());
+    }
+
+    #[tokio::test]
+    async fn a_consumer_that_takes_nothing_is_left_behind_until_there_is_room() {
+        let mut backlog = backlog(Overflow::Count);
+        backlog.push(batch(MAX_COUNTED / 2 - 1));
+        backlog.push(batch(1));
+        assert!(backlog.gate.is_closed());
+        let until = backlog.waits_until.expect("it is waited for");
+        backlog.push(batch(1));
+        assert_eq!(backlog.waits_until, Some(until));
+        backlog.leave_behind();
+        assert_eq!((backlog.gate.is_closed(), backlog.waits_until), (false, None));
+        backlog.push(batch(MAX_COUNTED));
+        assert!(!backlog.gate.is_closed());
+        assert!(
+            matches!(backlog.events.back(), Some(Event::Lost(lost)) if *lost == u64::try_from(MAX_COUNTED / 2 + 1).expect("small"))
+        );
+        while backlog.messages > 0 {
+            backlog.pop();
+        }
+        backlog.push(batch(MAX_COUNTED / 2));
+        assert!(backlog.gate.is_closed());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! | `store` | a message taken in, the memory it takes, a search | a hash table, the bytes of the payload, a search of the bytes |
 //! | `frame` | a frame of a million open topics, bytes of a frame | a frame of ten topics, the fewest bytes that draw it |
 //! | `session` | CPU of a message from socket to consumer | a reader of packet lengths on the same socket |
-//! | `ui` | CPU of a message in the whole program, messages a second, key to screen | the same reader |
+//! | `ui` | CPU of a message in the whole program, what it loses, key to screen | the same reader |
 //! | `verb` | CPU of a message of `mqtap sub` to /dev/null | `mosquitto_sub`, where there is one |
 //!
 //! Needs Linux for `session`, `ui` and `verb`, which read CPU times from /proc. Times are the best of several runs.

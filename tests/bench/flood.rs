@@ -5,6 +5,7 @@ use std::{
     net::{TcpListener, TcpStream},
     sync::mpsc::{Receiver, Sender, channel},
     thread,
+    time::{Duration, Instant},
 };
 
 use crate::{cpu, store};
@@ -15,7 +16,7 @@ pub(crate) const TOPICS: u32 = 10_000;
 /// A broker for one client.
 pub(crate) struct Flood {
     pub(crate) port: u16,
-    orders: Sender<u32>,
+    orders: Sender<(u32, Duration)>,
     done: Receiver<Done>,
 }
 
@@ -49,13 +50,18 @@ impl Flood {
     ///
     /// Returns how many those were, and what sending them took.
     pub(crate) fn send(&self, messages: u32) -> (u32, Done) {
+        self.send_paced(messages, Duration::ZERO)
+    }
+
+    /// Does so with [`TOPICS`] messages in each `period` at most.
+    pub(crate) fn send_paced(&self, messages: u32, period: Duration) -> (u32, Done) {
         let rounds = messages / TOPICS;
-        self.orders.send(rounds).expect("a broker");
+        self.orders.send((rounds, period)).expect("a broker");
         (rounds * TOPICS + 1, self.done.recv().expect("an acknowledgement"))
     }
 }
 
-fn serve(listener: &TcpListener, wanted: &Receiver<u32>, report: &Sender<Done>) -> io::Result<()> {
+fn serve(listener: &TcpListener, wanted: &Receiver<(u32, Duration)>, report: &Sender<Done>) -> io::Result<()> {
     let (mut stream, _) = listener.accept()?;
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream.try_clone()?);
@@ -69,9 +75,11 @@ fn serve(listener: &TcpListener, wanted: &Receiver<u32>, report: &Sender<Done>) 
         .flat_map(|received| publish(&received.message.topic, &received.message.payload, is_v5, None))
         .collect();
     let last = publish("last", b"", is_v5, Some(1));
-    for rounds in wanted {
+    for (rounds, period) in wanted {
         let before = cpu::of_this_thread().unwrap_or(0);
-        for _ in 0..rounds {
+        let start = Instant::now();
+        for n in 0..rounds {
+            thread::sleep((period * n).saturating_sub(start.elapsed()));
             stream.write_all(&round)?;
         }
         stream.write_all(&last)?;

@@ -59,8 +59,17 @@ const FIRST_WAIT: f64 = 0.1;
 /// A frame has at most so many times the bytes of one that has passed in time, whatever else is thought of the way.
 const GROWTH: f64 = 2.0;
 
+/// What counts as proven after a stall, in bytes: more than on a slow way, and few enough for one.
+const TRIAL: f64 = 1_000.0;
+
 /// How long no answer must come after a late one before the way is known to be free, at least and at most.
 const SILENCE: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(2));
+
+/// A way on which no answer has come for so long has stood still; what comes after that says little about its speed.
+const STALL: Duration = Duration::from_secs(3);
+
+/// How long late answers come at once when it moves again, and how long none must come before the way is known to be free.
+const RESUMED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_millis(100));
 
 /// What is left, with each answer in time, of the fear that the way is slow.
 const COURAGE: f64 = 0.65;
@@ -90,6 +99,8 @@ pub(super) struct Link {
     asked: VecDeque<Asked>,
     /// When the last answer came.
     answered_at: Option<Instant>,
+    /// When the first answer after a stall came.
+    resumed_at: Option<Instant>,
     /// Bytes of frames, and the seconds until their answer.
     samples: VecDeque<(f64, f64)>,
     /// Seconds that an answer to an empty frame takes.
@@ -202,8 +213,14 @@ impl Link {
                 self.feared = self.feared.max(at_most.min(PASS / FEWEST));
             }
         }
+        if self.answered_at.is_some_and(|answered| now.saturating_duration_since(answered) > STALL) && is_late {
+            self.resumed_at = Some(now);
+            self.feared = 0.0;
+            self.proven = self.proven.max(TRIAL);
+        }
         if is_late {
-            let silence = oldest.unwrap_or_default().clamp(SILENCE.0, SILENCE.1);
+            let resumes = self.resumed_at.is_some_and(|resumed| now.saturating_duration_since(resumed) < RESUMED.0);
+            let silence = if resumes { RESUMED.1 } else { oldest.unwrap_or_default().clamp(SILENCE.0, SILENCE.1) };
             self.rests_until = self.rests_until.max(Some(now + silence));
         }
         self.answered_at = Some(now);

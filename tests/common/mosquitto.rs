@@ -14,8 +14,8 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// The plugin that comes with the broker.
-const DYNAMIC_SECURITY: &str = "/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so";
+/// The plugin that comes with the broker, below a directory that is named after the machine.
+const DYNAMIC_SECURITY: &str = "mosquitto_dynamic_security.so";
 
 /// What the broker logs when it has its port.
 const RUNNING: &str = " running\n";
@@ -134,7 +134,7 @@ impl Config {
             let file = directory.join("dynamic-security.json");
             fs::write(&file, dynamic_security(filter)).expect("the rules");
             fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).expect("permissions");
-            writeln!(text, "plugin {DYNAMIC_SECURITY}\nplugin_opt_config_file {}", file.display()).expect("a string takes all");
+            writeln!(text, "plugin {}\nplugin_opt_config_file {}", plugin().display(), file.display()).expect("a string takes all");
         }
         text.push_str(&self.lines);
         for (port, lines) in further.iter().zip(&self.further) {
@@ -233,6 +233,12 @@ fn dynamic_security(filter: &str) -> String {
         "clients": [],
     });
     rules.to_string()
+}
+
+fn plugin() -> PathBuf {
+    let libraries = fs::read_dir("/usr/lib").expect("the libraries");
+    let mut plugins = libraries.filter_map(Result::ok).map(|directory| directory.path().join(DYNAMIC_SECURITY));
+    plugins.find(|plugin| plugin.exists()).expect("the dynamic security plugin of mosquitto must be installed")
 }
 
 fn executable() -> PathBuf {

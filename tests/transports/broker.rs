@@ -98,7 +98,7 @@ pub(crate) fn options(endpoint: Endpoint, protocol: Protocol, tls: TlsOptions) -
     Options { protocol, tls, may_downgrade: false, ..Options::new(endpoint, "tester") }
 }
 
-/// The embedded broker of the demo's library, for QUIC.
+/// The embedded broker of the demo's library, for QUIC and for MQTT 5 over WebSocket as a second broker speaks it.
 #[cfg(feature = "demo")]
 pub(crate) mod embedded {
     use std::{fs, net::UdpSocket};
@@ -107,26 +107,28 @@ pub(crate) mod embedded {
     use mqtt5::broker::{
         BrokerConfig, MqttBroker,
         auth::PasswordAuthProvider,
-        config::{AuthConfig, QuicConfig, ServerDeliveryStrategy, StorageBackend, StorageConfig},
+        config::{AuthConfig, QuicConfig, ServerDeliveryStrategy, StorageBackend, StorageConfig, TlsConfig, WebSocketConfig},
         server::BrokerShutdownHandle,
     };
     use tokio::task::JoinHandle;
 
     use crate::{
         certificates::{Authority, Identity},
-        common::within,
+        common::{mosquitto::free_port, within},
     };
 
-    /// A broker with QUIC and TCP that ends with the value.
+    /// A broker on TCP and on every transport that may ask for a certificate; it ends with the value.
     pub(crate) struct Embedded {
-        pub(crate) quic: u16,
-        pub(crate) tcp: u16,
+        tcp: u16,
+        quic: u16,
+        ws: u16,
+        wss: u16,
         handle: BrokerShutdownHandle,
         task: JoinHandle<()>,
     }
 
     impl Embedded {
-        /// Starts it; with a user nobody may come without.
+        /// Starts it; with a user nobody may come without, and two-way nobody without a certificate where there is TLS.
         pub(crate) async fn start(
             authority: &Authority,
             identity: &Identity,
@@ -136,6 +138,7 @@ pub(crate) mod embedded {
             let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
             let quic = socket.local_addr().expect("an address").port();
             drop(socket);
+            let (ws, wss) = (free_port(), free_port());
             let mut auth = AuthConfig::new();
             if let Some((name, password)) = user {
                 let file = authority.directory.path().join("passwords");
@@ -143,16 +146,24 @@ pub(crate) mod embedded {
                 fs::write(&file, format!("{name}:{hash}\n")).expect("the password file");
                 auth = AuthConfig { allow_anonymous: false, ..auth.with_password_file(file) };
             }
-            let mut listener = QuicConfig::new(identity.certificate.clone(), identity.key.clone())
+            let mut over_quic = QuicConfig::new(identity.certificate.clone(), identity.key.clone())
                 .with_bind_address(([127, 0, 0, 1], quic))
                 .with_require_client_cert(is_two_way);
+            let mut over_tls = TlsConfig::new(identity.certificate.clone(), identity.key.clone())
+                .with_bind_address(([127, 0, 0, 1], 0))
+                .with_require_client_cert(is_two_way);
             if is_two_way {
-                listener = listener.with_ca_file(authority.file.clone());
+                over_quic = over_quic.with_ca_file(authority.file.clone());
+                over_tls = over_tls.with_ca_file(authority.file.clone());
             }
+            let web_socket = |port| WebSocketConfig::new().with_bind_address(([127, 0, 0, 1], port));
             let config = BrokerConfig::default()
                 .with_bind_address(([127, 0, 0, 1], 0))
                 .with_auth(auth)
-                .with_quic(listener)
+                .with_quic(over_quic)
+                .with_tls(over_tls)
+                .with_websocket(web_socket(ws))
+                .with_websocket_tls(web_socket(wss))
                 .with_storage(StorageConfig::new().with_backend(StorageBackend::Memory))
                 .with_max_packet_size(16 << 20)
                 .with_server_delivery_strategy(ServerDeliveryStrategy::ControlOnly);
@@ -164,12 +175,20 @@ pub(crate) mod embedded {
                 let _ = broker.run().await;
             });
             within("the broker", ready.wait_for(|ready| *ready)).await.expect("ready");
-            Self { quic, tcp, handle, task }
+            Self { tcp, quic, ws, wss, handle, task }
         }
 
-        /// Returns where QUIC listens.
-        pub(crate) fn endpoint(&self) -> Endpoint {
-            Endpoint::new(Transport::Quic, "127.0.0.1", self.quic)
+        /// Returns where a transport listens.
+        pub(crate) fn endpoint(&self, transport: Transport) -> Endpoint {
+            let port = match transport {
+                Transport::Tcp => self.tcp,
+                Transport::Quic => self.quic,
+                Transport::Ws => self.ws,
+                Transport::Wss => self.wss,
+                Transport::Tls | Transport::Unix => panic!("no test asks for it"),
+            };
+            let path = if matches!(transport, Transport::Ws | Transport::Wss) { "/mqtt" } else { "" };
+            Endpoint { path: path.to_owned(), ..Endpoint::new(transport, "127.0.0.1", port) }
         }
     }
 

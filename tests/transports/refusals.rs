@@ -252,7 +252,7 @@ async fn without_verification_all_is_taken_and_the_welcome_says_so() {
 async fn quic_refuses_and_is_refused_in_the_same_words() {
     let authority = Authority::new("Test CA");
     let broker = crate::broker::embedded::Embedded::start(&authority, &authority.broker(), None, true).await;
-    let call = |tls| failure(options(broker.endpoint(), Protocol::V5, tls));
+    let call = |tls| failure(options(broker.endpoint(Transport::Quic), Protocol::V5, tls));
     let unknown = call(Authority::new("Our CA").trusted()).await;
     assert!(unknown.ends_with("certificate is signed by an unknown authority (CN=Test CA)"), "{unknown}");
     let missing = call(authority.trusted()).await;

@@ -8,10 +8,12 @@ use mqtap::{
         message::Qos,
         options::{Options, Protocol, Subscription, Will},
     },
-    wire::endpoint::{Endpoint, Transport},
+    wire::{endpoint::Transport, tls::TlsOptions},
 };
 use rstest::rstest;
 
+#[cfg(feature = "demo")]
+use crate::broker::embedded::Embedded;
 use crate::{
     broker::{Everywhere, options},
     certificates::Authority,
@@ -21,6 +23,8 @@ use crate::{
     },
 };
 
+const USER: (&str, &str) = ("ops", "secret");
+
 /// How the client shows who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Login {
@@ -29,12 +33,23 @@ enum Login {
     Certificate,
 }
 
-const USER: (&str, &str) = ("ops", "secret");
+impl Login {
+    fn user(self) -> Option<(&'static str, &'static str)> {
+        (self == Login::Password).then_some(USER)
+    }
 
-fn logged_in(options: Options, login: Login) -> Options {
-    match login {
-        Login::Anonymous | Login::Certificate => options,
-        Login::Password => Options { username: Some(USER.0.into()), password: Some(Secret::from(USER.1.to_owned())), ..options },
+    fn of(self, options: Options) -> Options {
+        match self.user() {
+            None => options,
+            Some((name, password)) => {
+                Options { username: Some(name.into()), password: Some(Secret::from(password.to_owned())), ..options }
+            }
+        }
+    }
+
+    fn tls(self, authority: &Authority) -> TlsOptions {
+        let trusted = authority.trusted();
+        if self == Login::Certificate { authority.client().of_client(trusted) } else { trusted }
     }
 }
 
@@ -74,33 +89,55 @@ async fn everything(ours: Options, watching: Options) -> Welcome {
     welcome
 }
 
-#[rstest]
-#[tokio::test]
-async fn everything_works_over_every_transport(
-    #[values(Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss, Transport::Unix)] transport: Transport,
-    #[values(Protocol::V311, Protocol::V5)] protocol: Protocol,
-    #[values(Login::Anonymous, Login::Password, Login::Certificate)] login: Login,
-) {
-    let is_two_way = login == Login::Certificate;
-    if is_two_way && !transport.is_encrypted() {
-        return;
-    }
+/// Does everything at a mosquitto that listens on every transport that it has.
+async fn at_mosquitto(transport: Transport, protocol: Protocol, login: Login) {
     let authority = Authority::new("Test CA");
     let identity = authority.broker();
-    let config = if login == Login::Password { Config::default().user(USER.0, USER.1) } else { Config::default() };
+    let config = login.user().map_or_else(Config::default, |(name, password)| Config::default().user(name, password));
     let broker = Everywhere::start(config, &authority, &identity);
-    let mut tls = authority.trusted();
-    if is_two_way {
-        tls = authority.client().of_client(tls);
-    }
-    let endpoint = broker.endpoint(transport, is_two_way);
-    let ours = logged_in(options(endpoint.clone(), protocol, tls.clone()), login);
-    let watching = logged_in(options(broker.endpoint(Transport::Tcp, false), protocol, tls), login);
+    let tls = login.tls(&authority);
+    let endpoint = broker.endpoint(transport, login == Login::Certificate);
+    let ours = login.of(options(endpoint.clone(), protocol, tls.clone()));
+    let watching = login.of(options(broker.endpoint(Transport::Tcp, false), protocol, tls));
     let welcome = everything(ours, watching).await;
     assert_eq!((welcome.endpoint, welcome.protocol, welcome.unverified), (endpoint, protocol, false));
     assert_eq!(welcome.tls.is_some(), transport.is_encrypted());
     let shown = welcome.chain.first().map(|certificate| (certificate.subject.as_str(), certificate.issuer.as_str()));
     assert_eq!(shown, transport.is_encrypted().then_some(("CN=broker", "CN=Test CA")));
+}
+
+#[rstest]
+#[tokio::test]
+async fn everything_works_over_every_transport(
+    #[values(Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss, Transport::Unix)] transport: Transport,
+    #[values(Protocol::V31, Protocol::V311, Protocol::V5)] protocol: Protocol,
+    #[values(Login::Anonymous, Login::Password)] login: Login,
+) {
+    at_mosquitto(transport, protocol, login).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn everything_works_with_a_certificate_of_ones_own(
+    #[values(Transport::Tls, Transport::Wss)] transport: Transport,
+    #[values(Protocol::V31, Protocol::V311, Protocol::V5)] protocol: Protocol,
+) {
+    at_mosquitto(transport, protocol, Login::Certificate).await;
+}
+
+/// Does everything at the embedded broker, which speaks no MQTT 3.1.
+#[cfg(feature = "demo")]
+async fn at_the_embedded_broker(transport: Transport, protocol: Protocol, login: Login) -> Welcome {
+    let authority = Authority::new("Test CA");
+    let is_two_way = login == Login::Certificate;
+    let broker = Embedded::start(&authority, &authority.broker(), login.user(), is_two_way).await;
+    let ours = login.of(options(broker.endpoint(transport), protocol, login.tls(&authority)));
+    let watching = login.of(options(broker.endpoint(Transport::Tcp), protocol, authority.trusted()));
+    let welcome = everything(ours, watching).await;
+    assert_eq!((&welcome.endpoint, welcome.protocol), (&broker.endpoint(transport), protocol));
+    let shown = welcome.chain.first().map(|certificate| certificate.subject.as_str());
+    assert_eq!(shown, transport.is_encrypted().then_some("CN=broker"));
+    welcome
 }
 
 #[cfg(feature = "demo")]
@@ -110,19 +147,22 @@ async fn everything_works_over_quic(
     #[values(Protocol::V311, Protocol::V5)] protocol: Protocol,
     #[values(Login::Anonymous, Login::Password, Login::Certificate)] login: Login,
 ) {
-    let authority = Authority::new("Test CA");
-    let identity = authority.broker();
-    let is_two_way = login == Login::Certificate;
-    let user = (login == Login::Password).then_some(USER);
-    let broker = crate::broker::embedded::Embedded::start(&authority, &identity, user, is_two_way).await;
-    let mut tls = authority.trusted();
-    if is_two_way {
-        tls = authority.client().of_client(tls);
-    }
-    let ours = logged_in(options(broker.endpoint(), protocol, tls), login);
-    let plain = Endpoint::new(Transport::Tcp, "127.0.0.1", broker.tcp);
-    let watching = logged_in(options(plain, protocol, authority.trusted()), login);
-    let welcome = everything(ours, watching).await;
+    let welcome = at_the_embedded_broker(Transport::Quic, protocol, login).await;
     assert_eq!(welcome.tls.as_deref(), Some("QUIC, TLS 1.3, ALPN mqtt"));
-    assert_eq!(welcome.chain.first().map(|certificate| certificate.subject.as_str()), Some("CN=broker"));
+}
+
+#[cfg(feature = "demo")]
+#[rstest]
+#[case::ws_anonymous(Transport::Ws, Login::Anonymous)]
+#[case::ws_password(Transport::Ws, Login::Password)]
+#[case::wss_anonymous(Transport::Wss, Login::Anonymous)]
+#[case::wss_password(Transport::Wss, Login::Password)]
+#[case::wss_certificate(Transport::Wss, Login::Certificate)]
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_works_over_the_embedded_brokers_websocket(
+    #[case] transport: Transport,
+    #[case] login: Login,
+    #[values(Protocol::V311, Protocol::V5)] protocol: Protocol,
+) {
+    at_the_embedded_broker(transport, protocol, login).await;
 }

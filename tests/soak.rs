@@ -1,4 +1,4 @@
-//! Ten million messages of all levels over a hundred connections: `cargo test --release --test soak -- --ignored --nocapture`.
+//! Ten million messages of all levels over a hundred connections: `cargo test --release --test soak -- --nocapture` tells the figures.
 
 #![expect(clippy::cast_precision_loss, reason = "a ratio is shown with three digits")]
 
@@ -129,7 +129,6 @@ fn memory() -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes"]
 async fn ten_million_messages_and_a_hundred_reconnects_end_with_exact_counters_and_flat_memory() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
     let port = listener.local_addr().expect("an address").port();

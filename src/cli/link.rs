@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::{
-    sync::{
-        mpsc::{self, error::TryRecvError},
-        watch,
-    },
-    time::timeout,
+use tokio::sync::{
+    mpsc::{self, error::TryRecvError},
+    watch,
 };
 
 use super::{
@@ -17,6 +14,7 @@ use super::{
 use crate::{
     base::{clock::Clock, human},
     mqtt::{
+        conversation::leave,
         event::{Event, Status, Welcome},
         options::{Options, Overflow},
         session::Session,
@@ -84,9 +82,7 @@ impl Link {
         if let Some(said) = news.skips.rest() {
             news.note_skips(&said);
         }
-        let rest = async { while news.events.recv().await.is_some() {} };
-        // What a stuck network does not take in time is left to the system.
-        if let Ok((Err(error), ())) = timeout(GOODBYE, async { tokio::join!(session.closed(), rest) }).await
+        if let Some(Err(error)) = leave(session, news.events, GOODBYE).await
             && error.is_panic()
         {
             std::panic::resume_unwind(error.into_panic());

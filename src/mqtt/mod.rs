@@ -5,6 +5,7 @@ pub mod backoff;
 pub mod batch;
 mod check;
 pub mod command;
+pub mod conversation;
 pub mod error;
 pub mod event;
 mod link;

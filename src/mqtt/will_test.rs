@@ -7,15 +7,14 @@
 
 use std::time::Duration;
 
-use tokio::{sync::mpsc, time::timeout};
+use tokio::time::timeout;
 
 use super::{
-    command::Command,
+    conversation::Conversation,
     error::Failure,
-    event::{Event, Status, Welcome},
+    event::{Event, Welcome},
     message::{Message, Properties, Received},
     options::{Options, Protocol, SessionExpiry, Subscription, Will},
-    session::Session,
 };
 use crate::base::clock::{Clock, Stamp};
 
@@ -24,9 +23,6 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a session may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
-
-/// Events that may wait while the other client connects; messages beyond that are let go.
-const EVENTS: usize = 64;
 
 /// What came of the test.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,26 +125,27 @@ impl WillReport {
 /// Returns what kept the two clients from connecting.
 pub async fn run(options: &Options, patience: Duration, clock: Clock) -> Result<WillReport, WillFault> {
     let will = options.will.clone().ok_or(WillFault::NoWill)?;
-    let mut watcher = Client::start(Options { will: None, ..options.sibling("will-watch") }, clock);
+    let mut watcher = Conversation::start(Options { will: None, ..options.sibling("will-watch") }, clock);
     let protocol = watcher.online().await.map_err(WillFault::Watcher)?.protocol;
-    watcher.subscribe(&will).await.map_err(WillFault::Topic)?;
+    let subscription = Subscription::new(&*will.message.topic, will.message.qos);
+    watcher.subscribe(&subscription).await.map_err(WillFault::Topic)?;
 
-    let mut victim = Client::start(Options { session_expiry: options.session_expiry, ..options.sibling("will-test") }, clock);
+    let mut victim = Conversation::start(Options { session_expiry: options.session_expiry, ..options.sibling("will-test") }, clock);
     let welcome = victim.online().await.map_err(WillFault::Victim)?;
     let due = due(&will, options.session_expiry, &welcome);
     let cut_at = clock.now();
-    victim.session.cut().await;
+    victim.cut().await;
 
     // A broker may take the delay at its word although the session ends before.
     let delay = Duration::from_secs(will.delay.unwrap_or_default().into());
     let wait = delay.saturating_add(patience);
     let mut others = 0;
-    let arrival = match timeout(wait, watcher.arrival(&will, protocol, cut_at, &mut others)).await {
+    let arrival = match timeout(wait, arrival(&mut watcher, &will, protocol, cut_at, &mut others)).await {
         Ok(arrival) => Some(arrival.map_err(WillFault::Watcher)?),
         Err(_) => None,
     };
     let waited = clock.now().since(cut_at);
-    watcher.close().await;
+    watcher.leave(GOODBYE).await;
     if welcome.protocol == Protocol::V5 && options.session_expiry != SessionExpiry::AtDisconnect {
         forget(options, &welcome.client_id, clock).await;
     }
@@ -170,72 +167,31 @@ fn due(will: &Will, asked: SessionExpiry, welcome: &Welcome) -> Duration {
 
 /// Has the broker forget the session of the client that was cut off.
 async fn forget(options: &Options, client_id: &str, clock: Clock) {
-    let mut client = Client::start(Options { client_id: client_id.to_owned(), will: None, ..options.sibling("") }, clock);
+    let mut client = Conversation::start(Options { client_id: client_id.to_owned(), will: None, ..options.sibling("") }, clock);
     match client.online().await {
-        Ok(_) => client.close().await,
+        Ok(_) => drop(client.leave(GOODBYE).await),
         Err(failure) => tracing::info!(cause = %failure, "the session of the will test is left to expire"),
     }
 }
 
-/// One of the two clients.
-struct Client {
-    session: Session,
-    events: mpsc::Receiver<Event>,
-}
-
-impl Client {
-    fn start(options: Options, clock: Clock) -> Self {
-        let (sender, events) = mpsc::channel(EVENTS);
-        Self { session: Session::start(options, clock, sender), events }
-    }
-
-    async fn next(&mut self) -> Result<Event, Failure> {
-        match self.events.recv().await {
-            None | Some(Event::Status(Status::Closed)) => Err(Failure::Offline),
-            Some(Event::Status(Status::Waiting { cause, .. } | Status::Failed { cause })) => Err((*cause).clone()),
-            Some(event) => Ok(event),
-        }
-    }
-
-    async fn online(&mut self) -> Result<Welcome, Failure> {
-        loop {
-            if let Event::Status(Status::Online(welcome)) = self.next().await? {
-                return Ok(*welcome);
+/// Waits for the will among what arrives after the cut, and counts the rest.
+async fn arrival(
+    watcher: &mut Conversation,
+    will: &Will,
+    protocol: Protocol,
+    cut_at: Stamp,
+    others: &mut u64,
+) -> Result<Arrival, Failure> {
+    loop {
+        let Event::Messages(batch) = watcher.next().await? else { continue };
+        // Before MQTT 5 the flag says that a message was kept from earlier.
+        let is_new =
+            |received: &Received| received.at.mono >= cut_at.mono && (protocol == Protocol::V5 || !received.message.retain);
+        for Received { at, message, .. } in batch.into_iter().filter(is_new) {
+            if message.payload == will.message.payload {
+                return Ok(Arrival { after: at.since(cut_at), message });
             }
+            *others += 1;
         }
-    }
-
-    /// Subscribes so that what was retained before does not come, where the broker speaks MQTT 5.
-    async fn subscribe(&mut self, will: &Will) -> Result<(), Failure> {
-        let subscription = Subscription { retain_handling: 2, ..Subscription::new(&*will.message.topic, will.message.qos) };
-        self.session.command(Command::Subscribe(subscription))?;
-        loop {
-            if let Event::Subscribed { outcome, .. } = self.next().await? {
-                return outcome.map(|_| ());
-            }
-        }
-    }
-
-    /// Waits for the will among what arrives after the cut, and counts the rest.
-    async fn arrival(&mut self, will: &Will, protocol: Protocol, cut_at: Stamp, others: &mut u64) -> Result<Arrival, Failure> {
-        loop {
-            let Event::Messages(batch) = self.next().await? else { continue };
-            // Before MQTT 5 the flag says that a message was kept from earlier.
-            let is_new =
-                |received: &Received| received.at.mono >= cut_at.mono && (protocol == Protocol::V5 || !received.message.retain);
-            for Received { at, message, .. } in batch.into_iter().filter(is_new) {
-                if message.payload == will.message.payload {
-                    return Ok(Arrival { after: at.since(cut_at), message });
-                }
-                *others += 1;
-            }
-        }
-    }
-
-    async fn close(self) {
-        let Self { session, mut events } = self;
-        let rest = async { while events.recv().await.is_some() {} };
-        // What a stuck network does not take in time is left to the system.
-        drop(timeout(GOODBYE, async { tokio::join!(session.closed(), rest) }).await);
     }
 }

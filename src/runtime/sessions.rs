@@ -13,7 +13,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use crate::{
     app::event::ConnId,
     base::clock::Clock,
-    mqtt::{command::Command, error::Failure, event::Event, options::Options, session::Session},
+    mqtt::{command::Command, conversation::leave, error::Failure, event::Event, options::Options, session::Session},
     record::trace::Trace,
 };
 
@@ -132,9 +132,6 @@ impl Sessions {
 }
 
 async fn farewell(live: Live) {
-    let Live { session, mut events, .. } = live;
-    let _ = session.command(Command::Disconnect);
-    // The session may wait for room in its channel, so that is drained until its end.
-    let drain = async move { while events.recv().await.is_some() {} };
-    let _ = tokio::time::timeout(FAREWELL, async { tokio::join!(session.closed(), drain) }).await;
+    let Live { session, events, .. } = live;
+    let _ = leave(session, events, FAREWELL).await;
 }

@@ -2,35 +2,22 @@
 
 use std::time::Duration;
 
-use tokio::{sync::mpsc, time::timeout};
-
 use super::report::{Check, Fact, Report, millis};
 use crate::{
     base::{clock::Clock, human, text},
     cli::exit::{Exit, Problem},
     mqtt::{
-        command::Command,
+        conversation::Conversation,
         error::Failure,
-        event::{ConnackProperties, Event, Limits, Status, Welcome},
+        event::{ConnackProperties, Limits, Welcome},
         message::Qos,
         options::{Options, Protocol, SessionExpiry, Subscription},
-        session::Session,
     },
     wire::{dial::Stage, error::WireError},
 };
 
-/// Events that may wait; messages beyond that are let go, as nobody wants them here.
-const EVENTS: usize = 64;
-
 /// How long DISCONNECT may take.
 const GOODBYE: Duration = Duration::from_millis(1_500);
-
-/// A session that is looked at while it does what it is asked.
-struct Conversation {
-    session: Session,
-    events: mpsc::Receiver<Event>,
-    clock: Clock,
-}
 
 /// Connects, subscribes, pings and disconnects, and reports each step; tells whether the connection held.
 ///
@@ -43,9 +30,7 @@ pub(super) async fn hold(
     clock: Clock,
     report: &mut Report,
 ) -> Result<bool, Problem> {
-    let (sender, events) = mpsc::channel(EVENTS);
-    let session = Session::start(options.clone(), clock, sender);
-    let mut conversation = Conversation { session, events, clock };
+    let mut conversation = Conversation::start(options.clone(), clock);
     let welcome = match conversation.online().await {
         Ok(welcome) => welcome,
         Err(failure) => {
@@ -57,7 +42,7 @@ pub(super) async fn hold(
     report.check(&connected(options, &welcome), Exit::Done)?;
     for subscription in subscriptions {
         let began = clock.now();
-        let outcome = conversation.subscribe(subscription, welcome.protocol).await;
+        let outcome = conversation.subscribe(subscription).await;
         let check = subscribed(subscription, &outcome).took(Some(clock.now().since(began)));
         report.check(&check, outcome.as_ref().err().map_or(Exit::Done, exit))?;
         if outcome.is_err_and(|failure| !is_answer(&failure)) {
@@ -69,63 +54,20 @@ pub(super) async fn hold(
         Ok(took) => report.check(&Check::good("ping", "ping", "the broker answers").took(Some(took)), Exit::Done)?,
         Err(failure) => report.check(&bad("ping", "ping", "", &failure), exit(&failure))?,
     }
-    report.check(&conversation.leave().await, Exit::Other)?;
+    report.check(&farewell(conversation, clock).await, Exit::Other)?;
     Ok(true)
 }
 
-impl Conversation {
-    /// Waits for the next event; the end of the connection is an error.
-    async fn next(&mut self) -> Result<Event, Failure> {
-        match self.events.recv().await {
-            None | Some(Event::Status(Status::Closed)) => Err(Failure::Offline),
-            Some(Event::Status(Status::Waiting { cause, .. } | Status::Failed { cause })) => Err((*cause).clone()),
-            Some(event) => Ok(event),
-        }
-    }
-
-    async fn online(&mut self) -> Result<Welcome, Failure> {
-        loop {
-            if let Event::Status(Status::Online(welcome)) = self.next().await? {
-                return Ok(*welcome);
-            }
-        }
-    }
-
-    /// Subscribes; retained messages are not wanted, where the broker can leave them out.
-    async fn subscribe(&mut self, subscription: &Subscription, protocol: Protocol) -> Result<Qos, Failure> {
-        let retain_handling = if protocol == Protocol::V5 { 2 } else { 0 };
-        self.session.command(Command::Subscribe(Subscription { retain_handling, ..subscription.clone() }))?;
-        loop {
-            if let Event::Subscribed { outcome, .. } = self.next().await? {
-                return outcome;
-            }
-        }
-    }
-
-    async fn ping(&mut self, patience: Duration) -> Result<Duration, Failure> {
-        self.session.command(Command::Ping)?;
-        let answer = async {
-            loop {
-                if let Event::RoundTrip(took) = self.next().await? {
-                    return Ok(took);
-                }
-            }
-        };
-        timeout(patience, answer).await.unwrap_or(Err(Failure::Silent { awaited: "PINGRESP", after: patience }))
-    }
-
-    async fn leave(self) -> Check {
-        let Self { session, mut events, clock } = self;
-        let began = clock.now();
-        let rest = async { while events.recv().await.is_some() {} };
-        let ended = timeout(GOODBYE, async { tokio::join!(session.closed(), rest) }).await;
-        let took = clock.now().since(began);
-        let check = match ended {
-            Ok(_) => Check::good("disconnect", "DISCONNECT", "sent, and the connection is closed"),
-            Err(_) => Check::bad("disconnect", "DISCONNECT", "could not be sent in time", "the network is slow or stuck"),
-        };
-        check.took(Some(took))
-    }
+async fn farewell(conversation: Conversation, clock: Clock) -> Check {
+    let began = clock.now();
+    let ended = conversation.leave(GOODBYE).await;
+    let took = clock.now().since(began);
+    let check = if ended {
+        Check::good("disconnect", "DISCONNECT", "sent, and the connection is closed")
+    } else {
+        Check::bad("disconnect", "DISCONNECT", "could not be sent in time", "the network is slow or stuck")
+    };
+    check.took(Some(took))
 }
 
 /// Tells whether the connection goes on after this failure.

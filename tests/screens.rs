@@ -205,6 +205,73 @@ fn secrets_are_asked_for_one_after_the_other_and_all_are_passed_on() {
     assert_eq!(given, [(&Need::Password, &b"one"[..]), (&Need::Passphrase, &b"two"[..])]);
 }
 
+#[test]
+fn a_secret_that_is_not_given_is_asked_for_again() {
+    let mut player = Player::connecting(80, 24);
+    let id = player.app.workspaces[0].id;
+    let wanted = || Event::Done(Outcome::SecretWanted(id, Need::Password, Vec::new()));
+    player.update(wanted());
+    player.keys("esc");
+    let shown = player.shown();
+    assert!(shown.contains("Not given: Password") && shown.contains("r tries again"), "{shown}");
+    player.effects.clear();
+    player.keys("r");
+    assert!(matches!(player.effects[..], [Effect::Start(again, ..)] if again == id), "a session that never was cannot reconnect");
+    assert!(player.shown().contains("connecting"));
+    player.update(wanted());
+    assert!(player.shown().contains("Password for plant"));
+}
+
+#[test]
+fn a_connection_that_could_not_be_started_stays_to_say_why() {
+    let mut player = Player::connecting(80, 24);
+    let id = player.app.workspaces[0].id;
+    player.update(Event::Done(Outcome::NotStarted(id, "no password: the variable PLANT_PASSWORD is not set".into())));
+    let shown = player.shown();
+    assert!(shown.contains("No password: the variable PLANT_PASSWORD is") && shown.contains("r tries again"), "{shown}");
+}
+
+#[test]
+fn what_was_received_outlives_a_start_that_failed() {
+    let mut player = plant(80, 24);
+    let id = player.app.workspaces[0].id;
+    player.update(Event::Done(Outcome::NotStarted(id, "no password: the variable PLANT_PASSWORD is not set".into())));
+    let shown = player.shown();
+    assert!(shown.contains("kept 63") && shown.contains("online"), "{shown}");
+}
+
+#[test]
+fn a_user_whom_the_broker_refuses_is_asked_for_another_name_and_password() {
+    let refuse = |player: &mut Player, code| {
+        let cause = Failure::Refused { reason: Reason(code), text: String::new() };
+        player.mqtt(Mqtt::Status(Status::Failed { cause: cause.into() }));
+    };
+    let mut player = Player::connecting(80, 24);
+    player.app.workspaces[0].profile.amend(|options| options.username = Some("ops".into()));
+    refuse(&mut player, 0x86);
+    assert_snapshot!(player.shown());
+    player.type_text("CANARY");
+    assert!(!player.shown().contains("CANARY"), "what is typed is not shown");
+    player.keys("shift-tab backspace backspace backspace");
+    player.type_text("anna");
+    player.keys("enter");
+    let Some(Effect::Start(_, profile, _)) = player.effects.last() else { panic!("no start") };
+    assert_eq!(profile.username(), Some("anna"));
+    assert_eq!(started(&player).iter().map(|(need, _)| need).collect::<Vec<_>>(), [&Need::Password]);
+    assert_eq!(started(&player)[0].1.expose(), b"CANARY");
+    // Once more, and then the user has enough of it.
+    refuse(&mut player, 0x87);
+    player.keys("esc");
+    let shown = player.shown();
+    assert!(player.app.popups.is_empty() && shown.contains("U with"), "{shown}");
+    player.keys("U");
+    assert!(player.shown().contains("Log in to plant"));
+    // A full broker is another matter.
+    let mut player = Player::connecting(80, 24);
+    refuse(&mut player, 0x8a);
+    assert!(player.app.popups.is_empty());
+}
+
 /// The secrets of the last start of a session.
 fn started(player: &Player) -> Vec<(Need, Secret)> {
     let started = player.effects.iter().rev().find_map(|effect| match effect {

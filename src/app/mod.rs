@@ -38,6 +38,7 @@ use crate::{
     base::{clock::Stamp, human, secret::Secret},
     keymap::{Keymap, key::Key},
     mqtt::{
+        error::Failure,
         event::Status,
         will_test::{WillFault, WillReport},
     },
@@ -167,20 +168,30 @@ impl App {
     pub fn workspace(&self) -> Option<&Workspace> {
         match self.screen {
             Screen::Start => None,
-            Screen::Workspace(id) => self.workspaces.iter().find(|workspace| workspace.id == id),
+            Screen::Workspace(id) => self.find(id),
         }
+    }
+
+    /// Returns a connection, where it is still there.
+    #[must_use]
+    pub fn find(&self, id: ConnId) -> Option<&Workspace> {
+        self.workspaces.iter().find(|workspace| workspace.id == id)
+    }
+
+    fn find_mut(&mut self, id: ConnId) -> Option<&mut Workspace> {
+        self.workspaces.iter_mut().find(|workspace| workspace.id == id)
     }
 
     /// Returns the name of a connection; empty when it is gone.
     #[must_use]
     pub fn title(&self, id: ConnId) -> String {
-        self.workspaces.iter().find(|workspace| workspace.id == id).map(|workspace| workspace.profile.title()).unwrap_or_default()
+        self.find(id).map(|workspace| workspace.profile.title()).unwrap_or_default()
     }
 
     fn workspace_mut(&mut self) -> Option<&mut Workspace> {
         match self.screen {
             Screen::Start => None,
-            Screen::Workspace(id) => self.workspaces.iter_mut().find(|workspace| workspace.id == id),
+            Screen::Workspace(id) => self.find_mut(id),
         }
     }
 
@@ -216,35 +227,31 @@ impl App {
     fn session(&mut self, id: ConnId, event: crate::mqtt::event::Event) -> Vec<Effect> {
         use crate::mqtt::event::Event as E;
         let now = self.now;
-        let shown = self.screen == Screen::Workspace(id);
+        let is_free = self.screen == Screen::Workspace(id) && self.popups.is_empty();
         let Some(workspace) = self.workspaces.iter_mut().find(|workspace| workspace.id == id) else { return Vec::new() };
         if matches!(event, E::Messages(_)) {
             self.last_message = Some(now);
         }
-        let first = matches!(event, E::Status(Status::Online(_))) && workspace.welcome.is_none();
+        let asks = is_free && workspace.welcome.is_none() && matches!(event, E::Status(_));
         workspace.take(event, now, &mut self.notices);
-        if first && shown && workspace.subscriptions.is_empty() && self.popups.is_empty() {
+        if !asks {
+            return Vec::new();
+        }
+        // What the first answer of a broker leaves to be said is asked for at once.
+        if workspace.is_online() && workspace.subscriptions.is_empty() {
             let filter = if workspace.profile.endpoint().is_local() { "#" } else { "" };
             self.popups.push(Popup::Subscribe(popup::subscribe_form(filter)));
+        } else if workspace.status.failure().is_some_and(Failure::doubts_the_user) {
+            let form = popup::log_in_form(workspace);
+            self.popups.push(Popup::LogIn(id, form));
         }
         Vec::new()
     }
 
     fn done(&mut self, outcome: Outcome) -> Vec<Effect> {
         match outcome {
-            Outcome::SecretWanted(id, need, given) => {
-                if let Some(workspace) = self.workspaces.iter().find(|workspace| workspace.id == id) {
-                    let form = popup::secret_form(&need, &workspace.profile.title());
-                    self.popups.push(Popup::Secret(id, need, given, form));
-                }
-            }
-            Outcome::NotStarted(id, why) => {
-                self.workspaces.retain(|workspace| workspace.id != id);
-                if self.screen == Screen::Workspace(id) {
-                    self.screen = Screen::Start;
-                }
-                self.say(Level::Error, &why, "");
-            }
+            Outcome::SecretWanted(id, need, given) => self.ask_for_secret(id, need, given),
+            Outcome::NotStarted(id, why) => self.not_started(id, why),
             Outcome::Profiles(profiles) => {
                 let problems: Vec<String> = profiles.problems().iter().map(ToString::to_string).collect();
                 for problem in &problems {
@@ -267,7 +274,8 @@ impl App {
     }
 
     fn will_tested(&mut self, id: ConnId, outcome: Result<Box<WillReport>, WillFault>) {
-        let Some(workspace) = self.workspaces.iter_mut().find(|workspace| workspace.id == id) else { return };
+        let now = self.now;
+        let Some(workspace) = self.find_mut(id) else { return };
         let (level, said, hint) = match &outcome {
             Ok(report) => match &report.arrival {
                 Some(arrival) => (Level::Success, format!("the will arrived after {}", human::span(arrival.after)), ""),
@@ -276,10 +284,10 @@ impl App {
             Err(fault) => (Level::Error, format!("the will could not be tested: {fault}"), fault.hint()),
         };
         workspace.broker.will_test = match outcome {
-            Ok(report) => WillTest::Done(self.now, report),
+            Ok(report) => WillTest::Done(now, report),
             Err(fault) => WillTest::Failed(fault.to_string(), fault.hint().to_owned()),
         };
-        self.notices.say(self.now, level, &said, hint);
+        self.notices.say(now, level, &said, hint);
     }
 
     /// Says something to the user; both texts go through the sanitiser.

@@ -8,6 +8,7 @@ use super::{
     event::ConnId,
     filter::Typing,
     form::{Field, Form, Row},
+    workspace::Workspace,
 };
 use crate::{
     base::{secret::Secret, text},
@@ -54,6 +55,8 @@ pub enum Popup {
     Connect(Form),
     /// Asks for a secret of a connection; with those that were typed before.
     Secret(ConnId, Need, Vec<(Need, Secret)>, Form),
+    /// Asks for another user name and password of a connection.
+    LogIn(ConnId, Form),
     /// The subscriptions of the connection.
     Subscriptions {
         /// The selected row.
@@ -109,6 +112,7 @@ impl Popup {
             | Self::Publish(_)
             | Self::Connect(_)
             | Self::Secret(..)
+            | Self::LogIn(..)
             | Self::Palette { .. } => &[Context::Form],
             Self::Confirm { .. } => &[Context::Confirm, Context::Global],
         }
@@ -118,7 +122,9 @@ impl Popup {
     #[must_use]
     pub fn form(&self) -> Option<&Form> {
         match self {
-            Self::Subscribe(form) | Self::Publish(form) | Self::Connect(form) | Self::Secret(.., form) => Some(form),
+            Self::Subscribe(form) | Self::Publish(form) | Self::Connect(form) | Self::Secret(.., form) | Self::LogIn(_, form) => {
+                Some(form)
+            }
             Self::Help { .. }
             | Self::Palette { .. }
             | Self::Filter(_)
@@ -133,7 +139,9 @@ impl Popup {
     #[must_use]
     pub fn form_mut(&mut self) -> Option<&mut Form> {
         match self {
-            Self::Subscribe(form) | Self::Publish(form) | Self::Connect(form) | Self::Secret(.., form) => Some(form),
+            Self::Subscribe(form) | Self::Publish(form) | Self::Connect(form) | Self::Secret(.., form) | Self::LogIn(_, form) => {
+                Some(form)
+            }
             Self::Help { .. }
             | Self::Palette { .. }
             | Self::Filter(_)
@@ -271,6 +279,27 @@ pub fn read_connect(form: &Form) -> Result<Connect, String> {
 pub fn secret_form(need: &Need, connection: &str) -> Form {
     let title = format!("{need} for {}", text::line(connection, 40));
     Form::new(title, vec![Row::secret(SECRET_ROW, "kept in memory only")])
+}
+
+/// Makes the form that asks for another user name and password, with what the broker said to those before.
+#[must_use]
+pub fn log_in_form(workspace: &Workspace) -> Form {
+    let username = workspace.profile.username().unwrap_or_default();
+    let title = format!("Log in to {}", text::line(&workspace.profile.title(), 40));
+    let mut form =
+        Form::new(title, vec![Row::line("User", "empty for none", username), Row::secret(SECRET_ROW, "kept in memory only")]);
+    if !username.is_empty() {
+        form.focus_on(SECRET_ROW);
+    }
+    form.error = workspace.status.failure().map(ToString::to_string);
+    form
+}
+
+/// Reads that form: the user name and the password, where there are any.
+#[must_use]
+pub fn read_log_in(form: &Form) -> (Option<String>, Option<Secret>) {
+    let (username, password) = (form.text("User"), Secret::from(form.text(SECRET_ROW)));
+    (Some(username).filter(|username| !username.is_empty()), Some(password).filter(|password| !password.expose().is_empty()))
 }
 
 /// Lists the actions whose words hold all that was typed, the best first.

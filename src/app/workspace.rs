@@ -1,5 +1,7 @@
 //! One live connection: its state, its store, and the panes that look at it.
 
+mod news;
+
 use std::collections::HashMap;
 
 use bytes::Bytes;
@@ -11,26 +13,23 @@ use super::{
     event::ConnId,
     geometry::Geometry,
     messages::Messages,
-    notice::{Level, Notices},
     protocol::{self, Protocol},
     topics::{Cursor, Topics},
 };
 use crate::{
-    base::{clock::Stamp, human, text},
+    base::{clock::Stamp, text},
     mqtt::{
         command::Token,
-        error::Failure,
-        event::{Event, Receipt, Status, Welcome},
+        event::{Status, Welcome},
         message::{Message, Qos},
         options::Subscription,
-        skips::{self, Skips},
+        skips::Skips,
     },
     profile::Profile,
     store::{
         Entry, Store,
         exchange::{Exchange, Row},
     },
-    wire::{dial::Stage, endpoint::Endpoint},
 };
 
 /// A pane of the workspace.
@@ -142,6 +141,8 @@ pub struct Workspace {
     pub draft: Option<Message>,
     /// How many publishes were settled well.
     pub sent: u64,
+    /// Whether a session was started, which knows the way and the secrets.
+    pub has_session: bool,
     next_token: u64,
     /// Whether the roots were opened once, so that a small tree shows itself.
     unfolded: bool,
@@ -154,7 +155,7 @@ impl Workspace {
         let awaited = |subscription: &Subscription| Subscribed { subscription: subscription.clone(), grant: Grant::Awaited };
         Self {
             id,
-            status: Status::Connecting { stage: Stage::Name, attempt: 1 },
+            status: Self::starting(),
             since: now,
             welcome: None,
             round_trip: None,
@@ -173,138 +174,10 @@ impl Workspace {
             pending: HashMap::new(),
             draft: None,
             sent: 0,
+            has_session: false,
             next_token: 0,
             unfolded: false,
             profile,
-        }
-    }
-
-    /// Takes in what the session said, and keeps what went wrong.
-    pub fn take(&mut self, event: Event, now: Stamp, notices: &mut Notices) {
-        let said = notices.said();
-        self.take_event(event, now, notices);
-        for trouble in notices.since(said).filter(|notice| notice.level >= Level::Warning) {
-            self.broker.troubles.push(trouble.clone());
-        }
-    }
-
-    fn take_event(&mut self, event: Event, now: Stamp, notices: &mut Notices) {
-        match event {
-            Event::Messages(batch) => {
-                for message in &batch {
-                    self.store.insert(message);
-                }
-                self.unfold();
-            }
-            Event::Lost(count) => self.store.lost(count),
-            Event::Skipped(skipped) => {
-                self.store.lost(skipped.count);
-                if let Some(said) = self.skips.take(skipped, now) {
-                    notices.say(now, Level::Warning, &said, skips::HINT);
-                }
-            }
-            Event::RoundTrip(time) => {
-                self.round_trip = Some(human::span(time));
-                self.broker.round_trips.push(time);
-            }
-            Event::Packets(noted) => self.exchange.insert(noted),
-            Event::Status(status) => self.take_status(status, now, notices),
-            Event::Subscribed { filter, outcome } => self.take_grant(&filter, outcome, now, notices),
-            Event::Unsubscribed { filter, outcome } => match outcome {
-                Ok(()) => {
-                    self.subscriptions.retain(|row| row.subscription.filter != filter);
-                    notices.say(now, Level::Info, &format!("no longer subscribed to {filter}"), "");
-                }
-                Err(failure) => {
-                    notices.say(
-                        now,
-                        Level::Error,
-                        &format!("could not end the subscription to {filter}: {failure}"),
-                        failure.hint(),
-                    );
-                }
-            },
-            Event::Reauthenticated(Ok(())) => notices.say(now, Level::Success, "authenticated once more", ""),
-            Event::Reauthenticated(Err(failure)) => notices.say(now, Level::Error, &failure.to_string(), failure.hint()),
-            Event::Settled { token, outcome } => self.take_receipt(token, outcome, now, notices),
-        }
-    }
-
-    fn take_status(&mut self, status: Status, now: Stamp, notices: &mut Notices) {
-        match &status {
-            Status::Waiting { until, attempt, cause } => {
-                let wait = human::precise_span(until.since(now));
-                self.exchange.end(now, text::safe(&format!("{cause}; try {attempt} in {wait}")).to_string());
-            }
-            Status::Failed { cause } => self.exchange.end(now, text::safe(&cause.to_string()).to_string()),
-            Status::Connecting { .. } | Status::Online(_) | Status::Closed => {}
-        }
-        let was_waiting = matches!(self.status, Status::Waiting { .. } | Status::Connecting { attempt: 2.., .. });
-        match &status {
-            Status::Online(welcome) => {
-                let again = if self.welcome.is_some() { "connected again" } else { "connected" };
-                if welcome.downgraded {
-                    let said = "the broker does not speak MQTT 5: connected with 3.1.1";
-                    notices.say(now, Level::Warning, said, "set protocol = \"3.1.1\" in the profile to skip the try");
-                } else {
-                    let said = format!("{again} to {} in {}", welcome.peer, human::span(welcome.took));
-                    notices.say(now, Level::Success, &said, "");
-                }
-                if welcome.session_lost {
-                    let hint = "what was queued for this client is gone; subscriptions are made anew";
-                    notices.say(now, Level::Warning, "the broker has lost the session", hint);
-                } else if welcome.session_present && again == "connected" {
-                    notices.say(now, Level::Info, "the session of an earlier connection goes on", "");
-                }
-                self.welcome = Some(welcome.clone());
-            }
-            Status::Waiting { cause, .. } if !was_waiting => notices.say(now, Level::Error, &cause.to_string(), cause.hint()),
-            Status::Failed { cause } => notices.say(now, Level::Error, &cause.to_string(), cause.hint()),
-            Status::Waiting { .. } | Status::Connecting { .. } | Status::Closed => {}
-        }
-        if !matches!(status, Status::Online(_)) {
-            self.round_trip = None;
-            for row in &mut self.subscriptions {
-                row.grant = Grant::Awaited;
-            }
-        }
-        if std::mem::discriminant(&self.status) != std::mem::discriminant(&status) {
-            self.since = now;
-        }
-        self.status = status;
-    }
-
-    fn take_grant(&mut self, filter: &str, outcome: Result<Qos, Failure>, now: Stamp, notices: &mut Notices) {
-        let shown = text::line(filter, 60);
-        let row = self.subscriptions.iter_mut().find(|row| row.subscription.filter == filter);
-        match &outcome {
-            Ok(granted) => {
-                if let Some(asked) = row.as_ref().map(|row| row.subscription.qos).filter(|asked| asked > granted) {
-                    let said = format!("the broker granted QoS {granted} to {shown}, {asked} was asked for");
-                    notices.say(now, Level::Warning, &said, "");
-                }
-            }
-            Err(failure) => notices.say(now, Level::Error, &format!("subscription to {shown} denied: {failure}"), failure.hint()),
-        }
-        if let Some(row) = row {
-            row.grant = match outcome {
-                Ok(granted) => Grant::Granted(granted),
-                Err(failure) => Grant::Denied(failure.to_string(), failure.hint()),
-            };
-        }
-    }
-
-    fn take_receipt(&mut self, token: Token, outcome: Result<Receipt, Failure>, now: Stamp, notices: &mut Notices) {
-        let Some(pending) = self.pending.remove(&token) else { return };
-        let Pending { topic, qos } = pending;
-        match outcome {
-            Ok(receipt) => {
-                self.sent += 1;
-                let hint = receipt.reason.map_or("", crate::mqtt::reason::Reason::hint);
-                let how = if qos == Qos::AtMostOnce { "sent" } else { "acknowledged" };
-                notices.say(now, Level::Success, &format!("{topic}: {how} in {}", human::span(receipt.took)), hint);
-            }
-            Err(failure) => notices.say(now, Level::Error, &format!("{topic} was not published: {failure}"), failure.hint()),
         }
     }
 
@@ -320,44 +193,6 @@ impl Workspace {
     pub fn expect_grant(&mut self, subscription: Subscription) {
         self.subscriptions.retain(|row| row.subscription.filter != subscription.filter);
         self.subscriptions.push(Subscribed { subscription, grant: Grant::Awaited });
-    }
-
-    /// Opens the only root as soon as it is known, so that there is something to see.
-    fn unfold(&mut self) {
-        if self.unfolded {
-            return;
-        }
-        self.unfolded = true;
-        let tree = self.store.tree();
-        let mut plain = (0..tree.rows().min(3)).filter_map(|row| tree.row(row)).filter(|row| !row.name.starts_with('$'));
-        if let (Some(root), None) = (plain.next(), plain.next()) {
-            let node = root.node;
-            self.store.tree_mut().set_open(node, true);
-        }
-    }
-
-    /// Returns the server that the broker names in place of itself, the first of them.
-    #[must_use]
-    pub fn redirection(&self) -> Option<&Endpoint> {
-        match &self.status {
-            Status::Failed { cause } => match &**cause {
-                Failure::Redirected { servers, .. } => servers.first(),
-                Failure::Wire(_)
-                | Failure::Refused { .. }
-                | Failure::Disconnected { .. }
-                | Failure::Authentication(_)
-                | Failure::Denied { .. }
-                | Failure::Silent { .. }
-                | Failure::Closed { .. }
-                | Failure::Invalid(_)
-                | Failure::Unconfirmed
-                | Failure::Offline
-                | Failure::Protocol(_)
-                | Failure::Violation(_)
-                | Failure::Repeated { .. } => None,
-            },
-            Status::Connecting { .. } | Status::Online(_) | Status::Waiting { .. } | Status::Closed => None,
-        }
     }
 
     /// Tells whether the connection is up.

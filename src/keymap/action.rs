@@ -183,6 +183,7 @@ actions! {
         PinBranch, "pin-branch", "", "Keeps the branch of the messages while the cursor moves on.";
         Zoom, "zoom", "zoom", "Gives the whole screen to the pane, or takes it back.";
         Reconnect, "reconnect", "", "Connects again at once.";
+        LogIn, "log-in", "", "Asks for another user name and password, and connects with them.";
         FollowRedirect, "follow-redirect", "follow", "Connects to the server that the broker names in place of itself, after a question.";
         Disconnect, "disconnect", "", "Ends the connection with DISCONNECT and goes back to the start screen.";
         PaneTopics, "pane-topics", "", "Goes to the topics.";

@@ -99,6 +99,10 @@ impl Failure {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Wire(error) => error.hint(),
+            // Most brokers say the one where they mean the other.
+            Self::Refused { reason, .. } if reason.doubts_the_user() => {
+                "the user name or password is wrong or missing, or this client identifier is not allowed"
+            }
             Self::Refused { reason, .. } | Self::Disconnected { reason, .. } | Self::Denied { reason, .. } => reason.hint(),
             Self::Redirected { .. } => "follow it only if you trust it; nothing secret goes to a host that you did not choose",
             Self::Authentication(_) => "check the authentication method, the user name and the password or token",
@@ -136,6 +140,18 @@ impl Failure {
             | Self::Protocol(_)
             | Self::Violation(_) => false,
         }
+    }
+
+    /// Returns the server that the broker names in place of itself, the first of them.
+    #[must_use]
+    pub fn redirection(&self) -> Option<&Endpoint> {
+        if let Self::Redirected { servers, .. } = self { servers.first() } else { None }
+    }
+
+    /// Tells whether CONNECT was refused for who we are, so that another user name or password may help.
+    #[must_use]
+    pub fn doubts_the_user(&self) -> bool {
+        matches!(self, Self::Authentication(_)) || matches!(self, Self::Refused { reason, .. } if reason.doubts_the_user())
     }
 
     /// Tells whether the broker asks for patience: it is busy, going down, or counts what it is asked.

@@ -94,6 +94,14 @@ pub enum Status {
     Closed,
 }
 
+impl Status {
+    /// Returns why nothing more is tried.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        if let Self::Failed { cause } = self { Some(cause) } else { None }
+    }
+}
+
 /// What the broker granted in CONNACK, and what it took to get there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that the broker or the handshake settled")]

@@ -350,6 +350,8 @@ impl Shell {
     fn take_back(&mut self, back: Back) {
         match back {
             Back::Outcome(outcome) => self.update(Event::Done(outcome)),
+            // The user may have gone on while the secrets were fetched.
+            Back::Ready(id, _) if self.app.find(id).is_none() => {}
             Back::Ready(id, options) => {
                 let title = self.app.title(id);
                 if let Err(error) = self.sessions.start(id, &title, *options, self.clock, self.effects.trace_failed()) {

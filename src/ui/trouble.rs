@@ -40,10 +40,14 @@ fn lines(app: &App, workspace: &Workspace, columns: usize) -> Vec<(String, Role)
         Status::Failed { cause } => {
             let mut lines = failure(cause, columns);
             lines.push((String::new(), Role::Text));
-            if workspace.redirection().is_some() {
+            if cause.redirection().is_some() {
                 lines.push((format!("{} follows it, after a question.", key(app, Action::FollowRedirect)), Role::Text));
             }
-            lines.push((format!("Not tried again by itself; {} tries again.", key(app, Action::Reconnect)), Role::Dim));
+            let mut next = format!("Not tried again by itself; {} tries again", key(app, Action::Reconnect));
+            if cause.doubts_the_user() {
+                next.push_str(&format!(", {} with another user name or password", key(app, Action::LogIn)));
+            }
+            lines.extend(wrap(&format!("{next}."), columns).into_iter().map(|line| (line, Role::Dim)));
             lines
         }
         Status::Online(_) => online(app, workspace, columns),
@@ -72,7 +76,8 @@ fn online(app: &App, workspace: &Workspace, columns: usize) -> Vec<(String, Role
         match &row.grant {
             Grant::Awaited => lines.push((format!("{filter}: awaiting the broker"), Role::Connecting)),
             Grant::Granted(qos) => {
-                lines.push((format!("Subscribed to {filter} (QoS {qos}); nothing has arrived yet."), Role::Text));
+                let said = format!("Subscribed to {filter} (QoS {qos}); nothing has arrived yet.");
+                lines.extend(wrap(&said, columns).into_iter().map(|line| (line, Role::Text)));
             }
             Grant::Denied(why, hint) => {
                 lines.extend(wrap(&format!("{filter} was denied: {why}"), columns).into_iter().map(|line| (line, Role::Error)));

@@ -115,6 +115,12 @@ impl Reason {
         matches!(self.0, 0x84 | 0x85 | 0x86 | 0x87 | 0x8a | 0x8c | 0x8e | 0x98 | 0x9c | 0x9d)
     }
 
+    /// Tells whether it is about who we are: Bad User Name or Password, or Not authorized.
+    #[must_use]
+    pub fn doubts_the_user(self) -> bool {
+        matches!(self.0, 0x86 | 0x87)
+    }
+
     /// Tells whether the broker is busy, going down, or counts what it is asked, so that the next attempt waits longer.
     #[must_use]
     pub fn asks_for_patience(self) -> bool {

@@ -48,8 +48,12 @@ impl Player {
         Self { app, effects: Vec::new(), now, theme }
     }
 
-    /// Sits down in front of a connection named `plant` that is online and has these filters.
-    pub(crate) fn online(columns: u16, rows: u16, filters: &[&str]) -> Self {
+    /// Sits down in front of a connection named `plant` that is being started.
+    pub(crate) fn connecting(columns: u16, rows: u16) -> Self {
+        Self::start(columns, rows, &[])
+    }
+
+    fn start(columns: u16, rows: u16, filters: &[&str]) -> Self {
         let mut player = Self::new(columns, rows);
         let url = Url::parse("mqtt://broker.plant.example").expect("a URL");
         let mut profile = Profile::ad_hoc(url).named("plant");
@@ -58,6 +62,12 @@ impl Player {
         });
         let effect = player.app.connect(profile, None);
         player.effects.push(effect);
+        player
+    }
+
+    /// Sits down in front of a connection named `plant` that is online and has these filters.
+    pub(crate) fn online(columns: u16, rows: u16, filters: &[&str]) -> Self {
+        let mut player = Self::start(columns, rows, filters);
         player.welcome();
         for filter in filters {
             player.mqtt(Mqtt::Subscribed { filter: (*filter).to_owned(), outcome: Ok(Qos::AtMostOnce) });

@@ -75,7 +75,8 @@ impl App {
             Action::ScrollDetailUp => self.scroll_detail(-1),
             Action::PinBranch => self.here(Workspace::pin_branch),
             Action::Zoom => self.here(|workspace| workspace.zoom = !workspace.zoom),
-            Action::Reconnect => self.command(Command::Reconnect),
+            Action::Reconnect => self.reconnect(),
+            Action::LogIn => self.open_log_in(),
             Action::FollowRedirect => self.ask_to_follow(),
             Action::Disconnect => self.ask_to_disconnect(),
             Action::PaneTopics => self.here(|workspace| workspace.go_to(Pane::Topics)),
@@ -216,7 +217,7 @@ impl App {
     }
 
     fn show_start(&mut self) -> Vec<Effect> {
-        self.popups.clear();
+        while self.close() {}
         self.screen = Screen::Start;
         self.start.selected = 0;
         vec![Effect::Probe]
@@ -306,7 +307,7 @@ impl App {
     /// Goes to the message of a PUBLISH, or connects again where the connection ended.
     fn open_packet(&mut self) -> Vec<Effect> {
         let ended = self.workspace().and_then(Workspace::selected_row).is_some_and(|row| matches!(row.what, What::Ended(_)));
-        if ended { self.command(Command::Reconnect) } else { self.here(Workspace::reveal_message) }
+        if ended { self.reconnect() } else { self.here(Workspace::reveal_message) }
     }
 
     fn list_quiet(&mut self) -> Vec<Effect> {

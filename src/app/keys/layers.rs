@@ -13,11 +13,13 @@ use crate::{
         notice::Level,
         popup::{self, Confirmed, Connect, Popup},
         start::Entry,
+        workspace::Workspace,
     },
-    base::{human, secret::Secret, text},
+    base::{human, text},
     keymap::key::{Code, Key},
     mqtt::{
         command::Command,
+        error::Failure,
         message::{Message, Qos},
         will_test::PATIENCE,
     },
@@ -72,13 +74,12 @@ impl App {
                 (Popup::Connect(form), result)
             }
             Popup::Secret(id, need, given, form) => {
-                let typed = (need.clone(), Secret::from(form.text(popup::SECRET_ROW)));
-                let workspace = self.workspaces.iter().find(|workspace| workspace.id == id);
-                let effect = workspace.map(|workspace| {
-                    let all = given.iter().cloned().chain([typed]).collect();
-                    Effect::Start(id, Box::new(workspace.profile.clone()), all)
-                });
-                (Popup::Secret(id, need, given, form), Ok(effect.into_iter().collect()))
+                let effects = self.start_with(id, &need, &given, &form);
+                (Popup::Secret(id, need, given, form), Ok(effects))
+            }
+            Popup::LogIn(id, form) => {
+                let effects = self.log_in(id, &form);
+                (Popup::LogIn(id, form), Ok(effects))
             }
             other => (other, Ok(Vec::new())),
         };
@@ -182,7 +183,7 @@ impl App {
     /// Asks before another server is connected to, and says what it gets to know.
     pub(super) fn ask_to_follow(&mut self) -> Vec<Effect> {
         let Some(workspace) = self.workspace() else { return Vec::new() };
-        let Some(server) = workspace.redirection() else { return Vec::new() };
+        let Some(server) = workspace.status.failure().and_then(Failure::redirection) else { return Vec::new() };
         let shown = text::line(&server.to_string(), 80);
         let host = text::line(&server.host, 60);
         let withheld = workspace.profile.elsewhere(server).withheld;
@@ -199,8 +200,10 @@ impl App {
     }
 
     fn follow(&mut self, id: ConnId, server: &Endpoint) -> Vec<Effect> {
-        let Some(workspace) = self.workspaces.iter_mut().find(|workspace| workspace.id == id) else { return Vec::new() };
+        let now = self.now;
+        let Some(workspace) = self.find_mut(id) else { return Vec::new() };
         workspace.profile = workspace.profile.elsewhere(server).profile;
+        workspace.enter(Workspace::starting(), now);
         vec![Effect::Start(id, Box::new(workspace.profile.clone()), Vec::new())]
     }
 
@@ -221,7 +224,7 @@ impl App {
     }
 
     fn test_will(&mut self, id: ConnId) -> Vec<Effect> {
-        let Some(workspace) = self.workspaces.iter_mut().find(|workspace| workspace.id == id) else { return Vec::new() };
+        let Some(workspace) = self.find_mut(id) else { return Vec::new() };
         workspace.broker.will_test = WillTest::Running;
         vec![Effect::TestWill(id)]
     }
@@ -255,6 +258,14 @@ impl App {
         match self.popups.pop() {
             Some(Popup::Themes { before, .. }) => {
                 self.theme = before;
+                true
+            }
+            Some(Popup::Filter(typing)) => {
+                self.clear_filter(typing.target);
+                true
+            }
+            Some(Popup::Secret(id, need, ..)) => {
+                self.withhold_secret(id, &need);
                 true
             }
             Some(_) => true,

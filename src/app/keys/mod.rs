@@ -3,6 +3,7 @@
 mod act;
 mod filter;
 mod layers;
+mod login;
 
 use super::{
     App, Screen,
@@ -18,6 +19,7 @@ use crate::{
         action::{Action, Context},
         key::{Code, Key},
     },
+    mqtt::error::Failure,
     store::exchange::What,
     wire::{
         endpoint::Url,
@@ -79,9 +81,7 @@ impl App {
     fn key_while_typing(&mut self, key: Key) -> Vec<Effect> {
         let quits = self.keymap.lookup(&[Context::Global], &[key]) == Lookup::Found(Action::QuitNow);
         if key.code == Code::Esc || quits {
-            if let Some(Popup::Filter(typing)) = self.popups.pop() {
-                self.clear_filter(typing.target);
-            }
+            self.close();
             return Vec::new();
         }
         if let Lookup::Found(action) = self.keymap.lookup(&[Context::Form], &[key])
@@ -146,14 +146,16 @@ impl App {
                 None => Err(none),
                 Some(workspace) => workspace.topic().map(|_| ()).ok_or("no topic is selected"),
             },
-            Action::Reconnect => match workspace {
+            Action::Reconnect | Action::LogIn => match workspace {
                 None => Err(none),
                 Some(workspace) if workspace.is_online() => Err("the connection is up"),
                 Some(_) => Ok(()),
             },
             Action::FollowRedirect => match workspace {
                 None => Err(none),
-                Some(workspace) if workspace.redirection().is_none() => Err("the broker names no other server"),
+                Some(workspace) if workspace.status.failure().and_then(Failure::redirection).is_none() => {
+                    Err("the broker names no other server")
+                }
                 Some(_) => Ok(()),
             },
             Action::Reauthenticate => match workspace {

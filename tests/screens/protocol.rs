@@ -267,6 +267,17 @@ fn enter_goes_to_the_message_of_a_publish() {
 }
 
 #[test]
+fn a_message_that_is_not_kept_any_more_is_missed_aloud() {
+    let mut player = Player::online(80, 24, &["sensors/#"]);
+    player.mqtt(noted(session()));
+    player.receive_as(Message { topic: "sensors/a/state".into(), payload: "online".into(), ..Message::default() });
+    player.pass(3_600_000);
+    player.keys("5 g g down down down down down down enter");
+    assert!(player.shown().contains("the message is not kept any more"), "{}", player.shown());
+    assert_eq!(player.app.workspaces[0].view, View::Protocol);
+}
+
+#[test]
 fn digits_and_escape_go_back_to_the_panes() {
     for keys in ["1", "2", "3", "esc", "tab"] {
         let mut player = ladder(80, 24);

@@ -73,6 +73,9 @@ const SLICE: Duration = Duration::from_millis(4);
 /// The longest that answers of the terminal are waited for before somebody else reads from it.
 const ANSWERS: Duration = Duration::from_millis(400);
 
+/// How long a terminal may take to tell its background; most that know the question answer at once.
+const BACKGROUND: Duration = Duration::from_secs(1);
+
 /// Why the UI did not start: a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -142,6 +145,8 @@ struct Shell {
     editor: Option<Editor>,
     /// Bytes for the terminal that are no frame, sent between two of them; the last copy to the clipboard counts.
     aside: Option<Vec<u8>>,
+    /// When the terminal was asked for its background, whose answer has not come.
+    background: Option<Instant>,
     hang_up: HangUp,
     signals: Signals,
     sessions: Sessions,
@@ -180,6 +185,7 @@ impl Shell {
             app.say(Level::Warning, why, "MQTAP_STATE_DIR says where it is");
         }
         app.theme_chosen = launch.theme.is_some();
+        let asks = asks_for_background(launch);
         let mut shell = Self {
             app,
             clock,
@@ -190,7 +196,8 @@ impl Shell {
             pace: Pace::new(if over_ssh { FRAME_SSH } else { FRAME }),
             input: None,
             editor: None,
-            aside: asks_for_background(launch).then(|| input::ASK_BACKGROUND.to_vec()),
+            aside: asks.then(|| input::ASK_BACKGROUND.to_vec()),
+            background: asks.then(Instant::now),
             hang_up,
             signals,
             sessions: Sessions::new(launch.trace.clone()),
@@ -304,6 +311,9 @@ impl Shell {
                 return;
             };
             for heard in heard {
+                if let Heard::Osc(_) = heard {
+                    self.background = None;
+                }
                 if let Heard::Cursor(row, column) = heard
                     && self.link.answered(Instant::now(), (row, column))
                 {
@@ -421,13 +431,15 @@ impl Shell {
     /// Waits for answers that are on the way, which would be typed to whoever reads from the terminal next.
     fn hear_out(&mut self) {
         let until = Instant::now() + ANSWERS;
-        while self.link.is_waiting()
+        while (self.link.expects() || self.background.is_some_and(|asked| asked.elapsed() < BACKGROUND))
             && let Some(input) = &mut self.input
             && let Some(heard) = input.next_until(until)
         {
             for heard in heard {
-                if let Heard::Cursor(row, column) = heard {
-                    self.link.answered(Instant::now(), (row, column));
+                match heard {
+                    Heard::Cursor(row, column) => drop(self.link.answered(Instant::now(), (row, column))),
+                    Heard::Osc(_) => self.background = None,
+                    Heard::Key(_) | Heard::Paste(_) => {}
                 }
             }
         }

@@ -110,11 +110,11 @@ pub(super) fn describe(row: &Row, exchange: &Exchange, columns: usize) -> Vec<Li
     let plain = |text: String| vec![span(text, Tone::Plain)];
     let (Some(packet), Some(decoded)) = (packet_of(row), decoded(row)) else {
         return match &row.what {
-            What::Quiet { quiet, until, .. } => vec![
+            What::Quiet { quiet, since, until, .. } => vec![
                 plain(format!(
                     "{} PUBLISH packets with QoS 0 in {}, {} in all",
                     human::count(quiet.count),
-                    human::precise_span(until.since(row.at)),
+                    human::precise_span(until.since(*since)),
                     human::size(quiet.bytes)
                 )),
                 plain("they were only counted".to_owned()),

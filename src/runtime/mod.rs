@@ -276,12 +276,17 @@ impl Shell {
             (id, event) = self.sessions.next() => {
                 self.update(Event::Mqtt(id, event));
                 self.take_more();
+                // A flood without an end must not keep a search from going on.
+                self.tick(wake);
             }
-            () = async { match next { Some(next) => sleep_until(next).await, None => pending().await } } => {
-                if wake.is_some_and(|wake| wake <= Instant::now()) {
-                    self.update(Event::Tick);
-                }
-            }
+            () = async { match next { Some(next) => sleep_until(next).await, None => pending().await } } => self.tick(wake),
+        }
+    }
+
+    /// Lets time pass where the screen is due to change by itself.
+    fn tick(&mut self, wake: Option<Instant>) {
+        if wake.is_some_and(|wake| wake <= Instant::now()) {
+            self.update(Event::Tick);
         }
     }
 
@@ -375,8 +380,10 @@ impl Shell {
     fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Mqtt(id, command) => {
-                if let Err(failure) = self.sessions.command(id, command) {
-                    self.update(Event::Done(Outcome::Failed(failure.to_string(), failure.hint().to_owned())));
+                if let Err(failure) = self.sessions.command(id, command.clone()) {
+                    let said = Outcome::Failed(failure.to_string(), failure.hint().to_owned());
+                    let event = command.unheard(failure).map_or(Event::Done(said), |event| Event::Mqtt(id, event));
+                    self.update(event);
                 }
             }
             Effect::Stop(id) => self.sessions.stop(id),
@@ -388,9 +395,7 @@ impl Shell {
             Effect::Redraw => {
                 #[cfg(debug_assertions)]
                 fault::inject((self.variable)(fault::VARIABLE).as_deref());
-                self.screen.forget();
-                self.app.size = terminal::size();
-                self.dirty = true;
+                self.resize();
             }
             Effect::Suspend if signals::has_shell() => {
                 self.give_away();
@@ -459,10 +464,7 @@ impl Shell {
             Err(_) => self.ended = Some(Ended::TerminalGone),
         }
         self.link = Link::default();
-        self.app.size = terminal::size();
-        self.screen.forget();
-        self.dirty = true;
-        self.urgent = true;
+        self.resize();
     }
 
     /// Says what went wrong with the editor, and reads what it may have changed.

@@ -55,6 +55,18 @@ impl Header {
     }
 }
 
+/// Writes a Remaining Length, or another Variable Byte Integer (MQTT 5.0, 1.5.5), in as few bytes as it needs.
+pub(super) fn put_remaining_length(out: &mut Vec<u8>, mut length: usize) {
+    loop {
+        let low = u8::try_from(length & 0x7f).expect("seven bits");
+        length >>= 7;
+        out.push(if length == 0 { low } else { low | 0x80 });
+        if length == 0 {
+            return;
+        }
+    }
+}
+
 /// Follows a byte stream packet by packet, however it is cut, and keeps the first bytes of each.
 pub struct Framer {
     state: State,
@@ -195,6 +207,15 @@ mod tests {
         assert_eq!(Header::read(&[0x30, 0xff, 0xff, 0xff, 0x7f]), Ok(Some(Header { first: 0x30, len: 5, body: 268_435_455 })));
         assert_eq!(Header::read(&[0x30, 0x80, 0x00]), Ok(Some(Header { first: 0x30, len: 3, body: 0 })));
         assert_eq!(Header::read(&[0x30, 0xff, 0xff, 0xff, 0x80]), Err(BadLength));
+    }
+
+    #[test]
+    fn a_remaining_length_is_written_as_it_is_read() {
+        for length in [0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152, 268_435_455] {
+            let mut bytes = vec![0x30];
+            put_remaining_length(&mut bytes, length);
+            assert_eq!(Header::read(&bytes), Ok(Some(Header { first: 0x30, len: bytes.len(), body: length })));
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::{
     frame::Header,
     packet::{Kind, Version},
 };
+    reason::Reason,
 
 /// The Reason Code of a failure without a better name.
 const UNSPECIFIED: u8 = 0x80;
@@ -78,19 +79,7 @@ pub(super) fn replacement(version: Version, header: Header, frame: &[u8]) -> Opt
     }
     match (header.first, &frame[header.len..]) {
         (first @ (0xe0 | 0xf0), &[code]) => Some(Replacement { bytes: [first, 2, code, 0, 0], len: 4 }),
-        (0x20, &[_, code]) if code != 0 => Some(Replacement { bytes: [0x20, 3, 0, of_v311(code), 0], len: 5 }),
+        (0x20, &[_, code]) if code != 0 => Some(Replacement { bytes: [0x20, 3, 0, Reason::of_v3_connack(code).0, 0], len: 5 }),
         _ => None,
-    }
-}
-
-/// Translates the return code of a refusal in MQTT 3.1.1 (3.2.2.3 there).
-fn of_v311(code: u8) -> u8 {
-    match code {
-        1 => 0x84,
-        2 => 0x85,
-        3 => 0x88,
-        4 => 0x86,
-        5 => 0x87,
-        other => other,
     }
 }

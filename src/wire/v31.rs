@@ -15,7 +15,10 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{frame::Header, packet::Kind};
+use super::{
+    frame::{Header, put_remaining_length},
+    packet::Kind,
+};
 
 /// How the library begins the body of CONNECT, and what it becomes.
 const NAME_V311: &[u8] = b"\0\x04MQTT\x04";
@@ -178,15 +181,11 @@ fn translated(connect: &mut Zeroizing<Vec<u8>>) -> io::Result<Option<Zeroizing<V
         return Ok(None);
     }
     let rest = connect[header.len..].strip_prefix(NAME_V311).ok_or_else(unexpected)?;
-    let mut remaining = header.body + NAME_V31.len() - NAME_V311.len();
+    let length = header.body + NAME_V31.len() - NAME_V311.len();
     // The buffer never grows, so that no copy of the password is left behind.
     let mut out = Zeroizing::new(Vec::with_capacity(connect.len() + 8));
     out.push(header.first);
-    while remaining > 0x7f {
-        out.push(u8::try_from(remaining & 0x7f).unwrap_or_default() | 0x80);
-        remaining >>= 7;
-    }
-    out.push(u8::try_from(remaining).unwrap_or_default());
+    put_remaining_length(&mut out, length);
     out.extend_from_slice(NAME_V31);
     out.extend_from_slice(rest);
     connect.zeroize();

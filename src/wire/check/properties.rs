@@ -240,8 +240,7 @@ pub(in crate::wire) fn read<'a>(reader: &mut Reader<'a>) -> Result<(u8, &'static
 ///
 /// Values are not checked; a User Property is given by its value.
 pub(in crate::wire) fn walk(reader: &mut Reader<'_>, mut each: impl FnMut(u8, &[u8], usize)) -> Result<(), Fault> {
-    let len = reader.varint("property length")?;
-    let mut properties = Reader::new(reader.take(usize::try_from(len).unwrap_or(usize::MAX), "property length")?);
+    let mut properties = values(reader)?;
     while !properties.is_empty() {
         let property = next(&mut properties)?;
         let before = properties.rest();

@@ -46,8 +46,7 @@ pub(in crate::wire) fn head(version: Version, first: u8, body: &[u8]) -> Option<
         reader.take(2, "packet identifier").ok()?;
     }
     if version == Version::V5 {
-        let length = reader.varint("property length").ok()?;
-        reader.take(usize::try_from(length).ok()?, "property length").ok()?;
+        properties::values(&mut reader).ok()?;
     }
     Some(body.len() - reader.rest().len())
 }

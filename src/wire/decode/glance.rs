@@ -77,8 +77,7 @@ pub fn publish(packet: &Packet, version: Version) -> Option<Publish<'_>> {
 }
 
 fn alias(reader: &mut Reader<'_>) -> Result<Option<u16>, Fault> {
-    let len = reader.varint("property length")?;
-    let mut properties = Reader::new(reader.take(usize::try_from(len).unwrap_or(usize::MAX), "property length")?);
+    let mut properties = properties::values(reader)?;
     let mut found = None;
     while !properties.is_empty() {
         if let (TOPIC_ALIAS, _, Value::Number(alias)) = properties::read(&mut properties)? {

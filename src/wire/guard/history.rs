@@ -6,7 +6,7 @@ use bytestring::ByteString;
 
 use crate::wire::{
     check::{
-        Fault, answers,
+        Fault, answers, properties,
         reader::{ALIAS_INVALID, MALFORMED, RECEIVE_MAXIMUM, Reader},
     },
     frame::Header,
@@ -265,8 +265,7 @@ pub(super) fn kept(first: u8) -> usize {
 /// Counts the filters of a SUBSCRIBE, which have options, or of an UNSUBSCRIBE.
 fn filters(version: Version, mut reader: Reader<'_>, with_options: bool) -> Option<usize> {
     if version == Version::V5 {
-        let length = reader.varint("property length").ok()?;
-        reader.take(usize::try_from(length).ok()?, "property length").ok()?;
+        properties::values(&mut reader).ok()?;
     }
     let mut count = 0;
     while !reader.is_empty() {

@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 use crate::wire::{
     check::{Fault, publish, reader::Reader},
-    frame::Header,
+    frame::{Header, put_remaining_length},
     packet::Version,
 };
 
@@ -111,15 +111,7 @@ impl Skip {
 pub(super) fn with_topic(first: u8, topic: &[u8], body: &[u8]) -> Vec<u8> {
     let rest = body.get(2..).unwrap_or_default();
     let mut out = vec![first];
-    let mut length = 2 + topic.len() + rest.len();
-    loop {
-        let low = u8::try_from(length & 0x7f).expect("seven bits");
-        length >>= 7;
-        out.push(if length == 0 { low } else { low | 0x80 });
-        if length == 0 {
-            break;
-        }
-    }
+    put_remaining_length(&mut out, 2 + topic.len() + rest.len());
     out.extend_from_slice(&u16::try_from(topic.len()).expect("it was read with a length of two bytes").to_be_bytes());
     out.extend_from_slice(topic);
     out.extend_from_slice(rest);

@@ -5,6 +5,9 @@ use crate::base::{clock::Stamp, human};
 /// The most characters of a connection's name in the name of a file.
 const LONGEST: usize = 80;
 
+/// What a connection without a name is called.
+const NAMELESS: &str = "mqtap";
+
 /// Makes a name that is one path component on every system: what is no letter, digit, dot, dash or underscore becomes `%XX`.
 ///
 /// ```text
@@ -12,6 +15,7 @@ const LONGEST: usize = 80;
 /// ```
 pub(super) fn file(connection: &str, at: Stamp, number: usize, extension: &str) -> String {
     let mut name = String::new();
+    let connection = if connection.is_empty() { NAMELESS } else { connection };
     for byte in connection.bytes() {
         if name.len() >= LONGEST {
             break;
@@ -38,6 +42,7 @@ mod tests {
         let at = Stamp { mono: 0, wall: 1_795_176_271_207_123 };
         assert_eq!(file("plant-1", at, 1, "pcapng"), "plant-1-20261120T120431Z.pcapng");
         assert_eq!(file("mqtt://h", at, 2, "pcapng"), "mqtt%3A%2F%2Fh-20261120T120431Z-2.pcapng");
+        assert_eq!(file("", at, 1, "pcapng"), "mqtap-20261120T120431Z.pcapng");
         assert!(file("../../etc", at, 1, "x").starts_with("%2E.%2F..%2Fetc-"));
         assert!(file(&"ü".repeat(500), at, 1, "x").len() < 120);
     }

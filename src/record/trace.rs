@@ -1,7 +1,7 @@
 //! A running trace: every packet as a line of text, written while the session goes on.
 //!
 //! ```text
-//! 2026-11-20T12:04:31.207123Z -> SUBSCRIBE 19 bytes  Packet Identifier: 1; Topic Filter: sensors/#  QoS 1
+//! 2026-11-20T12:04:31.207123Z -> SUBSCRIBE 17 bytes  Packet Identifier: 1; Topic Filter: sensors/#  QoS 1, retain handling 0
 //! 2026-11-20T12:04:31.219000Z <- SUBACK 6 bytes  Packet Identifier: 1; Reason Code: granted QoS 1
 //! 2026-11-20T12:04:32.207123Z <- 312 PUBLISH with QoS 0, 21,840 bytes
 //! 2026-11-20T12:05:41.900001Z -- connection lost: reset by the broker; try 1 in 1.2 s

@@ -3,7 +3,8 @@
 //! ```text
 //! PUBLISH, QoS 0, DUP     DUP cleared                      mosquitto sends it; the library would hang up
 //! SUBACK, UNSUBACK        an undefined code becomes 0x80   the request has failed, that is sure; the library would hang up
-//! E0 01 rc, F0 01 rc      E0 02 rc 00                      legal (MQTT 5.0, 3.14.2.2.1); the library would wait for ever
+//! E0 01 rc                E0 02 rc 00                      legal (MQTT 5.0, 3.14.2.2.1); the library would wait for ever
+//! F0 01 rc                F0 02 rc 00                      not legal (3.15.2.2), but clear; the library would wait for ever
 //! 20 02 xx rc, rc not 0   20 03 00 RC 00                   how a broker of MQTT 3.1.1 refuses a client of MQTT 5
 //! ```
 //!
@@ -13,8 +14,8 @@ use super::{
     check::answers::{self, SUBACK, SUBACK_V3, UNSUBACK},
     frame::Header,
     packet::{Kind, Version},
-};
     reason::Reason,
+};
 
 /// The Reason Code of a failure without a better name.
 const UNSPECIFIED: u8 = 0x80;

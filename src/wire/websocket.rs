@@ -86,8 +86,19 @@ pub(super) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
         WebSocketConfig::default().max_message_size(Some(largest)).max_frame_size(Some(largest)).max_write_buffer_size(MAX_WAITING);
     // Boxed, as it holds all that it reads.
     let opening = Box::pin(client_async_with_config(request, stream, Some(config)));
-    let (inner, _) = opening.await.map_err(|error| failed(WebSocketCause::of_handshake(error)))?;
+    let (inner, _) = opening.await.map_err(|error| match below(error) {
+        Ok(error) => error,
+        Err(error) => failed(WebSocketCause::of_handshake(error)),
+    })?;
     Ok(WebSocket { inner, unread: Bytes::new(), has_ended: false, cause: None, at })
+}
+
+/// Returns what the layer below said of its own failure: in TLS 1.3 a refused client hears of it first here.
+fn below(error: Error) -> Result<WireError, Error> {
+    match error {
+        Error::Io(error) => error.downcast().map_err(Error::Io),
+        other => Err(other),
+    }
 }
 
 fn request(endpoint: &Endpoint, options: &WebSocketOptions) -> Result<Request, WebSocketCause> {

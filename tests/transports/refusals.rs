@@ -122,6 +122,17 @@ async fn a_missing_client_certificate_is_asked_for(#[case] version: &str) {
 }
 
 #[rstest]
+#[tokio::test]
+async fn a_missing_client_certificate_is_asked_for_over_websocket_too(
+    #[values(Transport::Tls, Transport::Wss)] transport: Transport,
+) {
+    let authority = Authority::new("Test CA");
+    let broker = Everywhere::start(Config::default(), &authority, &authority.broker());
+    let failure = failure(options(broker.endpoint(transport, true), Protocol::V5, authority.trusted())).await;
+    assert!(failure.ends_with("TLS: the broker wants a client certificate"), "{failure}");
+}
+
+#[rstest]
 #[case::tls_1_2("1.2")]
 #[case::tls_1_3("1.3")]
 #[tokio::test]

@@ -4,7 +4,7 @@ mod packet;
 
 use std::{collections::VecDeque, ops::Range};
 
-pub use self::packet::{captured, copied, decoded, message_of};
+pub use self::packet::{captured, copied, message_of, summarized};
 use self::packet::{describe, packet_of};
 use super::detail::Line;
 use crate::{

@@ -135,7 +135,7 @@ fn rung(row: &Row, pen: &mut Pen<'_>) {
     let columns = pen.left().saturating_sub(BYTES + 2);
     match &row.what {
         What::Packet { packet, .. } => {
-            let decoded = protocol::decoded(row).unwrap_or_default();
+            let decoded = protocol::summarized(row).unwrap_or_default();
             let role = if decoded.is_failure || decoded.fault.is_some() && !packet.is_cut() { Role::Error } else { Role::Text };
             let note =
                 row.joined.filter(|joined| joined.is_last).map(|joined| joined_note(packet, joined, columns)).unwrap_or_default();

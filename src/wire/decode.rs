@@ -37,6 +37,12 @@ const WORD_COLUMNS: usize = 120;
 /// The most fields; a packet of 64 KiB can carry thousands of properties.
 const MOST_FIELDS: usize = 200;
 
+/// The most properties that are read; nothing that matters stands behind so many.
+const MOST_PROPERTIES: usize = 1_000;
+
+/// How long the summary may be in bytes when one more word is added to it; a hostile packet can repeat a property.
+const FULL_SUMMARY: usize = 2_000;
+
 /// The most bytes of a binary value that are written as digits.
 const MOST_DIGITS: usize = 48;
 
@@ -65,8 +71,18 @@ pub struct Decoded {
 /// Reads a packet of a connection that speaks `version`.
 #[must_use]
 pub fn decode(packet: &Packet, version: Version) -> Decoded {
+    read(packet, version, MOST_FIELDS)
+}
+
+/// Reads a packet as [`decode`] does and lists no fields: for the rows of a list, of which a frame shows many.
+#[must_use]
+pub fn summarize(packet: &Packet, version: Version) -> Decoded {
+    read(packet, version, 0)
+}
+
+fn read(packet: &Packet, version: Version, most_fields: usize) -> Decoded {
     let body = body(packet);
-    let mut page = Page { reader: Reader::new(body), version, out: Decoded::default() };
+    let mut page = Page { reader: Reader::new(body), version, most_fields, out: Decoded::default() };
     let read = packets::read(&mut page, packet);
     let unread = page.reader.rest();
     let mut out = page.out;
@@ -79,7 +95,7 @@ pub fn decode(packet: &Packet, version: Version) -> Decoded {
         Ok(()) if !unread.is_empty() => out.fault = Some(format!("{} bytes follow the last field", unread.len())),
         Ok(()) => {}
     }
-    if out.fault.is_some() && !unread.is_empty() {
+    if out.fault.is_some() && !unread.is_empty() && most_fields > 0 {
         out.fields.push(Field { name: "not read", value: digits(unread) });
     }
     out
@@ -106,21 +122,26 @@ fn cut(packet: &Packet) -> String {
 struct Page<'a> {
     reader: Reader<'a>,
     version: Version,
+    /// How many fields are listed: [`MOST_FIELDS`] or none.
+    most_fields: usize,
     out: Decoded,
 }
 
 impl<'a> Page<'a> {
-    /// Adds a field; `value` must be safe to show.
-    fn field(&mut self, name: &'static str, value: impl Into<String>) {
-        if self.out.fields.len() < MOST_FIELDS {
-            self.out.fields.push(Field { name, value: value.into() });
-        } else if self.out.fields.len() == MOST_FIELDS {
+    /// Adds a field; `value` must be safe to show, and is made only where it is listed.
+    fn field(&mut self, name: &'static str, value: impl FnOnce() -> String) {
+        if self.out.fields.len() < self.most_fields {
+            self.out.fields.push(Field { name, value: value() });
+        } else if self.out.fields.len() == self.most_fields && self.most_fields > 0 {
             self.out.fields.push(Field { name: "…", value: "more fields are not listed".to_owned() });
         }
     }
 
-    /// Adds a word to the summary; it must be safe to show.
+    /// Adds a word to the summary unless that is full; it must be safe to show.
     fn word(&mut self, word: &str) {
+        if self.out.summary.len() > FULL_SUMMARY {
+            return;
+        }
         if !self.out.summary.is_empty() && !word.is_empty() {
             self.out.summary.push(' ');
         }
@@ -129,13 +150,13 @@ impl<'a> Page<'a> {
 
     fn text(&mut self, name: &'static str) -> Result<&'a [u8], Fault> {
         let bytes = self.reader.binary(name)?;
-        self.field(name, shown(bytes));
+        self.field(name, || shown(bytes));
         Ok(bytes)
     }
 
     fn packet_id(&mut self) -> Result<(), Fault> {
         let id = self.reader.u16("Packet Identifier")?;
-        self.field("Packet Identifier", id.to_string());
+        self.field("Packet Identifier", || id.to_string());
         self.word(&format!("#{id}"));
         Ok(())
     }
@@ -148,7 +169,7 @@ impl<'a> Page<'a> {
     }
 
     fn tell(&mut self, reason: Reason, always: bool) {
-        self.field("Reason Code", named(reason));
+        self.field("Reason Code", || named(reason));
         if reason.is_failure() {
             self.out.is_failure = true;
             self.word(&named(reason));
@@ -157,21 +178,23 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Reads the properties of MQTT 5, and shows each to `see`, with what stands for its value.
-    fn properties(&mut self, mut see: impl FnMut(u8, &str) -> Option<String>) -> Result<(), Fault> {
+    /// Reads the properties of MQTT 5; `see` makes a word of one, or none.
+    fn properties(&mut self, mut see: impl FnMut(u8, Value<'_>) -> Option<String>) -> Result<(), Fault> {
         if self.version != Version::V5 {
             return Ok(());
         }
         let len = self.reader.varint("Property Length")?;
         let len = usize::try_from(len).unwrap_or(usize::MAX).min(self.reader.rest().len());
         let mut properties = Reader::new(self.reader.take(len, "Property Length")?);
-        while !properties.is_empty() {
+        for _ in 0..MOST_PROPERTIES {
+            if properties.is_empty() {
+                break;
+            }
             let (id, name, value) = properties::read(&mut properties)?;
-            let value = property(id, name, value);
-            if let Some(word) = see(id, &value) {
+            if let Some(word) = see(id, value) {
                 self.word(&word);
             }
-            self.field(name, value);
+            self.field(name, || property(id, name, value));
         }
         Ok(())
     }
@@ -207,8 +230,8 @@ fn word(bytes: &[u8]) -> String {
     if bytes.is_empty() { "''".to_owned() } else { text::line_of_bytes(bytes, WORD_COLUMNS).to_string() }
 }
 
-fn yes_no(flag: bool) -> &'static str {
-    if flag { "yes" } else { "no" }
+fn yes_no(flag: bool) -> String {
+    if flag { "yes" } else { "no" }.to_owned()
 }
 
 /// Writes bytes as hexadecimal digits, at most 48 of them.

@@ -13,7 +13,7 @@ use crate::{
     },
     wire::{
         decode::{self, Decoded},
-        packet::{Direction, Packet},
+        packet::{Direction, Packet, Version},
     },
 };
 
@@ -34,10 +34,19 @@ pub(super) fn packet_of(row: &Row) -> Option<&Packet> {
 }
 
 /// Decodes the packet of a row, with the topic that stands for its alias.
+fn decoded(row: &Row) -> Option<Decoded> {
+    read(row, decode::decode)
+}
+
+/// Reads of the packet of a row what the list shows: all but its fields.
 #[must_use]
-pub fn decoded(row: &Row) -> Option<Decoded> {
+pub fn summarized(row: &Row) -> Option<Decoded> {
+    read(row, decode::summarize)
+}
+
+fn read(row: &Row, read: fn(&Packet, Version) -> Decoded) -> Option<Decoded> {
     let What::Packet { packet, version, topic } = &row.what else { return None };
-    let mut decoded = decode::decode(packet, *version);
+    let mut decoded = read(packet, *version);
     if let Some(topic) = topic {
         let topic = crate::base::text::line_of_bytes(topic, 120);
         decoded.summary.push_str(&format!(" = {topic}"));

@@ -1,6 +1,6 @@
 //! One reader for each type of packet (MQTT 5.0, 3; MQTT 3.1.1, 3).
 
-use super::{Page, Reason, named, shown, word, yes_no};
+use super::{Page, Reason, TOPIC_ALIAS, Value, named, shown, word, yes_no};
 use crate::{
     base::human,
     wire::{
@@ -40,25 +40,25 @@ fn connect(page: &mut Page<'_>) -> Result<(), Fault> {
         4 => "3.1.1".to_owned(),
         other => other.to_string(),
     };
-    page.field("Protocol Version", format!("{level} (MQTT {name})"));
+    page.field("Protocol Version", || format!("{level} (MQTT {name})"));
     let flags = page.reader.byte("Connect Flags")?;
     let flag = |bit: u8| flags & bit != 0;
     let clean = if page.version == Version::V5 { "Clean Start" } else { "Clean Session" };
-    page.field(clean, yes_no(flag(0x02)));
+    page.field(clean, || yes_no(flag(0x02)));
     let keep_alive = page.reader.u16("Keep Alive")?;
-    page.field("Keep Alive", format!("{} s", human::count(keep_alive.into())));
+    page.field("Keep Alive", || format!("{} s", human::count(keep_alive.into())));
     page.word(&format!("v{name} clean={} ka={keep_alive}", u8::from(flag(0x02))));
     page.properties(|_, _| None)?;
     let id = page.text("Client Identifier")?;
     page.word(&format!("id={}", word(id)));
     if flag(0x04) {
-        page.field("Will QoS", (flags >> 3 & 3).to_string());
-        page.field("Will Retain", yes_no(flag(0x20)));
+        page.field("Will QoS", || (flags >> 3 & 3).to_string());
+        page.field("Will Retain", || yes_no(flag(0x20)));
         page.properties(|_, _| None)?;
         let topic = page.text("Will Topic")?;
         page.word(&format!("will={}", word(topic)));
         let payload = page.reader.binary("Will Payload")?;
-        page.field("Will Payload", payload_text(payload, payload.len()));
+        page.field("Will Payload", || payload_text(payload, payload.len()));
     }
     if flag(0x80) {
         let name = page.text("User Name")?;
@@ -67,7 +67,7 @@ fn connect(page: &mut Page<'_>) -> Result<(), Fault> {
     if flag(0x40) {
         // The tap has blotted out the bytes.
         page.reader.binary("Password")?;
-        page.field("Password", "***");
+        page.field("Password", || "***".to_owned());
     }
     Ok(())
 }
@@ -79,31 +79,28 @@ fn connack(page: &mut Page<'_>) -> Result<(), Fault> {
     // A broker without MQTT 5 answers in the words of 3.1.1.
     let reason = if page.version == Version::V5 && (!short || code >= 0x80) { Reason(code) } else { Reason::of_v3_connack(code) };
     page.tell(reason, true);
-    page.field("Session Present", yes_no(flags & 1 != 0));
+    page.field("Session Present", || yes_no(flags & 1 != 0));
     page.word(&format!("sess={}", flags & 1));
     if short {
         return Ok(());
     }
-    page.properties(|id, value| {
-        let short = match id {
-            0x12 => "id",
-            0x13 => "ka",
-            0x21 => "rmax",
-            0x22 => "tamax",
-            0x24 => "qmax",
-            0x27 => "pmax",
-            _ => return reason_string(id, value),
-        };
-        Some(format!("{short}={}", value.replace([',', ' '], "")))
+    page.properties(|id, value| match (id, value) {
+        (0x12, Value::Text(client_id)) => Some(format!("id={}", word(client_id))),
+        (0x13, Value::Number(n)) => Some(format!("ka={n}")),
+        (0x21, Value::Number(n)) => Some(format!("rmax={n}")),
+        (0x22, Value::Number(n)) => Some(format!("tamax={n}")),
+        (0x24, Value::Number(n)) => Some(format!("qmax={n}")),
+        (0x27, Value::Number(n)) => Some(format!("pmax={n}")),
+        _ => reason_string(id, value),
     })
 }
 
 fn publish(page: &mut Page<'_>, packet: &Packet) -> Result<(), Fault> {
     let first = packet.first;
     let (dup, qos, retain) = (first & 8 != 0, first >> 1 & 3, first & 1 != 0);
-    page.field("QoS", if qos == 3 { "3 (not allowed)".to_owned() } else { qos.to_string() });
-    page.field("Retain", yes_no(retain));
-    page.field("Dup", yes_no(dup));
+    page.field("QoS", || if qos == 3 { "3 (not allowed)".to_owned() } else { qos.to_string() });
+    page.field("Retain", || yes_no(retain));
+    page.field("Dup", || yes_no(dup));
     page.word(&format!("q{qos}"));
     let topic = page.text("Topic Name")?;
     if qos > 0 {
@@ -116,20 +113,19 @@ fn publish(page: &mut Page<'_>, packet: &Packet) -> Result<(), Fault> {
     }
     let mut alias = None;
     page.properties(|id, value| {
-        if id == super::TOPIC_ALIAS {
-            alias = Some(format!("alias {value}"));
+        if let (TOPIC_ALIAS, Value::Number(n)) = (id, value) {
+            alias = Some(n);
         }
         None
     })?;
-    if topic.is_empty() {
-        page.word(alias.as_deref().unwrap_or("''"));
-    } else {
-        page.word(&word(topic));
+    match alias.filter(|_| topic.is_empty()) {
+        Some(alias) => page.word(&format!("alias {alias}")),
+        None => page.word(&word(topic)),
     }
     let payload = page.reader.rest();
     page.reader.take(payload.len(), "Payload")?;
     let whole = packet.size - packet.head.len().min(packet.size) + payload.len();
-    page.field("Payload", payload_text(payload, whole));
+    page.field("Payload", || payload_text(payload, whole));
     Ok(())
 }
 
@@ -162,17 +158,16 @@ fn subscribe(page: &mut Page<'_>) -> Result<(), Fault> {
         let qos = options & 3;
         let (no_local, as_published, handling) = (options >> 2 & 1, options >> 3 & 1, options >> 4 & 3);
         let v5 = page.version == Version::V5;
-        let shown = shown(filter);
-        page.field(
-            "Topic Filter",
+        page.field("Topic Filter", || {
+            let shown = shown(filter);
             if v5 {
                 let local = if no_local == 1 { ", no local" } else { "" };
                 let retain = if as_published == 1 { ", retain as published" } else { "" };
                 format!("{shown}  QoS {qos}{local}{retain}, retain handling {handling}")
             } else {
                 format!("{shown}  QoS {qos}")
-            },
-        );
+            }
+        });
         if count <= MOST_WORDS {
             page.word(&format!("{} q{qos}", word(filter)));
         }
@@ -192,7 +187,7 @@ fn unsubscribe(page: &mut Page<'_>) -> Result<(), Fault> {
         let filter = page.reader.binary("Topic Filter")?;
         count += 1;
         if count <= MOST_LISTED {
-            page.field("Topic Filter", shown(filter));
+            page.field("Topic Filter", || shown(filter));
         }
         if count <= MOST_WORDS {
             page.word(&word(filter));
@@ -212,20 +207,22 @@ fn codes(page: &mut Page<'_>, kind: Kind) -> Result<(), Fault> {
     })?;
     let codes = page.reader.rest();
     page.reader.take(codes.len(), "Reason Codes")?;
-    for (i, &code) in codes.iter().enumerate() {
+    page.out.is_failure |= codes.iter().any(|&code| Reason(code).is_failure());
+    let v5 = page.version == Version::V5;
+    for (i, &code) in codes.iter().take(MOST_LISTED).enumerate() {
         let reason = Reason(code);
-        page.out.is_failure |= reason.is_failure();
-        let (value, short) = match code {
-            0..=2 if kind == Kind::Suback => (format!("granted QoS {code}"), format!("[granted q{code}]")),
-            0 => (named(reason), "[done]".to_owned()),
-            0x80 if page.version != Version::V5 => ("0x80 Failure".to_owned(), "[0x80 Failure]".to_owned()),
-            _ => (named(reason), format!("[{}]", named(reason))),
-        };
-        if i < MOST_LISTED {
-            page.field("Reason Code", value);
-        }
+        page.field("Reason Code", || match code {
+            0..=2 if kind == Kind::Suback => format!("granted QoS {code}"),
+            0x80 if !v5 => "0x80 Failure".to_owned(),
+            _ => named(reason),
+        });
         if i < MOST_WORDS {
-            page.word(&short);
+            page.word(&match code {
+                0..=2 if kind == Kind::Suback => format!("[granted q{code}]"),
+                0 => "[done]".to_owned(),
+                0x80 if !v5 => "[0x80 Failure]".to_owned(),
+                _ => format!("[{}]", named(reason)),
+            });
         }
     }
     more(page, codes.len());
@@ -244,21 +241,24 @@ fn more(page: &mut Page<'_>, count: usize) {
 fn farewell(page: &mut Page<'_>, packet: &Packet) -> Result<(), Fault> {
     if page.reader.is_empty() {
         if page.version == Version::V5 {
-            page.field("Reason Code", ending(Reason(0), packet));
+            page.field("Reason Code", || ending(Reason(0), packet));
         }
         return Ok(());
     }
     let code = page.reader.byte("Reason Code")?;
     let reason = Reason(code);
     page.out.is_failure |= reason.is_failure();
-    page.field("Reason Code", ending(reason, packet));
+    page.field("Reason Code", || ending(reason, packet));
     if code != 0 {
         page.word(&named(reason));
     }
     if page.reader.is_empty() {
         return Ok(());
     }
-    page.properties(|id, value| if id == 0x15 { Some(value.to_owned()) } else { reason_string(id, value) })
+    page.properties(|id, value| match (id, value) {
+        (0x15, Value::Text(method)) => Some(word(method)),
+        _ => reason_string(id, value),
+    })
 }
 
 /// Names the Reason Code of the end of a connection, where 0 has a name of its own.
@@ -270,6 +270,9 @@ fn ending(reason: Reason, packet: &Packet) -> String {
 }
 
 /// Makes the Reason String a word of the summary.
-fn reason_string(id: u8, value: &str) -> Option<String> {
-    (id == 0x1f && !value.is_empty()).then(|| format!("“{}”", crate::base::text::fit(value, super::WORD_COLUMNS)))
+fn reason_string(id: u8, value: Value<'_>) -> Option<String> {
+    match (id, value) {
+        (0x1f, Value::Text(said)) if !said.is_empty() => Some(format!("“{}”", word(said))),
+        _ => None,
+    }
 }

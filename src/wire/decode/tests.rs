@@ -1,12 +1,14 @@
 //! Packets as they are on the wire, and what is said of them.
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
     base::{clock::Stamp, text::is_hostile},
-    wire::packet::Direction,
+    wire::{frame::put_remaining_length, packet::Direction},
 };
 
 fn packet(direction: Direction, bytes: &[u8]) -> Packet {
@@ -16,15 +18,7 @@ fn packet(direction: Direction, bytes: &[u8]) -> Packet {
 /// Puts the Fixed Header before a body.
 fn framed(first: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
-    let mut rest = body.len();
-    loop {
-        let byte = u8::try_from(rest & 0x7f).expect("seven bits");
-        rest >>= 7;
-        bytes.push(if rest > 0 { byte | 0x80 } else { byte });
-        if rest == 0 {
-            break;
-        }
-    }
+    put_remaining_length(&mut bytes, body.len());
     bytes.extend_from_slice(body);
     bytes
 }
@@ -130,6 +124,56 @@ fn a_packet_full_of_properties_is_listed_in_part() {
     let decoded = decode(&packet(Direction::In, &framed(0x20, &body)), Version::V5);
     assert_eq!(decoded.fields.len(), MOST_FIELDS + 1);
     assert_eq!(decoded.fields.last().map(|field| field.name), Some("…"));
+}
+
+/// How long it takes to read a packet, at best.
+fn cost(first: u8, body: &[u8]) -> Duration {
+    let packet = packet(Direction::In, &framed(first, body));
+    let once = || {
+        let started = Instant::now();
+        let decoded = decode(&packet, Version::V5);
+        assert!(decoded.fields.len() <= MOST_FIELDS + 1 && decoded.summary.len() < 4_000, "{}", decoded.summary.len());
+        started.elapsed()
+    };
+    (0..5).map(|_| once()).min().unwrap_or_default()
+}
+
+#[test]
+fn what_is_not_listed_costs_next_to_nothing() {
+    let with = |properties: &[u8]| {
+        let mut body = vec![0, 0];
+        put_remaining_length(&mut body, properties.len());
+        [body, properties.to_vec()].concat()
+    };
+    let users = |count: usize| with(&b"\x26\0\x01a\0\x01b".repeat(count));
+    let reasons = |count: usize| with(&b"\x1f\0\x01a".repeat(count));
+    let codes = |count: usize| [vec![0, 1, 0], vec![0x87; count]].concat();
+    let few = cost(0x20, &users(MOST_FIELDS + 1));
+    for (first, many) in [(0x20, users(9_000)), (0x20, reasons(16_000)), (0x90, codes(65_000))] {
+        let many = cost(first, &many);
+        assert!(many < few * 15, "{first:02x}: {many:?}, and {few:?} for what is listed");
+    }
+}
+
+#[test]
+fn a_summary_alone_lists_no_fields() {
+    let packet = packet(Direction::In, &framed(0x20, b"\0\x87\x05\x1f\0\x02no"));
+    let whole = decode(&packet, Version::V5);
+    assert_eq!(summarize(&packet, Version::V5), Decoded { fields: Vec::new(), ..whole });
+}
+
+#[test]
+fn an_assigned_identifier_is_a_word_as_it_is_and_a_long_one_is_cut() {
+    let connack = |id: &[u8]| {
+        let mut properties = vec![0x21, 0x04, 0xd2, 0x12, 0, u8::try_from(id.len()).expect("short")];
+        properties.extend_from_slice(id);
+        let length = u8::try_from(properties.len()).expect("short");
+        let mut body = vec![0, 0];
+        put_remaining_length(&mut body, length.into());
+        summary(Version::V5, 0x20, &[body, properties].concat())
+    };
+    assert_eq!(connack(b"my, id x"), "0x00 sess=0 rmax=1234 id=my, id x");
+    assert_eq!(connack(&[b'x'; 200]), format!("0x00 sess=0 rmax=1234 id={}…", "x".repeat(WORD_COLUMNS - 1)));
 }
 
 #[test]

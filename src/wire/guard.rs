@@ -267,9 +267,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
         while buf.remaining() > 0 && buf.filled().len() == start {
             if !this.answers.is_empty() || this.unflushed {
                 let _ = this.poll_answers(cx)?;
-                if this.answers.len() > UNSENT {
-                    return Poll::Pending;
-                }
             }
             if !this.ready.is_empty() {
                 let len = this.ready.len().min(buf.remaining());
@@ -283,6 +280,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
             } else if let Some(violation) = this.refused.clone() {
                 this.tell(cx, violation.reason_code);
                 return Poll::Ready(Err(violation.into()));
+            } else if this.answers.len() > UNSENT {
+                return Poll::Pending;
             } else if ready!(this.poll_more(cx))? {
                 break;
             }

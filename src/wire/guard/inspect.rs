@@ -178,6 +178,9 @@ impl<S> Guard<S> {
     pub(super) fn end_skip(&mut self) {
         if let Some(skip) = self.skip.take_if(|skip| skip.is_over()) {
             self.answers.extend_from_slice(&skip.answer(self.version));
+            if let (Some(history), Some(id)) = (&mut self.history, skip.packet_id()) {
+                history.acknowledge(id);
+            }
             skip.count(self.limit, &self.skipped);
         }
     }

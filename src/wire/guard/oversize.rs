@@ -97,13 +97,19 @@ impl Skip {
         }
     }
 
+    /// Returns the Packet Identifier, which the answer of MQTT 5 frees.
+    pub(super) fn packet_id(&self) -> Option<u16> {
+        self.packet_id
+    }
+
     /// Counts the message.
     pub(super) fn count(self, limit: usize, skipped: &watch::Sender<Skipped>) {
-        tracing::warn!(topic = %self.topic, size = self.header.size(), limit, "a message over the limit was passed over");
-        skipped.send_modify(|skipped| {
-            *skipped =
-                Skipped { count: skipped.count + 1, topic: self.topic, size: self.header.size() as u64, limit: limit as u64 };
-        });
+        let (size, count) = (self.header.size(), skipped.borrow().count + 1);
+        // A server can send many of them: it is told at 1, 2, 4, 8 and so on.
+        if count.is_power_of_two() {
+            tracing::warn!(topic = %self.topic, size, limit, count, "a message over the limit was passed over");
+        }
+        skipped.send_replace(Skipped { count, topic: self.topic, size: size as u64, limit: limit as u64 });
     }
 }
 

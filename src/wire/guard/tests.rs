@@ -1,5 +1,6 @@
 //! The guard against frames good and bad, whole and in pieces.
 
+mod answering;
 mod taking;
 
 use std::collections::VecDeque;

@@ -15,8 +15,13 @@ use std::{fmt, ops::Range};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::human;
+
 /// The most bytes of one grapheme that go into one cell.
 const GRAPHEME_BYTES: usize = 32;
+
+/// The most columns of a text that [`wrap`] breaks: 50 rows of 80, which no sentence needs.
+const WRAPPED_COLUMNS: usize = 4_000;
 
 /// The mark of a text that was cut.
 pub const ELLIPSIS: char = '…';
@@ -86,9 +91,10 @@ impl Shown {
         }
     }
 
-    /// Removes parts from the end until an ellipsis fits into `columns`.
-    fn cut_to(&mut self, columns: usize) {
+    /// Removes parts from the end until an ellipsis fits into `columns`; returns how many bytes went.
+    fn cut_to(&mut self, columns: usize) -> usize {
         self.cut = true;
+        let before = self.text.len();
         while self.width + 1 > columns {
             let Some((start, grapheme)) = self.text.grapheme_indices(true).next_back() else { break };
             self.width -= grapheme.width().min(self.width);
@@ -99,9 +105,10 @@ impl Shown {
             range.end = range.end.min(len);
             range.start < range.end
         });
-        if columns > 0 {
+        if columns > 0 && !self.text.ends_with(ELLIPSIS) {
             self.push(ELLIPSIS.encode_utf8(&mut [0; 4]), 1, false);
         }
+        before - len
     }
 }
 
@@ -113,21 +120,33 @@ impl fmt::Display for Shown {
 
 /// Makes one line of at most `columns` columns from text.
 ///
-/// The cost depends on `columns` only, not on the length of the text.
+/// The cost depends on `columns` only, not on the length of the text: of a text whose graphemes are blown up so much that
+/// the columns are not filled, the rest is cut all the same.
 #[must_use]
 pub fn line(text: &str, columns: usize) -> Shown {
+    line_and_rest(text, columns).0
+}
+
+/// Makes a line, and returns how many bytes at the end of the text an ellipsis stands for.
+fn line_and_rest(text: &str, columns: usize) -> (Shown, usize) {
+    let looked_at = floor_char(text, most_bytes(columns));
     let mut shown = Shown::default();
-    push_text(&mut shown, text, columns);
-    if shown.width > columns {
-        shown.cut_to(columns);
+    let mut rest = push_text(&mut shown, looked_at, columns) + text.len() - looked_at.len();
+    if shown.width > columns || rest > 0 {
+        rest += shown.cut_to(columns);
     }
-    shown
+    (shown, rest)
+}
+
+/// Returns how many bytes of a text are looked at: more than fill the columns, and some of what is not shown.
+fn most_bytes(columns: usize) -> usize {
+    columns.saturating_add(1).saturating_mul(GRAPHEME_BYTES).saturating_add(4096)
 }
 
 /// Makes one line of at most `columns` columns from bytes that may not be UTF-8.
 #[must_use]
 pub fn line_of_bytes(bytes: &[u8], columns: usize) -> Shown {
-    let most = columns.saturating_add(1).saturating_mul(GRAPHEME_BYTES);
+    let most = most_bytes(columns);
     let mut shown = Shown::default();
     for chunk in bytes[..bytes.len().min(most)].utf8_chunks() {
         push_text(&mut shown, chunk.valid(), columns);
@@ -213,13 +232,16 @@ pub fn escape(bytes: &[u8]) -> String {
 
 /// Breaks text into lines of at most `columns` columns, made safe: at its blanks, or after what joins the parts of a long
 /// word, or where it must.
+///
+/// Of a text above 4,000 columns the last line says how much is left out.
 #[must_use]
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let (mut line, mut width) = (String::new(), 0);
     // The bytes of the line up to the last place where it may be broken.
     let mut good = 0;
-    for grapheme in safe(text).as_str().graphemes(true) {
+    let (shown, left_out) = line_and_rest(text, WRAPPED_COLUMNS);
+    for grapheme in shown.as_str().graphemes(true) {
         while width > 0 && width + grapheme.width() > columns {
             let rest = if good > 0 { line.split_off(good) } else { String::new() };
             lines.push(line.trim_end().to_owned());
@@ -234,10 +256,14 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
         }
     }
     lines.push(line);
+    if left_out > 0 {
+        lines.push(fit(&format!("{ELLIPSIS} {} more", human::size(left_out as u64)), columns.max(1)));
+    }
     lines
 }
 
-fn push_text(shown: &mut Shown, text: &str, columns: usize) {
+/// Appends text until the columns are more than full; returns how many of its bytes were not looked at.
+fn push_text(shown: &mut Shown, text: &str, columns: usize) -> usize {
     let mut rest = text;
     while !rest.is_empty() && shown.width <= columns {
         let plain = rest.bytes().take_while(|b| (0x20..0x7f).contains(b)).count();
@@ -263,6 +289,7 @@ fn push_text(shown: &mut Shown, text: &str, columns: usize) {
             rest = skip_same(rest, grapheme[first..].chars().next());
         }
     }
+    rest.len()
 }
 
 /// Skips the run of one character that a grapheme was blown up with (thousands of the same Hangul jamo, say).
@@ -313,6 +340,8 @@ fn floor_char(text: &str, most: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use proptest::prelude::*;
 
     use super::*;
@@ -373,10 +402,40 @@ mod tests {
     }
 
     #[test]
-    fn a_zalgo_letter_takes_one_cell_and_no_time() {
-        let text = format!("a{}b", "\u{301}".repeat(1_000_000));
-        let shown = line(&text, 10);
-        assert_eq!(shown.as_str(), "a…b");
+    fn a_long_text_is_broken_whole_and_says_what_is_left_out_above_the_bound() {
+        let long = "word ".repeat(200);
+        assert_eq!(wrap(&long, 60).join(" ").split(' ').filter(|word| *word == "word").count(), 200);
+        let endless = wrap(&"x".repeat(WRAPPED_COLUMNS + 1_000), 80);
+        let shown: usize = endless.iter().map(|line| line.matches('x').count()).sum();
+        let left = WRAPPED_COLUMNS + 1_000 - shown;
+        assert_eq!(endless.last().map(String::as_str), Some(&*format!("… {} more", human::size(left as u64))));
+    }
+
+    #[test]
+    fn a_zalgo_letter_takes_one_cell() {
+        let text = format!("a{}b", "\u{301}".repeat(100));
+        assert_eq!(line(&text, 10).as_str(), "a…b");
+        assert_eq!(line(&"\u{301}".repeat(5), 100).as_str(), "‹U+0301›".repeat(5));
+    }
+
+    /// How long it takes to make a line of a text, at best.
+    fn cost(text: &str) -> Duration {
+        let once = || {
+            let started = Instant::now();
+            let shown = line(text, 20);
+            assert!(shown.is_cut() && shown.width() <= 20, "{shown}");
+            started.elapsed()
+        };
+        (0..10).map(|_| once()).min().unwrap_or_default()
+    }
+
+    #[test]
+    fn the_cost_of_a_line_does_not_depend_on_the_length_of_the_text() {
+        for (letter, before) in [("x", ""), ("\u{301}", "a"), ("\u{1100}", ""), ("\u{200b}", "a"), ("温", "")] {
+            let text = |count| format!("{before}{}", letter.repeat(count));
+            let (small, huge) = (cost(&text(10_000)), cost(&text(1_000_000)));
+            assert!(huge < small * 10 + Duration::from_micros(50), "{letter:?}: {huge:?}, and {small:?} for a hundredth of it");
+        }
     }
 
     #[test]

@@ -128,9 +128,12 @@ pub fn lock(path: &Path, patience: Duration) -> io::Result<File> {
 ///
 /// # Errors
 ///
-/// Returns the error of the system; the file is then as it was.
+/// Returns the error of the system; the file is then as it was. One case is different: where only the directory cannot be
+/// brought to the disk at the end, whoever reads sees the new bytes, and after a crash perhaps the old ones.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return Err(io::ErrorKind::InvalidInput.into()) };
+    let (Some(dir), Some(name)) = (directory(path), path.file_name()) else { return Err(io::ErrorKind::InvalidInput.into()) };
+    // A directory that cannot be opened must fail before anything has changed.
+    let opened = File::open(dir)?;
     let mut temporary = std::ffi::OsString::from(".");
     temporary.push(name);
     temporary.push(".tmp");
@@ -145,7 +148,12 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&temporary);
         return Err(error);
     }
-    File::open(dir)?.sync_all()
+    opened.sync_all()
+}
+
+/// Returns the directory that a path is in, which is the current one for a mere name.
+fn directory(path: &Path) -> Option<&Path> {
+    path.parent().map(|dir| if dir.as_os_str().is_empty() { Path::new(".") } else { dir })
 }
 
 /// Creates a file with mode 0600 that was not there before; it follows no link.
@@ -201,6 +209,21 @@ mod tests {
         assert!(replace(&path, b"new").is_err());
         assert!(path.join("inside").is_dir());
         assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn a_mere_name_is_in_the_current_directory() {
+        assert_eq!(directory(Path::new("a.toml")), Some(Path::new(".")));
+        assert_eq!(directory(Path::new("/a/b.toml")), Some(Path::new("/a")));
+        assert_eq!(directory(Path::new("/")), None);
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_opened_fails_before_anything_changes() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let missing = dir.path().join("none/a.toml");
+        assert_eq!(replace(&missing, b"new").expect_err("no directory").kind(), io::ErrorKind::NotFound);
+        assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 0);
     }
 
     #[test]

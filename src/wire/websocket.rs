@@ -123,7 +123,12 @@ fn request(endpoint: &Endpoint, options: &WebSocketOptions) -> Result<Request, W
         let name = name.parse::<HeaderName>().map_err(|_| bad())?;
         let mut value = HeaderValue::from_bytes(value.expose()).map_err(|_| bad())?;
         value.set_sensitive(true);
-        headers.insert(name, value);
+        // Of those that are there already only Host may be another one; a name of the user's may come more than once.
+        if name == header::HOST {
+            headers.insert(name, value);
+        } else {
+            headers.append(name, value);
+        }
     }
     Ok(request)
 }

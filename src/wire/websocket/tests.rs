@@ -133,6 +133,21 @@ async fn the_request_names_host_path_subprotocol_and_headers() {
 }
 
 #[tokio::test]
+async fn a_header_that_is_given_twice_is_sent_twice_and_host_once() {
+    let header = |name: &str, value: &str| (name.to_owned(), Secret::from(value.to_owned()));
+    let headers = vec![header("Cookie", "a=1"), header("cookie", "b=2"), header("Host", "a.example"), header("host", "b.example")];
+    let options = WebSocketOptions { path: None, headers };
+    let agree = |request: &str| accept(request, "Sec-WebSocket-Protocol: mqtt\r\n");
+    let (stream, _, request) = opened(&endpoint(""), &options, agree).await;
+    stream.expect("open");
+    let of = |name: &str| -> Vec<String> {
+        let lines = request.lines().filter_map(|line| line.split_once(": "));
+        lines.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned()).collect()
+    };
+    assert_eq!((of("cookie"), of("host")), (vec!["a=1".to_owned(), "b=2".to_owned()], vec!["b.example".to_owned()]));
+}
+
+#[tokio::test]
 async fn an_answer_other_than_101_is_shown_with_its_first_words() {
     let cases = [
         (

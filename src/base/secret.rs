@@ -2,20 +2,22 @@
 
 use std::fmt;
 
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 /// Bytes that no format, log or screen shows.
 ///
 /// There is no `Display`, `Serialize` or comparison on purpose; [`Secret::expose`] is the one way to the bytes and is
 /// called where the CONNECT packet is built.
+///
+/// The bytes stay where they are: to fit the buffer to their length could leave a copy behind.
 #[derive(Clone)]
-pub struct Secret(Box<[u8]>);
+pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
     /// Takes the bytes over.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self(bytes.into_boxed_slice())
+        Self(Zeroizing::new(bytes))
     }
 
     /// Returns the bytes.
@@ -43,12 +45,6 @@ impl From<String> for Secret {
     }
 }
 
-impl Drop for Secret {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
@@ -64,5 +60,12 @@ mod tests {
         let secret = Secret::from("CANARY".to_owned());
         assert_eq!(format!("{secret:?}"), "***");
         assert_eq!(secret.expose(), b"CANARY");
+    }
+
+    #[test]
+    fn a_secret_keeps_its_buffer_so_that_no_copy_is_left() {
+        let mut bytes = Vec::with_capacity(100);
+        bytes.extend_from_slice(b"CANARY");
+        assert!(Secret::new(bytes).0.capacity() >= 100);
     }
 }

@@ -91,7 +91,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for V31<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if let Outgoing::Gathering(gathered) = &mut this.outgoing {
-            gathered.extend_from_slice(bytes);
+            append(gathered, bytes);
             if let Some(connect) = translated(gathered)? {
                 this.outgoing = Outgoing::Sending(connect, 0);
             }
@@ -171,6 +171,16 @@ impl Incoming {
     fn after(passed: usize, left: usize) -> Self {
         if passed == left { Self::First } else { Self::Body { left: left - passed } }
     }
+}
+
+/// Appends bytes that may be secret: a buffer that is too small is wiped, not left behind.
+fn append(gathered: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
+    if gathered.capacity() - gathered.len() < bytes.len() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(2 * (gathered.len() + bytes.len())));
+        larger.extend_from_slice(gathered);
+        *gathered = larger;
+    }
+    gathered.extend_from_slice(bytes);
 }
 
 /// Translates a CONNECT; nothing while its end is missing.

@@ -13,7 +13,7 @@ use super::{
     prompt::Prompt,
     proxy::{Proxy, ProxyCause},
     quic, tcp,
-    tls::{self, Agreed, TlsOptions, certificate::Certificate},
+    tls::{self, Agreed, Handshake, TlsOptions, certificate::Certificate},
     unix,
     websocket::{self, WebSocketOptions},
 };
@@ -178,7 +178,13 @@ impl<R: Fn(Step<'_>)> Stages<R> {
         Ok(done)
     }
 
+    /// Reads the files of TLS before anything is asked of the network; what is wrong with them is told as a matter of `stage`.
+    async fn prepare(&self, stage: Stage, endpoint: &Endpoint, means: &Means<'_>) -> Result<Handshake, WireError> {
+        Handshake::prepare(endpoint, means.tls).await.inspect_err(|_| (self.report)(Step::Begins(stage)))
+    }
+
     async fn over_tcp(&mut self, endpoint: &Endpoint, means: &Means<'_>) -> Result<Opened, WireError> {
+        let handshake = if endpoint.is_encrypted() { Some(self.prepare(Stage::Tls, endpoint, means).await?) } else { None };
         let (stream, peer) = match means.proxy {
             None => self.tcp(&endpoint.host, endpoint.port, tcp::at(endpoint)).await?,
             Some(proxy) => {
@@ -188,10 +194,10 @@ impl<R: Fn(Step<'_>)> Stages<R> {
             }
         };
         let stream = Prompt::new(stream);
-        if !endpoint.is_encrypted() {
+        let Some(handshake) = handshake else {
             return Ok((self.framed(endpoint, means, Box::new(stream)).await?, peer, None));
-        }
-        let (stream, agreed) = self.run(Stage::Tls, tls::connect(endpoint, means.tls, stream)).await?;
+        };
+        let (stream, agreed) = self.run(Stage::Tls, tls::connect(handshake, stream)).await?;
         self.tell(&agreed);
         Ok((self.framed(endpoint, means, Box::new(stream)).await?, peer, Some(agreed)))
     }
@@ -226,8 +232,9 @@ impl<R: Fn(Step<'_>)> Stages<R> {
 
     async fn quic(&mut self, endpoint: &Endpoint, means: &Means<'_>) -> Result<Opened, WireError> {
         refuse_proxy(means, "QUIC")?;
+        let handshake = self.prepare(Stage::Quic, endpoint, means).await?;
         let addresses = self.resolve(&endpoint.host, endpoint.port).await?;
-        let (stream, peer, agreed) = self.run(Stage::Quic, quic::connect(endpoint, means.tls, addresses)).await?;
+        let (stream, peer, agreed) = self.run(Stage::Quic, quic::connect(endpoint, handshake, addresses)).await?;
         (self.report)(Step::Reached(&peer));
         self.tell(&agreed);
         Ok((Box::new(stream), peer, Some(agreed)))

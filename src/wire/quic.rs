@@ -23,7 +23,7 @@ use super::{
     endpoint::Endpoint,
     error::WireError,
     tcp::{at, race},
-    tls::{Agreed, Handshake, TlsOptions},
+    tls::{Agreed, Handshake},
 };
 use crate::base::text;
 
@@ -42,13 +42,12 @@ const ALERTS: std::ops::Range<u64> = 0x100..0x200;
 /// Connects to the first address that answers, and opens the stream.
 pub(super) async fn connect(
     endpoint: &Endpoint,
-    options: &TlsOptions,
+    mut handshake: Handshake,
     addresses: Vec<SocketAddr>,
 ) -> Result<(Quic, String, Agreed), WireError> {
     let at = at(endpoint);
     let failed =
         |detail: &dyn std::fmt::Display| WireError::Quic { at: at.clone(), detail: text::safe(&detail.to_string()).to_string() };
-    let mut handshake = Handshake::prepare(endpoint, options).await?;
     if handshake.config.alpn_protocols.is_empty() {
         handshake.config.alpn_protocols = vec![ALPN.to_vec()];
     }

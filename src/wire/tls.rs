@@ -2,6 +2,7 @@
 
 pub mod certificate;
 mod identity;
+mod pem;
 mod roots;
 mod stream;
 #[cfg(test)]
@@ -121,11 +122,9 @@ pub(super) struct Handshake {
 
 /// Makes the TLS handshake on an open connection.
 pub(super) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
-    endpoint: &Endpoint,
-    options: &TlsOptions,
+    handshake: Handshake,
     stream: S,
 ) -> Result<(Encrypted<S>, Agreed), WireError> {
-    let handshake = Handshake::prepare(endpoint, options).await?;
     let connector = TlsConnector::from(Arc::new(handshake.config.clone()));
     let stream = connector.connect(handshake.name.clone(), stream).await.map_err(|error| handshake.failure(&error))?;
     let connection = stream.get_ref().1;
@@ -137,7 +136,7 @@ pub(super) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 impl Handshake {
-    /// Reads the files on a thread that may wait for the disk.
+    /// Reads the files on a thread that may wait for the disk, before the network has anything to do with it.
     pub(super) async fn prepare(endpoint: &Endpoint, options: &TlsOptions) -> Result<Self, WireError> {
         let name = server_name(endpoint, options)?;
         let (at, unverified) = (at(endpoint), options.verify == Verify::None);
@@ -145,7 +144,7 @@ impl Handshake {
         let loaded = spawn_blocking(move || {
             let provider = Arc::new(rustls::crypto::ring::default_provider());
             let trust = trust(&options, &provider)?;
-            let identity = Arc::new(Identity::load(&options, &provider)?);
+            let identity = Arc::new(Identity::load(&options)?);
             let verifier = Arc::new(Verifier::new(trust, provider));
             let config = config(&options, &verifier, &identity);
             Ok((config, verifier, identity))

@@ -12,14 +12,13 @@ use pkcs8::{EncryptedPrivateKeyInfoRef, pkcs5};
 use rustls::{
     InconsistentKeys, SignatureScheme,
     client::ResolvesClientCert,
-    crypto::CryptoProvider,
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject},
+    crypto::ring::sign::any_supported_type,
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer},
     sign::CertifiedKey,
 };
-use x509_parser::pem::Pem;
 use zeroize::Zeroizing;
 
-use super::{TlsOptions, roots};
+use super::{TlsOptions, pem, roots};
 use crate::{
     base::{secret::Secret, text},
     wire::error::WireError,
@@ -91,10 +90,7 @@ impl IdentityFault {
 /// Tells whether a file holds a key that needs a passphrase; false where it cannot be read.
 #[must_use]
 pub fn is_encrypted(path: &Path) -> bool {
-    roots::read(path).is_ok_and(|bytes| {
-        let bytes = Zeroizing::new(bytes);
-        pems(&bytes).any(|pem| pem.label == ENCRYPTED)
-    })
+    roots::read(path).is_ok_and(|bytes| pem::sections(&bytes).any(|section| section.label == ENCRYPTED))
 }
 
 /// Shows the client's certificate when it is asked for, and remembers that it was.
@@ -106,13 +102,13 @@ pub(super) struct Identity {
 
 impl Identity {
     /// Reads certificate and key from disk, where the options name them.
-    pub(super) fn load(options: &TlsOptions, provider: &CryptoProvider) -> Result<Self, WireError> {
+    pub(super) fn load(options: &TlsOptions) -> Result<Self, WireError> {
         let key = match (&options.cert_file, options.key_path()) {
             (Some(certificate), Some(key)) => {
                 let chain = chain(certificate).map_err(|fault| error("client certificate", certificate, fault))?;
                 let der = key_of(key, options.key_password.as_ref()).map_err(|fault| error("client key", key, fault))?;
-                let certified = CertifiedKey::from_der(chain, der, provider);
-                Some(Arc::new(certified.map_err(|why| error("client key", key, of_library(&why)))?))
+                let certified = certified(chain, &der).map_err(|why| error("client key", key, of_library(&why)))?;
+                Some(Arc::new(certified))
             }
             (None, _) | (_, None) => None,
         };
@@ -154,28 +150,45 @@ fn unusable(error: &dyn std::fmt::Display) -> IdentityFault {
     IdentityFault::Unusable(text::safe(&error.to_string()).to_string())
 }
 
+/// Puts certificate and key together, if they belong together; the bytes of the key stay with the caller, who wipes them.
+fn certified(chain: Vec<CertificateDer<'static>>, key: &PrivateKeyDer<'_>) -> Result<CertifiedKey, rustls::Error> {
+    let certified = CertifiedKey::new(chain, any_supported_type(key)?);
+    match certified.keys_match() {
+        Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(certified),
+        Err(error) => Err(error),
+    }
+}
+
 fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, IdentityFault> {
-    let pem = Zeroizing::new(roots::read(path).map_err(IdentityFault::Unreadable)?);
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|error| unusable(&error))?;
+    let file = roots::read(path).map_err(IdentityFault::Unreadable)?;
+    let sections = pem::sections(&file).filter(|section| section.label == "CERTIFICATE");
+    let chain = sections.map(|section| section.der().map(|der| CertificateDer::from(der.to_vec())));
+    let chain: Vec<_> = chain.collect::<Result<_, _>>()?;
     if chain.is_empty() { Err(IdentityFault::NoCertificate) } else { Ok(chain) }
 }
 
-fn key_of(path: &Path, passphrase: Option<&Secret>) -> Result<PrivateKeyDer<'static>, IdentityFault> {
-    let pem = Zeroizing::new(roots::read(path).map_err(IdentityFault::Unreadable)?);
-    if pem.windows(OLD_ENCRYPTION.len()).any(|window| window == OLD_ENCRYPTION) {
+fn key_of(path: &Path, passphrase: Option<&Secret>) -> Result<Zeroizing<PrivateKeyDer<'static>>, IdentityFault> {
+    let file = roots::read(path).map_err(IdentityFault::Unreadable)?;
+    if file.windows(OLD_ENCRYPTION.len()).any(|window| window == OLD_ENCRYPTION) {
         return Err(IdentityFault::Encryption);
     }
-    if let Some(encrypted) = pems(&pem).find(|pem| pem.label == ENCRYPTED) {
-        return unlock(&encrypted.contents, passphrase.ok_or(IdentityFault::Locked)?);
+    if let Some(encrypted) = pem::sections(&file).find(|section| section.label == ENCRYPTED) {
+        return unlock(&encrypted.der()?, passphrase.ok_or(IdentityFault::Locked)?);
     }
-    PrivateKeyDer::from_pem_slice(&pem).map_err(|error| match error {
-        rustls::pki_types::pem::Error::NoItemsFound => IdentityFault::NoKey,
-        other => unusable(&other),
-    })
+    let key = pem::sections(&file).find_map(|section| {
+        let form: fn(Vec<u8>) -> PrivateKeyDer<'static> = match section.label {
+            "PRIVATE KEY" => |der| PrivatePkcs8KeyDer::from(der).into(),
+            "RSA PRIVATE KEY" => |der| PrivatePkcs1KeyDer::from(der).into(),
+            "EC PRIVATE KEY" => |der| PrivateSec1KeyDer::from(der).into(),
+            _ => return None,
+        };
+        Some(section.der().map(|der| Zeroizing::new(form(der.to_vec()))))
+    });
+    Ok(key.ok_or(IdentityFault::NoKey)??)
 }
 
 /// Decrypts a key (RFC 5958, 3).
-fn unlock(der: &[u8], passphrase: &Secret) -> Result<PrivateKeyDer<'static>, IdentityFault> {
+fn unlock(der: &[u8], passphrase: &Secret) -> Result<Zeroizing<PrivateKeyDer<'static>>, IdentityFault> {
     let encrypted = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| IdentityFault::Encryption)?;
     let key = encrypted.decrypt(passphrase.expose()).map_err(|error| match error {
         pkcs8::Error::EncryptedPrivateKey(
@@ -185,10 +198,11 @@ fn unlock(der: &[u8], passphrase: &Secret) -> Result<PrivateKeyDer<'static>, Ide
         ) => IdentityFault::Encryption,
         _ => IdentityFault::WrongPassphrase,
     })?;
-    Ok(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into())
+    Ok(Zeroizing::new(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into()))
 }
 
-/// Reads the sections of a PEM file; what is none is skipped.
-fn pems(bytes: &[u8]) -> impl Iterator<Item = Pem> {
-    Pem::iter_from_buffer(bytes).map_while(Result::ok)
+impl From<pem::Broken> for IdentityFault {
+    fn from(broken: pem::Broken) -> Self {
+        unusable(&broken)
+    }
 }

@@ -1,14 +1,21 @@
 //! The certificate authorities that are trusted: the system's and those of a file.
 
-use std::{fs, io, path::Path};
+use std::{io, path::Path};
 
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
+use zeroize::Zeroizing;
 
 use super::TlsOptions;
-use crate::{base::text, wire::error::WireError};
+use crate::{
+    base::{
+        disk::{self, ReadError},
+        text,
+    },
+    wire::error::WireError,
+};
 
 /// No list of authorities is larger in bytes; the system's has a quarter of a megabyte.
 const LARGEST_FILE: u64 = 16 << 20;
@@ -69,18 +76,13 @@ fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
 }
 
 /// Reads a PEM file, or says in plain words why it cannot.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let bytes = || {
-        if fs::metadata(path)?.len() > LARGEST_FILE {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        fs::read(path)
-    };
-    bytes().map_err(|error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
-        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
-        io::ErrorKind::FileTooLarge => "it is too large for a list of certificates".to_owned(),
-        _ => text::safe(&error.to_string()).to_string(),
+pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    disk::read(path, LARGEST_FILE).map(|contents| contents.bytes).map_err(|error| match error {
+        ReadError::Missing => "there is no such file".to_owned(),
+        ReadError::Directory => "it is a directory".to_owned(),
+        ReadError::Special => "it is not a regular file".to_owned(),
+        ReadError::TooLarge(_) => "it is too large for a list of certificates".to_owned(),
+        ReadError::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
+        ReadError::Io(error) => text::safe(&error.to_string()).to_string(),
     })
 }

@@ -276,18 +276,27 @@ async fn a_useless_ca_file_is_named_with_its_reason() {
     let dir = TempDir::new().expect("a directory");
     let (empty, broken) = (dir.path().join("empty.pem"), dir.path().join("broken.pem"));
     fs::write(&empty, "no certificate here\n").expect("a file is written");
+    let pipe = dir.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
     fs::write(&broken, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").expect("a file is written");
     let cases = [
         (dir.path().join("missing.pem"), "missing.pem: there is no such file"),
         (dir.path().to_owned(), "it is a directory"),
         (empty, "empty.pem: it holds no certificate"),
         (broken, "broken.pem: certificate 1 cannot be used"),
+        (pipe, "pipe: it is not a regular file"),
+        ("/dev/zero".into(), "/dev/zero: it is not a regular file"),
     ];
     for (path, said) in cases {
         let server = answer(b"").await;
         let options = TlsOptions { ca_file: Some(path), ca_only: true, ..TlsOptions::default() };
-        let error = call(&server, &options).await.err().expect("a useless file");
+        let endpoint = Endpoint::new(Transport::Tls, "localhost", server.address.port());
+        let stages = Mutex::new(Vec::new());
+        let report = |stage| stages.lock().expect("one thread").push(stage);
+        let dialed = timeout(DEADLINE, dial_tls(&endpoint, &options, report)).await.expect("an answer in time");
+        let error = dialed.err().expect("a useless file");
         assert!(error.to_string().contains(said) && error.is_final(), "{error}");
+        assert_eq!(*stages.lock().expect("one thread"), [Stage::Tls], "nothing is asked of the network");
     }
 }
 

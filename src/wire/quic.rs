@@ -63,7 +63,7 @@ pub(super) async fn connect(
     let agreed = handshake.agreed(describe(&connection), &chain(&connection));
     let (send, receive) = connection.open_bi().await.map_err(|error| failed(&error))?;
     let peer = connection.remote_address().to_string();
-    Ok((Quic { stream: Some((send, receive)), connection, endpoint: ours, handshake }, peer, agreed))
+    Ok((Quic { stream: Some((send, receive)), farewell: None, connection, endpoint: ours, handshake }, peer, agreed))
 }
 
 /// One attempt at one address.
@@ -138,10 +138,14 @@ fn chain(connection: &Connection) -> Vec<CertificateDer<'static>> {
 pub(super) struct Quic {
     /// Taken when it is dropped.
     stream: Option<(SendStream, RecvStream)>,
+    /// Waits until the broker has all that was written; made when the stream is shut down.
+    farewell: Option<Farewell>,
     connection: Connection,
     endpoint: quinn::Endpoint,
     handshake: Handshake,
 }
+
+type Farewell = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
 impl Quic {
     fn read_error(&self, error: ReadError) -> io::Result<()> {
@@ -192,12 +196,19 @@ impl AsyncWrite for Quic {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some((send, _)) = &mut self.get_mut().stream {
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let Some((send, _)) = &mut this.stream else { return Poll::Ready(Ok(())) };
+        let farewell = this.farewell.get_or_insert_with(|| {
             // It may be finished already, or the connection lost, which is as good.
             let _ = send.finish();
-        }
-        Poll::Ready(Ok(()))
+            let stopped = send.stopped();
+            // A datagram can be lost, and the process may end at once: the last bytes are waited for here.
+            Box::pin(async {
+                let _ = timeout(FAREWELL, stopped).await;
+            })
+        });
+        farewell.as_mut().poll(cx).map(Ok)
     }
 }
 
@@ -214,5 +225,104 @@ impl Drop for Quic {
             connection.close(VarInt::from_u32(0), b"");
             let _ = timeout(FAREWELL, endpoint.wait_idle()).await;
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::UdpSocket,
+        sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    };
+
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use rustls::pki_types::PrivateKeyDer;
+    use tokio::{io::AsyncWriteExt as _, task::JoinHandle};
+
+    use super::*;
+    use crate::wire::{
+        endpoint::Transport,
+        tls::{TlsOptions, Verify},
+    };
+
+    /// No step on loopback takes so long.
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    const LOCAL: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
+
+    fn server() -> quinn::Endpoint {
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&rustls::version::TLS13]);
+        let tls = tls.expect("a version").with_no_client_auth().with_single_cert(vec![cert.der().clone()], key);
+        let mut tls = tls.expect("a valid identity");
+        tls.alpn_protocols = vec![ALPN.to_vec()];
+        let crypto = quinn::crypto::rustls::QuicServerConfig::try_from(tls).expect("TLS 1.3");
+        quinn::Endpoint::server(quinn::ServerConfig::with_crypto(Arc::new(crypto)), LOCAL.into()).expect("a free port")
+    }
+
+    /// Passes datagrams on between one client and the server, but for the next few of the client's.
+    fn relay(server: SocketAddr, losing: Arc<AtomicUsize>) -> (SocketAddr, JoinHandle<io::Result<()>>) {
+        let bound = |address: SocketAddr| {
+            let socket = UdpSocket::bind(address).expect("a free port");
+            socket.set_nonblocking(true).expect("a socket");
+            tokio::net::UdpSocket::from_std(socket).expect("a runtime")
+        };
+        let (front, back) = (bound(LOCAL.into()), bound(LOCAL.into()));
+        let address = front.local_addr().expect("an address");
+        let task = tokio::spawn(async move {
+            let (mut there, mut here) = ([0; 2048], [0; 2048]);
+            let mut client = None;
+            loop {
+                tokio::select! {
+                    read = front.recv_from(&mut there) => {
+                        let (length, from) = read?;
+                        client = Some(from);
+                        if losing.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err() {
+                            back.send_to(&there[..length], server).await?;
+                        }
+                    }
+                    read = back.recv_from(&mut here) => {
+                        let (length, _) = read?;
+                        if let Some(client) = client {
+                            front.send_to(&here[..length], client).await?;
+                        }
+                    }
+                }
+            }
+        });
+        (address, task)
+    }
+
+    #[tokio::test]
+    async fn a_lost_farewell_is_sent_again_before_the_stream_is_shut_down() {
+        let server = server();
+        let losing = Arc::new(AtomicUsize::new(0));
+        let (address, relaying) = relay(server.local_addr().expect("an address"), Arc::clone(&losing));
+        let (arrived, mut has_arrived) = tokio::sync::watch::channel(0);
+        let serving = tokio::spawn(async move {
+            let connection = server.accept().await.expect("an attempt").await.expect("a connection");
+            let (_send, mut receive) = connection.accept_bi().await.expect("a stream");
+            let mut bytes = [0; 64];
+            while let Ok(Some(read)) = receive.read(&mut bytes).await {
+                arrived.send_modify(|all| *all += read);
+            }
+            connection.closed().await;
+        });
+        let endpoint = Endpoint::new(Transport::Quic, "localhost", address.port());
+        let options = TlsOptions { verify: Verify::None, ..TlsOptions::default() };
+        let handshake = Handshake::prepare(&endpoint, &options).await.expect("no files");
+        let opened = timeout(DEADLINE, connect(&endpoint, handshake, vec![address])).await.expect("in time");
+        let (mut stream, ..) = opened.expect("a connection");
+        stream.write_all(b"hello").await.expect("open");
+        timeout(DEADLINE, has_arrived.wait_for(|all| *all == 5)).await.expect("in time").expect("a server");
+        losing.store(2, Relaxed);
+        stream.write_all(&[0xe0, 0]).await.expect("open");
+        timeout(DEADLINE, stream.shutdown()).await.expect("in time").expect("shut down");
+        assert_eq!((losing.load(Relaxed), *has_arrived.borrow()), (0, 7), "datagrams were lost, and no byte");
+        drop(stream);
+        timeout(DEADLINE, serving).await.expect("in time").expect("the server ended");
+        relaying.abort();
     }
 }

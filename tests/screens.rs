@@ -4,6 +4,8 @@
 mod broker;
 #[path = "screens/filter.rs"]
 mod filter;
+#[path = "screens/forms.rs"]
+mod forms;
 #[path = "common/player.rs"]
 mod player;
 #[path = "screens/protocol.rs"]

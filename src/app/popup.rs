@@ -173,18 +173,12 @@ pub fn read_subscribe(form: &Form) -> Result<Subscription, String> {
 /// Makes the form that publishes, with what is known of the message.
 #[must_use]
 pub fn publish_form(message: &Message) -> Form {
-    let editable =
-        std::str::from_utf8(&message.payload).ok().filter(|text| !text.chars().any(|c| text::is_hostile(c) && c != '\n'));
-    let payload = match editable {
-        Some(text) => Row::area("Payload", text),
-        None => Row { label: "Payload", hint: "", field: Field::Raw(message.payload.clone()) },
-    };
     let qos = usize::from(message.qos.level());
     let rows = vec![
         Row::line("Topic", "plant/hall1/cmd", &*message.topic),
         Row::choice("QoS", LEVELS, qos),
         Row::toggle("Retain", message.retain),
-        payload,
+        Row::bytes("Payload", &message.payload),
     ];
     let mut form = Form::new("Publish", rows);
     if !message.topic.is_empty() {
@@ -202,7 +196,7 @@ pub fn read_publish(form: &Form) -> Result<Message, String> {
     let topic = form.text("Topic");
     topic::check_name(&topic)?;
     let payload = match form.field("Payload") {
-        Some(Field::Raw(bytes)) => bytes.clone(),
+        Some(Field::Raw(bytes, _)) => bytes.clone(),
         _ => Bytes::from(form.text("Payload")),
     };
     Ok(Message {

@@ -240,7 +240,7 @@ impl Workspace {
     #[must_use]
     pub fn payload_as_text(&self) -> Option<String> {
         self.selected().map(|entry| match std::str::from_utf8(entry.payload) {
-            Ok(text) if !text.chars().any(|c| text::is_hostile(c) && !matches!(c, '\n' | '\t')) => text.to_owned(),
+            Ok(text) if text.chars().all(text::is_text) => text.to_owned(),
             _ => text::escape(entry.payload),
         })
     }

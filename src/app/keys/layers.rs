@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use tui_input::Input;
-
 use crate::{
     app::{
         App, Screen,
         broker::WillTest,
         event::{ConnId, Effect},
-        form::{self, Form, Reply},
+        form::{
+            Form, Reply,
+            line::{self, LONGEST_LINE, LeftOut},
+        },
         notice::Level,
         popup::{self, Confirmed, Connect, Popup},
         start::Entry,
@@ -24,8 +25,11 @@ use crate::{
         will_test::PATIENCE,
     },
     profile::Profile,
-    wire::endpoint::Endpoint,
+    wire::endpoint::{Endpoint, Url},
 };
+
+/// The most bytes that are typed to find an action.
+const LONGEST_QUERY: usize = 256;
 
 impl App {
     /// Gives a key to the field in focus of the popup on top.
@@ -42,8 +46,9 @@ impl App {
                     Code::Down => *selected = (*selected + 1).min(hits.len().saturating_sub(1)),
                     Code::Up => *selected = selected.saturating_sub(1),
                     _ => {
-                        edit(input, key);
+                        let left = line::press(input, key, LONGEST_QUERY);
                         *selected = 0;
+                        self.say_left_out(left.unwrap_or_default());
                     }
                 }
                 Vec::new()
@@ -51,9 +56,42 @@ impl App {
             Some(Popup::Filter(_)) => self.key_in_filter(key),
             Some(popup) => match popup.form_mut().map(|form| form.key(key)) {
                 Some(Reply::Submit) => self.submit(),
+                Some(Reply::LeftOut(left)) => {
+                    self.say_left_out(left);
+                    Vec::new()
+                }
                 Some(Reply::Taken | Reply::Ignored) | None => Vec::new(),
             },
             None => Vec::new(),
+        }
+    }
+
+    /// Puts pasted text into what is being typed; a URL becomes a connection where nothing is.
+    pub(in crate::app) fn paste(&mut self, pasted: &str) -> Vec<Effect> {
+        let url = pasted.trim();
+        match self.popups.last_mut() {
+            Some(Popup::Palette { input, selected }) => {
+                let left = line::splice(input, pasted, LONGEST_QUERY);
+                *selected = 0;
+                self.say_left_out(left);
+            }
+            Some(Popup::Filter(_)) => self.paste_into_filter(pasted),
+            Some(popup) => {
+                let left = popup.form_mut().map(|form| form.paste(pasted)).unwrap_or_default();
+                self.say_left_out(left);
+            }
+            None if url.len() <= LONGEST_LINE && Url::is_url(url) && !url.contains(char::is_whitespace) => {
+                self.popups.push(Popup::Connect(popup::connect_form(url)));
+            }
+            None => self.say(Level::Info, "nothing to paste into here", "a pasted URL becomes a connection"),
+        }
+        Vec::new()
+    }
+
+    /// Says what a field did not take.
+    pub(super) fn say_left_out(&mut self, left: LeftOut) {
+        if let Some(said) = left.said() {
+            self.say(Level::Warning, &said, "");
         }
     }
 
@@ -304,11 +342,5 @@ impl App {
             self.say(Level::Info, &said, "--theme NAME starts with it");
         }
         Vec::new()
-    }
-}
-
-fn edit(input: &mut Input, key: Key) {
-    if let Some(request) = form::line_request(key) {
-        input.handle(request);
     }
 }

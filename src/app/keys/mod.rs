@@ -9,7 +9,6 @@ use super::{
     App, Screen,
     broker::WillTest,
     event::Effect,
-    popup::Popup,
     protocol,
     workspace::{Pane, View, Workspace},
 };
@@ -21,10 +20,7 @@ use crate::{
     },
     mqtt::error::Failure,
     store::exchange::What,
-    wire::{
-        endpoint::Url,
-        packet::{Direction, Kind},
-    },
+    wire::packet::{Direction, Kind},
 };
 
 /// Why something that the broker must do cannot be done.
@@ -90,30 +86,6 @@ impl App {
             return self.act(action);
         }
         self.key_in_field(key)
-    }
-
-    pub(super) fn paste(&mut self, text: &str) -> Vec<Effect> {
-        match self.popups.last_mut() {
-            Some(Popup::Palette { input, selected }) => {
-                for c in text.trim().chars().filter(|c| !c.is_control()) {
-                    input.handle(tui_input::InputRequest::InsertChar(c));
-                }
-                *selected = 0;
-            }
-            Some(Popup::Filter(_)) => self.paste_into_filter(text),
-            Some(popup) => {
-                let removed = popup.form_mut().map_or(0, |form| form.paste(text));
-                if removed > 0 {
-                    let said = format!("{removed} control or invisible characters of the paste were left out");
-                    self.say(super::notice::Level::Warning, &said, "");
-                }
-            }
-            None if Url::is_url(text.trim()) => {
-                self.popups.push(Popup::Connect(super::popup::connect_form(text.trim())));
-            }
-            None => self.say(super::notice::Level::Info, "nothing to paste into here", "a pasted URL becomes a connection"),
-        }
-        Vec::new()
     }
 
     /// Says why an action is not possible now.

@@ -9,7 +9,10 @@ use zeroize::Zeroize;
 
 pub use self::area::Area;
 use self::line::{LONGEST_LINE, LeftOut};
-use crate::keymap::key::{Code, Key};
+use crate::{
+    keymap::key::{Code, Key},
+    mqtt::message::Properties,
+};
 
 /// What a field holds.
 #[derive(Debug)]
@@ -31,6 +34,13 @@ pub enum Field {
     Area(Box<Area>),
     /// Bytes that cannot be edited as text, for this reason, and are used as they are; deleting them makes an empty text.
     Raw(Bytes, &'static str),
+    /// Properties of a message that are kept as they are, and what is said of them; they can be left out.
+    Properties {
+        /// The properties that are kept.
+        kept: Option<Box<Properties>>,
+        /// What is kept, or why nothing is.
+        said: String,
+    },
 }
 
 /// A field with its label.
@@ -119,7 +129,7 @@ impl Form {
         match self.rows.get_mut(self.focus).map(|row| &mut row.field) {
             Some(Field::Text(input) | Field::Secret(input)) => line::splice(input, pasted, LONGEST_LINE),
             Some(Field::Area(area)) => area.paste(pasted),
-            Some(Field::Choice { .. } | Field::Toggle(_) | Field::Raw(..)) | None => LeftOut::default(),
+            Some(Field::Choice { .. } | Field::Toggle(_) | Field::Raw(..) | Field::Properties { .. }) | None => LeftOut::default(),
         }
     }
 
@@ -130,7 +140,7 @@ impl Form {
             Some(Field::Text(input) | Field::Secret(input)) => input.value().to_owned(),
             Some(Field::Choice { options, chosen }) => options.get(*chosen).copied().unwrap_or_default().to_owned(),
             Some(Field::Area(area)) => area.text(),
-            Some(Field::Toggle(_) | Field::Raw(..)) | None => String::new(),
+            Some(Field::Toggle(_) | Field::Raw(..) | Field::Properties { .. }) | None => String::new(),
         }
     }
 
@@ -210,6 +220,14 @@ impl Field {
                 let empties = matches!(key.code, Code::Delete | Code::Backspace);
                 if empties {
                     *self = Self::Area(Box::default());
+                }
+                taken(empties)
+            }
+            Self::Properties { kept, said } => {
+                let empties = matches!(key.code, Code::Delete | Code::Backspace) && kept.is_some();
+                if empties {
+                    *kept = None;
+                    "properties left out".clone_into(said);
                 }
                 taken(empties)
             }

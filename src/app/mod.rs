@@ -16,6 +16,7 @@ pub mod messages;
 pub mod notice;
 pub mod popup;
 pub mod protocol;
+pub mod publish;
 pub mod start;
 mod sys;
 pub mod topics;
@@ -240,7 +241,7 @@ impl App {
         // What the first answer of a broker leaves to be said is asked for at once.
         if workspace.is_online() && workspace.subscriptions.is_empty() {
             let filter = if workspace.profile.endpoint().is_local() { "#" } else { "" };
-            self.popups.push(Popup::Subscribe(popup::subscribe_form(filter)));
+            self.popups.push(Popup::Subscribe(id, popup::subscribe_form(filter)));
         } else if workspace.status.failure().is_some_and(Failure::doubts_the_user) {
             let form = popup::log_in_form(workspace);
             self.popups.push(Popup::LogIn(id, form));

@@ -1,13 +1,12 @@
 //! What lies over the panes: forms, lists, questions. One variant each, on a stack.
 
-use bytes::Bytes;
-use bytestring::ByteString;
 use tui_input::Input;
 
 use super::{
     event::ConnId,
     filter::Typing,
-    form::{Field, Form, Row},
+    form::{Form, Row},
+    publish::Publishing,
     workspace::Workspace,
 };
 use crate::{
@@ -22,7 +21,8 @@ use crate::{
     wire::endpoint::{Endpoint, Url},
 };
 
-const LEVELS: &[&str] = &["0", "1", "2"];
+/// The words for the levels of QoS.
+pub(super) const LEVELS: &[&str] = &["0", "1", "2"];
 const PASSWORDS: &[&str] = &["none", "ask at each connect"];
 
 /// The label of the row into which a secret is typed.
@@ -47,10 +47,10 @@ pub enum Popup {
     },
     /// The filter row, while it is typed into.
     Filter(Typing),
-    /// Subscribes to a filter.
-    Subscribe(Form),
+    /// Subscribes to a filter on a connection.
+    Subscribe(ConnId, Form),
     /// Publishes a message.
-    Publish(Form),
+    Publish(Publishing),
     /// Makes a connection.
     Connect(Form),
     /// Asks for a secret of a connection; with those that were typed before.
@@ -92,8 +92,8 @@ pub enum Confirmed {
     Disconnect(ConnId),
     /// Deleting a saved connection.
     Delete(String),
-    /// Publishing on a protected connection.
-    Publish(Box<Message>),
+    /// Publishing on a protected connection, from the form below the question.
+    Publish(ConnId, Box<Message>),
     /// Connecting to the server that a broker names in place of itself.
     Follow(ConnId, Endpoint),
     /// Having a broker publish the will.
@@ -108,7 +108,7 @@ impl Popup {
             Self::Help { .. } | Self::Notices { .. } | Self::Themes { .. } => &[Context::List, Context::Global],
             Self::Subscriptions { .. } => &[Context::Subscriptions, Context::List, Context::Global],
             Self::Filter(_)
-            | Self::Subscribe(_)
+            | Self::Subscribe(..)
             | Self::Publish(_)
             | Self::Connect(_)
             | Self::Secret(..)
@@ -122,9 +122,11 @@ impl Popup {
     #[must_use]
     pub fn form(&self) -> Option<&Form> {
         match self {
-            Self::Subscribe(form) | Self::Publish(form) | Self::Connect(form) | Self::Secret(.., form) | Self::LogIn(_, form) => {
-                Some(form)
-            }
+            Self::Publish(Publishing { form, .. })
+            | Self::Subscribe(_, form)
+            | Self::Connect(form)
+            | Self::Secret(.., form)
+            | Self::LogIn(_, form) => Some(form),
             Self::Help { .. }
             | Self::Palette { .. }
             | Self::Filter(_)
@@ -139,9 +141,11 @@ impl Popup {
     #[must_use]
     pub fn form_mut(&mut self) -> Option<&mut Form> {
         match self {
-            Self::Subscribe(form) | Self::Publish(form) | Self::Connect(form) | Self::Secret(.., form) | Self::LogIn(_, form) => {
-                Some(form)
-            }
+            Self::Publish(Publishing { form, .. })
+            | Self::Subscribe(_, form)
+            | Self::Connect(form)
+            | Self::Secret(.., form)
+            | Self::LogIn(_, form) => Some(form),
             Self::Help { .. }
             | Self::Palette { .. }
             | Self::Filter(_)
@@ -170,46 +174,8 @@ pub fn read_subscribe(form: &Form) -> Result<Subscription, String> {
     Ok(Subscription::new(filter, level(form)))
 }
 
-/// Makes the form that publishes, with what is known of the message.
-#[must_use]
-pub fn publish_form(message: &Message) -> Form {
-    let qos = usize::from(message.qos.level());
-    let rows = vec![
-        Row::line("Topic", "plant/hall1/cmd", &*message.topic),
-        Row::choice("QoS", LEVELS, qos),
-        Row::toggle("Retain", message.retain),
-        Row::bytes("Payload", &message.payload),
-    ];
-    let mut form = Form::new("Publish", rows);
-    if !message.topic.is_empty() {
-        form.focus_on("Payload");
-    }
-    form
-}
-
-/// Reads the form that publishes.
-///
-/// # Errors
-///
-/// Returns a sentence that says what is wrong.
-pub fn read_publish(form: &Form) -> Result<Message, String> {
-    let topic = form.text("Topic");
-    topic::check_name(&topic)?;
-    let payload = match form.field("Payload") {
-        Some(Field::Raw(bytes, _)) => bytes.clone(),
-        _ => Bytes::from(form.text("Payload")),
-    };
-    Ok(Message {
-        topic: ByteString::from(topic),
-        payload,
-        qos: level(form),
-        retain: form.is_on("Retain"),
-        dup: false,
-        properties: None,
-    })
-}
-
-fn level(form: &Form) -> Qos {
+/// Returns the QoS that was chosen in a form.
+pub(super) fn level(form: &Form) -> Qos {
     u8::try_from(form.chosen("QoS")).ok().and_then(Qos::from_level).unwrap_or_default()
 }
 
@@ -319,20 +285,6 @@ pub fn palette(typed: &str) -> Vec<Action> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_publish_form_keeps_bytes_that_are_no_text() {
-        let message = Message { topic: "a".into(), payload: Bytes::from_static(b"\xff\x00"), ..Message::default() };
-        assert_eq!(read_publish(&publish_form(&message)).expect("valid").payload, message.payload);
-        let hidden = Message { payload: Bytes::from("a\u{202e}b"), ..message };
-        assert_eq!(read_publish(&publish_form(&hidden)).expect("valid"), hidden);
-    }
-
-    #[test]
-    fn a_publish_form_refuses_wildcards() {
-        let message = Message { topic: "a/#".into(), ..Message::default() };
-        assert!(read_publish(&publish_form(&message)).expect_err("a wildcard").contains('#'));
-    }
 
     #[test]
     fn a_pasted_url_becomes_a_named_connection() {

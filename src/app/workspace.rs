@@ -4,7 +4,6 @@ mod news;
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
 use jiff::tz::TimeZone;
 
 use super::{
@@ -14,6 +13,7 @@ use super::{
     geometry::Geometry,
     messages::Messages,
     protocol::{self, Protocol},
+    publish::Draft,
     topics::{Cursor, Topics},
 };
 use crate::{
@@ -137,8 +137,8 @@ pub struct Workspace {
     pub zoom: bool,
     /// Publishes under way.
     pub pending: HashMap<Token, Pending>,
-    /// The last message that was published here, to begin with when one to the same topic follows.
-    pub draft: Option<Message>,
+    /// The last message that was published here or put aside, for the next form.
+    pub draft: Option<Draft>,
     /// How many publishes were settled well.
     pub sent: u64,
     /// Whether a session was started, which knows the way and the secrets.
@@ -221,19 +221,6 @@ impl Workspace {
             (Pane::Topics, Cursor::All) => None,
             (Pane::Messages | Pane::Detail, _) => self.selected().map(|entry| entry.topic.to_owned()),
         }
-    }
-
-    /// Returns the selected message as it could be published again.
-    #[must_use]
-    pub fn selected_message(&self) -> Option<Message> {
-        self.selected().map(|entry| Message {
-            topic: entry.topic.into(),
-            payload: Bytes::copy_from_slice(entry.payload),
-            qos: entry.qos,
-            retain: entry.retain,
-            dup: false,
-            properties: None,
-        })
     }
 
     /// Returns the payload of the selected message for the clipboard: as it is where it is harmless text, else escaped.

@@ -132,7 +132,7 @@ fn popup_area(app: &App, popup: &Popup, screen: Area) -> Area {
         Popup::Themes { .. } => (36, u16::try_from(app.facts.themes.len()).unwrap_or(u16::MAX).saturating_add(2)),
         Popup::Subscriptions { .. } => (90, 16),
         Popup::Publish(_) => (76, 20),
-        Popup::Subscribe(form) | Popup::Connect(form) | Popup::Secret(.., form) | Popup::LogIn(_, form) => {
+        Popup::Subscribe(_, form) | Popup::Connect(form) | Popup::Secret(.., form) | Popup::LogIn(_, form) => {
             (66, u16::try_from(form.rows.len()).unwrap_or(u16::MAX).saturating_add(5))
         }
         Popup::Confirm { question, .. } => {

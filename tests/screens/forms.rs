@@ -4,13 +4,19 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mqtap::{
-    app::event::{Effect, Event},
+    app::event::{ConnId, Effect, Event},
     base::text,
     keymap::key::{Code, Key},
-    mqtt::{command::Command, message::Message},
+    mqtt::{
+        command::Command,
+        message::{Message, Properties},
+        options::Protocol,
+    },
+    profile::Profile,
+    wire::endpoint::Url,
 };
 
-use crate::player::Player;
+use crate::player::{Player, properties};
 
 /// Longer than any paste takes that is not quadratic, on any machine.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,10 +38,10 @@ fn press(player: &mut Player, c: char) {
     player.screen();
 }
 
-/// Everything that was published.
-fn published(player: &Player) -> Vec<Message> {
+/// Everything that was published, with where it went.
+fn published(player: &Player) -> Vec<(ConnId, Message)> {
     let published = |effect: &Effect| match effect {
-        Effect::Mqtt(_, Command::Publish { message, .. }) => Some(message.clone()),
+        Effect::Mqtt(id, Command::Publish { message, .. }) => Some((*id, message.clone())),
         _ => None,
     };
     player.effects.iter().filter_map(published).collect()
@@ -50,7 +56,7 @@ fn republished(payload: &'static [u8], keys: &[&str]) -> Bytes {
         player.keys(keys);
     }
     player.keys("alt-enter");
-    published(&player).pop().expect("a publish").payload
+    published(&player).pop().expect("a publish").1.payload
 }
 
 #[test]
@@ -90,7 +96,7 @@ fn a_very_long_line_of_a_payload_is_edited_at_its_end() {
     player.keys("tab tab tab");
     paste(&mut player, "0123456789".repeat(7_000));
     player.keys("end backspace x alt-enter");
-    let payload = published(&player).pop().expect("a publish").payload;
+    let payload = published(&player).pop().expect("a publish").1.payload;
     assert_eq!((payload.len(), &payload[payload.len() - 3..]), (70_000, &b"78x"[..]));
 }
 
@@ -140,6 +146,134 @@ fn a_payload_of_stacked_marks_fills_no_cell_with_bytes() {
     player.receive("plant/zalgo", format!("a{}b", "\u{301}".repeat(3_000)));
     player.keys("2 P");
     assert!(player.screen().content.iter().all(|cell| cell.symbol().len() <= 32));
+}
+
+#[test]
+fn a_no_gives_the_message_back() {
+    for no in ["n", "esc", "q"] {
+        let mut player = online();
+        player.app.workspaces[0].profile.protect = true;
+        player.keys("1 g g p");
+        player.type_text("cmd");
+        player.keys("tab tab tab h i alt-enter");
+        assert!(player.shown().contains("It is protected"), "{}", player.shown());
+        player.keys(no);
+        let shown = player.shown();
+        assert!(shown.contains("Topic     cmd") && shown.contains("hi"), "{no}: {shown}");
+        player.keys("alt-enter y");
+        let (_, message) = published(&player).pop().expect("a publish");
+        assert_eq!((&*message.topic, &*message.payload), ("cmd", &b"hi"[..]));
+        assert!(player.app.popups.is_empty());
+    }
+}
+
+#[test]
+fn a_message_that_is_not_sent_comes_back() {
+    for away in ["esc", "ctrl-c"] {
+        let mut player = online();
+        player.keys("1 g g p");
+        player.type_text("cmd");
+        player.keys("tab tab tab h i");
+        player.keys(away);
+        let shown = player.shown();
+        assert!(player.app.popups.is_empty() && shown.contains("p brings it back"), "{away}: {shown}");
+        player.keys("p");
+        let shown = player.shown();
+        assert!(shown.contains("Topic     cmd") && shown.contains("hi"), "{away}: {shown}");
+    }
+}
+
+#[test]
+fn a_message_to_another_topic_comes_back_where_it_was_begun() {
+    let mut player = online();
+    player.keys("1 g g j j p");
+    assert!(player.shown().contains("Topic     plant/temp"), "{}", player.shown());
+    player.keys("shift-tab shift-tab shift-tab ctrl-u");
+    player.type_text("cmd");
+    player.keys("esc p");
+    assert!(player.shown().contains("Topic     cmd"), "{}", player.shown());
+    player.keys("esc k p");
+    assert!(!player.shown().contains("Topic     cmd"), "another topic has another message: {}", player.shown());
+    player.keys("esc j p");
+    assert!(player.shown().contains("Topic     cmd"), "what was not touched replaces nothing: {}", player.shown());
+}
+
+#[test]
+fn yes_publishes_on_the_connection_that_the_question_names() {
+    let mut player = online();
+    player.app.workspaces[0].profile.protect = true;
+    let plant = player.app.workspaces[0].id;
+    player.keys("1 g g p");
+    player.type_text("cmd");
+    player.keys("alt-enter");
+    let _ = player.app.connect(Profile::ad_hoc(Url::parse("mqtt://lab.example").expect("a URL")).named("lab"), None);
+    player.keys("y");
+    let to: Vec<_> = published(&player).into_iter().map(|(id, _)| id).collect();
+    assert_eq!(to, [plant]);
+}
+
+#[test]
+fn a_form_sends_to_the_connection_that_it_was_opened_on() {
+    let mut player = online();
+    let plant = player.app.workspaces[0].id;
+    let go_to_another = |player: &mut Player| {
+        let _ = player.app.connect(Profile::ad_hoc(Url::parse("mqtt://lab.example").expect("a URL")).named("lab"), None);
+    };
+    player.keys("1 g g p");
+    player.type_text("cmd");
+    go_to_another(&mut player);
+    player.keys("alt-enter");
+    assert_eq!(published(&player).first().map(|(id, _)| *id), Some(plant));
+    let mut player = online();
+    player.keys("s");
+    player.type_text("a");
+    go_to_another(&mut player);
+    player.keys("enter");
+    let subscribed = player.effects.iter().find_map(|effect| match effect {
+        Effect::Mqtt(id, Command::Subscribe(_)) => Some(*id),
+        _ => None,
+    });
+    assert_eq!(subscribed, Some(plant));
+}
+
+/// What a device sent, with all that a property can be.
+fn with_properties() -> Message {
+    let properties = Properties { topic_alias: Some(7), subscription_ids: vec![1, 2], payload_format: Some(1), ..properties() };
+    Message { topic: "plant/cmd".into(), payload: "go".into(), properties: Some(Box::new(properties)), ..Message::default() }
+}
+
+#[test]
+fn a_copy_keeps_the_properties_that_can_be_published() {
+    let mut player = online();
+    player.receive_as(with_properties());
+    player.keys("2 P");
+    let shown = player.shown();
+    assert!(shown.contains("7 properties kept"), "{shown}");
+    player.keys("alt-enter");
+    let sent = published(&player).pop().expect("a publish").1.properties.map(|properties| *properties);
+    assert_eq!(sent, Some(Properties { payload_format: Some(1), ..properties() }));
+}
+
+#[test]
+fn the_properties_of_a_copy_can_be_left_out() {
+    let mut player = online();
+    player.receive_as(with_properties());
+    player.keys("2 P shift-tab delete");
+    assert!(player.shown().contains("MQTT 5    properties left out"), "{}", player.shown());
+    player.keys("alt-enter");
+    assert_eq!(published(&player).pop().expect("a publish").1.properties, None);
+}
+
+#[test]
+fn mqtt_3_1_1_has_no_properties_to_keep() {
+    let mut player = online();
+    player.app.workspaces[0].welcome.as_mut().expect("a welcome").protocol = Protocol::V311;
+    player.receive_as(with_properties());
+    player.keys("2 P");
+    let shown = player.shown();
+    assert!(shown.contains("7 properties left out: MQTT 3.1.1 has none"), "{shown}");
+    player.keys("alt-enter");
+    assert_eq!(published(&player).pop().expect("a publish").1.properties, None);
 }
 
 #[test]

@@ -7,11 +7,12 @@ use crate::{
         notice::Level,
         popup::{self, Popup},
         protocol,
+        publish::Publishing,
         start::Entry,
         workspace::{Pane, View, Workspace},
     },
     keymap::action::Action,
-    mqtt::{command::Command, message::Message},
+    mqtt::command::Command,
     profile::Profile,
     store::exchange::What,
     wire::endpoint::Url,
@@ -272,12 +273,12 @@ impl App {
     }
 
     fn open_subscribe(&mut self) -> Vec<Effect> {
-        let filter = match self.workspace() {
-            Some(workspace) if workspace.view == View::Broker => "$SYS/#".to_owned(),
-            Some(workspace) => workspace.branch_filter().unwrap_or_default(),
-            None => String::new(),
+        let Some(workspace) = self.workspace() else { return Vec::new() };
+        let filter = match workspace.view {
+            View::Broker => "$SYS/#".to_owned(),
+            View::Panes | View::Protocol => workspace.branch_filter().unwrap_or_default(),
         };
-        self.open(Popup::Subscribe(popup::subscribe_form(&filter)))
+        self.open(Popup::Subscribe(workspace.id, popup::subscribe_form(&filter)))
     }
 
     fn unsubscribe(&mut self) -> Vec<Effect> {
@@ -289,19 +290,14 @@ impl App {
         filter.map(|filter| Effect::Mqtt(workspace.id, Command::Unsubscribe(filter))).into_iter().collect()
     }
 
-    /// Opens the publish form: with the selected message, with the last draft for this topic, or with the topic alone.
+    /// Opens the publish form: with the selected message, or with its topic.
     fn open_publish(&mut self, copy: bool) -> Vec<Effect> {
         let Some(workspace) = self.workspace() else { return Vec::new() };
-        let message = if copy {
-            workspace.selected_message().unwrap_or_default()
-        } else {
-            let topic = workspace.topic().unwrap_or_default();
-            match &workspace.draft {
-                Some(draft) if *draft.topic == topic || topic.is_empty() => draft.clone(),
-                _ => Message { topic: topic.into(), ..Message::default() },
-            }
+        let publishing = match workspace.selected_message().filter(|_| copy) {
+            Some(message) => Publishing::new(workspace, message),
+            None => Publishing::on_topic(workspace),
         };
-        self.open(Popup::Publish(popup::publish_form(&message)))
+        self.open(Popup::Publish(publishing))
     }
 
     /// Goes to the message of a PUBLISH, or connects again where the connection ended.

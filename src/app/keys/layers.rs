@@ -13,15 +13,20 @@ use crate::{
         },
         notice::Level,
         popup::{self, Confirmed, Connect, Popup},
+        publish::{Draft, Publishing},
         start::Entry,
         workspace::Workspace,
     },
     base::{human, text},
-    keymap::key::{Code, Key},
+    keymap::{
+        action::Action,
+        key::{Code, Key},
+    },
     mqtt::{
         command::Command,
         error::Failure,
         message::{Message, Qos},
+        options::Subscription,
         will_test::PATIENCE,
     },
     profile::Profile,
@@ -99,14 +104,14 @@ impl App {
     pub(super) fn submit(&mut self) -> Vec<Effect> {
         let Some(popup) = self.popups.pop() else { return Vec::new() };
         let (popup, result) = match popup {
-            Popup::Subscribe(form) => {
-                let result = popup::read_subscribe(&form).map(|subscription| self.subscribe(subscription));
-                (Popup::Subscribe(form), result)
+            Popup::Subscribe(id, form) => {
+                let result = popup::read_subscribe(&form).map(|subscription| self.subscribe(id, subscription));
+                (Popup::Subscribe(id, form), result)
             }
-            Popup::Publish(form) => {
-                let result = popup::read_publish(&form).map(|message| self.publish(message));
-                (Popup::Publish(form), result)
-            }
+            Popup::Publish(publishing) => match publishing.read() {
+                Ok(message) => return self.publish(publishing, message),
+                Err(why) => (Popup::Publish(publishing), Err(why)),
+            },
             Popup::Connect(form) => {
                 let result = self.connect_from(&form);
                 (Popup::Connect(form), result)
@@ -133,27 +138,40 @@ impl App {
         }
     }
 
-    fn subscribe(&mut self, subscription: crate::mqtt::options::Subscription) -> Vec<Effect> {
-        let Some(workspace) = self.workspace_mut() else { return Vec::new() };
+    fn subscribe(&mut self, id: ConnId, subscription: Subscription) -> Vec<Effect> {
+        let Some(workspace) = self.find_mut(id) else { return Vec::new() };
         workspace.expect_grant(subscription.clone());
-        vec![Effect::Mqtt(workspace.id, Command::Subscribe(subscription))]
+        vec![Effect::Mqtt(id, Command::Subscribe(subscription))]
     }
 
-    fn publish(&mut self, message: Message) -> Vec<Effect> {
-        let Some(workspace) = self.workspace() else { return Vec::new() };
-        if workspace.profile.protect {
-            let topic = crate::base::text::line(&message.topic, 40);
-            let question = format!("Publish to {topic} on {}? It is protected.", workspace.profile.title());
-            return self.ask(question, Confirmed::Publish(Box::new(message)));
+    /// Publishes what the form says, on a protected connection after a question with the form below it.
+    fn publish(&mut self, publishing: Publishing, message: Message) -> Vec<Effect> {
+        let id = publishing.id;
+        let Some(workspace) = self.find(id) else { return Vec::new() };
+        if !workspace.profile.protect {
+            return self.send(id, message);
         }
-        self.send(message)
+        let topic = text::line(&message.topic, 40);
+        let question = format!("Publish to {topic} on {}? It is protected.", workspace.profile.title());
+        self.popups.push(Popup::Publish(publishing));
+        self.ask(question, Confirmed::Publish(id, Box::new(message)))
     }
 
-    fn send(&mut self, message: Message) -> Vec<Effect> {
-        let Some(workspace) = self.workspace_mut() else { return Vec::new() };
+    fn send(&mut self, id: ConnId, message: Message) -> Vec<Effect> {
+        let Some(workspace) = self.find_mut(id) else { return Vec::new() };
         let token = workspace.expect_receipt(&message);
-        workspace.draft = Some(message.clone());
-        vec![Effect::Mqtt(workspace.id, Command::Publish { token, message })]
+        workspace.draft = Some(Draft::sent(message.clone()));
+        vec![Effect::Mqtt(id, Command::Publish { token, message })]
+    }
+
+    /// Keeps what was typed into a form that is closed.
+    fn put_aside(&mut self, publishing: &Publishing) {
+        let Some(draft) = publishing.draft() else { return };
+        if let Some(workspace) = self.find_mut(publishing.id) {
+            workspace.draft = Some(draft);
+            let hint = self.keymap.labels(Action::Publish).first().map(|key| format!("{key} brings it back"));
+            self.say(Level::Info, "the message is not sent", &hint.unwrap_or_default());
+        }
     }
 
     fn connect_from(&mut self, form: &Form) -> Result<Vec<Effect>, String> {
@@ -285,7 +303,11 @@ impl App {
             Confirmed::Quit => self.quit(),
             Confirmed::Disconnect(id) => self.disconnect(id),
             Confirmed::Delete(name) => vec![Effect::Remove(name)],
-            Confirmed::Publish(message) => self.send(*message),
+            Confirmed::Publish(id, message) => {
+                // The form has done its work.
+                self.popups.pop_if(|popup| matches!(popup, Popup::Publish(publishing) if publishing.id == id));
+                self.send(id, *message)
+            }
             Confirmed::Follow(id, server) => self.follow(id, &server),
             Confirmed::TestWill(id) => self.test_will(id),
         }
@@ -304,6 +326,10 @@ impl App {
             }
             Some(Popup::Secret(id, need, ..)) => {
                 self.withhold_secret(id, &need);
+                true
+            }
+            Some(Popup::Publish(publishing)) => {
+                self.put_aside(&publishing);
                 true
             }
             Some(_) => true,

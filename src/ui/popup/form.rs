@@ -95,6 +95,10 @@ fn field(row: &Row, focused: bool, pen: &mut Pen<'_>) -> Option<Position> {
             pen.put(&said, Role::Kind);
             None
         }
+        Field::Properties { kept, said } => {
+            pen.put(said, if kept.is_some() { Role::Text } else { Role::Dim });
+            None
+        }
         Field::Area(_) => None,
     }
 }

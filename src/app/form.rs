@@ -10,6 +10,7 @@ use zeroize::Zeroize;
 pub use self::area::Area;
 use self::line::{LONGEST_LINE, LeftOut};
 use crate::{
+    base::secret::Secret,
     keymap::key::{Code, Key},
     mqtt::message::Properties,
 };
@@ -41,6 +42,8 @@ pub enum Field {
         /// What is kept, or why nothing is.
         said: String,
     },
+    /// A secret that was given already, never shown; thrown away, it leaves a choice of these words.
+    Given(Secret, &'static [&'static str]),
 }
 
 /// A field with its label.
@@ -129,7 +132,9 @@ impl Form {
         match self.rows.get_mut(self.focus).map(|row| &mut row.field) {
             Some(Field::Text(input) | Field::Secret(input)) => line::splice(input, pasted, LONGEST_LINE),
             Some(Field::Area(area)) => area.paste(pasted),
-            Some(Field::Choice { .. } | Field::Toggle(_) | Field::Raw(..) | Field::Properties { .. }) | None => LeftOut::default(),
+            Some(Field::Choice { .. } | Field::Toggle(_) | Field::Raw(..) | Field::Properties { .. } | Field::Given(..)) | None => {
+                LeftOut::default()
+            }
         }
     }
 
@@ -140,7 +145,7 @@ impl Form {
             Some(Field::Text(input) | Field::Secret(input)) => input.value().to_owned(),
             Some(Field::Choice { options, chosen }) => options.get(*chosen).copied().unwrap_or_default().to_owned(),
             Some(Field::Area(area)) => area.text(),
-            Some(Field::Toggle(_) | Field::Raw(..) | Field::Properties { .. }) | None => String::new(),
+            Some(Field::Toggle(_) | Field::Raw(..) | Field::Properties { .. } | Field::Given(..)) | None => String::new(),
         }
     }
 
@@ -156,6 +161,22 @@ impl Form {
         match self.field(label) {
             Some(Field::Choice { chosen, .. }) => *chosen,
             _ => 0,
+        }
+    }
+
+    /// Puts another field in the place of that label.
+    pub fn set(&mut self, label: &str, field: Field) {
+        if let Some(row) = self.rows.iter_mut().find(|row| row.label == label) {
+            row.field = field;
+        }
+    }
+
+    /// Writes another text into the line of that label; the cursor stays as far from its end.
+    pub fn rewrite(&mut self, label: &str, text: String) {
+        if let Some(Field::Text(input)) = self.rows.iter_mut().find(|row| row.label == label).map(|row| &mut row.field) {
+            let behind = input.value().chars().count() - input.cursor();
+            let cursor = text.chars().count().saturating_sub(behind);
+            String::from(std::mem::replace(input, Input::new(text).with_cursor(cursor))).zeroize();
         }
     }
 
@@ -220,6 +241,13 @@ impl Field {
                 let empties = matches!(key.code, Code::Delete | Code::Backspace);
                 if empties {
                     *self = Self::Area(Box::default());
+                }
+                taken(empties)
+            }
+            Self::Given(_, options) => {
+                let empties = matches!(key.code, Code::Delete | Code::Backspace);
+                if empties {
+                    *self = Self::Choice { options, chosen: 0 };
                 }
                 taken(empties)
             }

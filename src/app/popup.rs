@@ -1,11 +1,12 @@
 //! What lies over the panes: forms, lists, questions. One variant each, on a stack.
 
 use tui_input::Input;
+use zeroize::Zeroizing;
 
 use super::{
     event::ConnId,
     filter::Typing,
-    form::{Form, Row},
+    form::{Field, Form, Row},
     publish::Publishing,
     workspace::Workspace,
 };
@@ -18,7 +19,7 @@ use crate::{
         topic,
     },
     profile::{self, Profile, draft::Draft, need::Need, secret::PasswordSource},
-    wire::endpoint::{Endpoint, Url},
+    wire::endpoint::{self, Endpoint, Url},
 };
 
 /// The words for the levels of QoS.
@@ -137,6 +138,15 @@ impl Popup {
         }
     }
 
+    /// Changes what is typed into the form, where it is one.
+    pub fn edit<T>(&mut self, change: impl FnOnce(&mut Form) -> T) -> Option<T> {
+        let changed = change(self.form_mut()?);
+        if let Self::Connect(form) = self {
+            take_password(form);
+        }
+        Some(changed)
+    }
+
     /// Returns the form to change it, where it is one.
     #[must_use]
     pub fn form_mut(&mut self) -> Option<&mut Form> {
@@ -182,22 +192,34 @@ pub(super) fn level(form: &Form) -> Qos {
 /// Makes the form for a new connection; `url` may come from a paste.
 #[must_use]
 pub fn connect_form(url: &str) -> Form {
-    let host = Url::parse(url).map(|url| url.endpoint.host).unwrap_or_default();
-    let name: String = host.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')).take(40).collect();
     let mut form = Form::new(
         "New connection",
         vec![
-            Row::line("URL", "mqtt://host:1883 or mqtts://host", url),
-            Row::line("Name", "how it is called in the list", name),
+            Row::line("URL", "mqtt://host:1883 or mqtts://host", ""),
+            Row::line("Name", "how it is called in the list", ""),
             Row::line("User", "empty for none", ""),
-            Row::choice("Password", PASSWORDS, 0),
+            Row::choice(SECRET_ROW, PASSWORDS, 0),
             Row::toggle("Save", true),
         ],
     );
+    form.paste(url);
+    take_password(&mut form);
     if !url.is_empty() {
+        let host = Url::parse(&form.text("URL")).map(|url| url.endpoint.host).unwrap_or_default();
+        let is_good = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        form.rewrite("Name", host.chars().filter(is_good).take(40).collect());
         form.focus_on("Name");
     }
     form
+}
+
+/// Takes a password out of the URL, where it is never shown, into the row that is for it.
+pub fn take_password(form: &mut Form) {
+    let typed = Zeroizing::new(form.text("URL"));
+    if let Some((url, password)) = endpoint::take_password(&typed) {
+        form.rewrite("URL", url);
+        form.set(SECRET_ROW, Field::Given(password, PASSWORDS));
+    }
 }
 
 /// A new connection as it was entered.
@@ -206,6 +228,8 @@ pub struct Connect {
     pub profile: Profile,
     /// What to save; nothing when it shall not be saved.
     pub draft: Option<Box<Draft>>,
+    /// The password that was in the URL.
+    pub password: Option<Secret>,
 }
 
 /// Reads the form for a new connection.
@@ -221,7 +245,12 @@ pub fn read_connect(form: &Form) -> Result<Connect, String> {
     let name = if typed.is_empty() { url.endpoint.host.clone() } else { typed };
     let username = form.text("User").trim().to_owned();
     let username = if username.is_empty() { url.username.unwrap_or_default() } else { username };
-    let prompt = form.chosen("Password") == 1;
+    let password = match form.field(SECRET_ROW) {
+        Some(Field::Given(password, _)) => Some(password.clone()),
+        _ => None,
+    };
+    // One from the URL is in memory only: another start asks for it.
+    let prompt = password.is_some() || form.chosen(SECRET_ROW) == 1;
     profile::check_name(&name)?;
     let mut draft = Draft::new(name.clone());
     draft.set("url", &url.endpoint.to_string());
@@ -231,7 +260,7 @@ pub fn read_connect(form: &Form) -> Result<Connect, String> {
     }
     let mut profile = Profile::ad_hoc(Url { username: Some(username).filter(|name| !name.is_empty()), ..url }).named(name);
     profile.password = prompt.then_some(PasswordSource::Prompt);
-    Ok(Connect { profile, draft: form.is_on("Save").then(|| Box::new(draft)) })
+    Ok(Connect { profile, draft: form.is_on("Save").then(|| Box::new(draft)), password })
 }
 
 /// Makes the form that asks for a secret.

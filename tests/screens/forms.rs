@@ -12,7 +12,7 @@ use mqtap::{
         message::{Message, Properties},
         options::Protocol,
     },
-    profile::Profile,
+    profile::{Profile, need::Need},
     wire::endpoint::Url,
 };
 
@@ -274,6 +274,64 @@ fn mqtt_3_1_1_has_no_properties_to_keep() {
     assert!(shown.contains("7 properties left out: MQTT 3.1.1 has none"), "{shown}");
     player.keys("alt-enter");
     assert_eq!(published(&player).pop().expect("a publish").1.properties, None);
+}
+
+#[test]
+fn a_password_in_a_url_is_taken_out_and_kept_in_memory() {
+    let url = "mqtt://ops:S3cr%40t@broker.plant.example:2000";
+    let on_start = |player: &mut Player| paste(player, url);
+    let in_the_form = |player: &mut Player| {
+        player.keys("n");
+        paste(player, url);
+    };
+    let typed = |player: &mut Player| {
+        player.keys("n");
+        player.type_text(url);
+    };
+    let ways: [&dyn Fn(&mut Player); 3] = [&on_start, &in_the_form, &typed];
+    for (way, enter) in ways.iter().enumerate() {
+        let mut player = Player::new(80, 24);
+        enter(&mut player);
+        let shown = player.shown();
+        assert!(!shown.contains("S3cr") && shown.contains("mqtt://ops@broker.plant.example:2000"), "{way}: {shown}");
+        assert!(shown.contains("from the URL, kept in memory"), "{way}: {shown}");
+        player.keys("enter");
+        assert_password_of_the_url(&player);
+    }
+}
+
+/// Asserts that the connection was started with the password, and saved without.
+fn assert_password_of_the_url(player: &Player) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("profiles.toml");
+    let mut given = None;
+    for effect in &player.effects {
+        match effect {
+            Effect::Start(_, profile, secrets) => {
+                assert_eq!(profile.username(), Some("ops"));
+                given = secrets.first().map(|(need, secret)| (need.clone(), secret.expose().to_vec()));
+            }
+            Effect::Save(draft) => draft.save(&file, None, mqtap::profile::draft::Saving::New).expect("saved"),
+            _ => {}
+        }
+    }
+    assert_eq!(given, Some((Need::Password, b"S3cr@t".to_vec())));
+    let saved = std::fs::read_to_string(&file).expect("a file");
+    assert!(!saved.contains("S3cr") && saved.contains("prompt = true"), "{saved}");
+}
+
+#[test]
+fn the_password_of_a_url_can_be_thrown_away() {
+    let mut player = Player::new(80, 24);
+    paste(&mut player, "mqtt://ops:S3cret@broker.plant.example");
+    player.keys("tab tab delete");
+    assert!(player.shown().contains("(•) none"), "{}", player.shown());
+    player.keys("enter");
+    let given = player.effects.iter().find_map(|effect| match effect {
+        Effect::Start(_, _, given) => Some(given.len()),
+        _ => None,
+    });
+    assert_eq!(given, Some(0));
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl App {
                 Vec::new()
             }
             Some(Popup::Filter(_)) => self.key_in_filter(key),
-            Some(popup) => match popup.form_mut().map(|form| form.key(key)) {
+            Some(popup) => match popup.edit(|form| form.key(key)) {
                 Some(Reply::Submit) => self.submit(),
                 Some(Reply::LeftOut(left)) => {
                     self.say_left_out(left);
@@ -82,7 +82,7 @@ impl App {
             }
             Some(Popup::Filter(_)) => self.paste_into_filter(pasted),
             Some(popup) => {
-                let left = popup.form_mut().map(|form| form.paste(pasted)).unwrap_or_default();
+                let left = popup.edit(|form| form.paste(pasted)).unwrap_or_default();
                 self.say_left_out(left);
             }
             None if url.len() <= LONGEST_LINE && Url::is_url(url) && !url.contains(char::is_whitespace) => {
@@ -175,12 +175,12 @@ impl App {
     }
 
     fn connect_from(&mut self, form: &Form) -> Result<Vec<Effect>, String> {
-        let Connect { profile, draft } = popup::read_connect(form)?;
+        let Connect { profile, draft, password } = popup::read_connect(form)?;
         let taken = self.start.profiles.iter().any(|saved| saved.name == profile.name);
         if draft.is_some() && taken {
             return Err(format!("there is a connection `{}` already: choose another name", profile.title()));
         }
-        let mut effects = vec![self.connect(profile, None)];
+        let mut effects = vec![self.connect(profile, password)];
         effects.extend(draft.map(Effect::Save));
         Ok(effects)
     }

@@ -99,6 +99,10 @@ fn field(row: &Row, focused: bool, pen: &mut Pen<'_>) -> Option<Position> {
             pen.put(said, if kept.is_some() { Role::Text } else { Role::Dim });
             None
         }
+        Field::Given(..) => {
+            pen.put("from the URL, kept in memory; Del throws it away", Role::Kind);
+            None
+        }
         Field::Area(_) => None,
     }
 }

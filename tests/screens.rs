@@ -6,6 +6,8 @@ mod broker;
 mod filter;
 #[path = "screens/forms.rs"]
 mod forms;
+#[path = "screens/keys.rs"]
+mod keys;
 #[path = "common/player.rs"]
 mod player;
 #[path = "screens/protocol.rs"]

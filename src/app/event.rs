@@ -33,8 +33,6 @@ pub enum Event {
     Mqtt(ConnId, mqtt::event::Event),
     /// An effect came to its end.
     Done(Outcome),
-    /// The system asks the program to end.
-    Terminate,
 }
 
 /// How an effect ended.

@@ -33,7 +33,7 @@ use self::{
     notice::{Level, Notices},
     popup::Popup,
     start::Start,
-    workspace::Workspace,
+    workspace::{Origin, Workspace},
 };
 use crate::{
     base::{clock::Stamp, human, secret::Secret},
@@ -44,6 +44,7 @@ use crate::{
         will_test::{WillFault, WillReport},
     },
     profile::{Profile, need::Need},
+    theme,
 };
 
 /// The name of the connection to the simulated plant.
@@ -109,6 +110,8 @@ pub struct App {
     /// The last geometry, for paging.
     geometry: Geometry,
     next_id: u32,
+    /// The connection that was on the screen before the start screen.
+    came_from: Option<ConnId>,
     last_message: Option<Stamp>,
     quitting: bool,
 }
@@ -132,6 +135,7 @@ impl App {
             facts,
             geometry: Geometry::default(),
             next_id: 0,
+            came_from: None,
             last_message: None,
             quitting: false,
         }
@@ -151,15 +155,21 @@ impl App {
             Event::Tick => self.tick(),
             Event::Mqtt(id, event) => self.session(id, event),
             Event::Done(outcome) => self.done(outcome),
-            Event::Terminate => self.quit(),
         }
     }
 
-    /// Starts a connection and goes to it; `password` is what the user just typed.
+    /// Starts a connection and goes to it; `password` is what the user just typed. One with a name is a saved one.
     pub fn connect(&mut self, profile: Profile, password: Option<Secret>) -> Effect {
+        let origin = profile.name.clone().map_or(Origin::AdHoc, Origin::Saved);
+        self.connect_as(origin, profile, password)
+    }
+
+    fn connect_as(&mut self, origin: Origin, profile: Profile, password: Option<Secret>) -> Effect {
         let id = ConnId(self.next_id);
         self.next_id += 1;
-        self.workspaces.push(Workspace::new(id, profile.clone(), self.now));
+        let mut workspace = Workspace::new(id, profile.clone(), self.now);
+        workspace.origin = origin;
+        self.workspaces.push(workspace);
         self.screen = Screen::Workspace(id);
         Effect::Start(id, Box::new(profile), password.map(|password| (Need::Password, password)).into_iter().collect())
     }
@@ -263,11 +273,11 @@ impl App {
             Outcome::Said(text) => self.say(Level::Info, &text, ""),
             Outcome::Failed(text, hint) => self.say(Level::Error, &text, &hint),
             Outcome::Probed(answers) => self.start.localhost = Some(answers),
-            Outcome::DemoReady(profile) => return vec![self.connect(*profile, None)],
+            Outcome::DemoReady(profile) => return vec![self.connect_as(Origin::Demo, *profile, None)],
             Outcome::WillTested(id, outcome) => self.will_tested(id, outcome),
             Outcome::LightBackground => {
                 if !self.theme_chosen {
-                    "mqtap-light".clone_into(&mut self.theme);
+                    theme::LIGHT.clone_into(&mut self.theme);
                 }
             }
         }

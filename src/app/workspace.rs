@@ -67,6 +67,18 @@ pub enum View {
     Broker,
 }
 
+/// What a connection was started from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// A URL, a form, a key.
+    #[default]
+    AdHoc,
+    /// The saved connection of this name.
+    Saved(String),
+    /// The simulated plant.
+    Demo,
+}
+
 /// What the broker said to a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grant {
@@ -102,6 +114,8 @@ pub struct Workspace {
     /// Its identity.
     pub id: ConnId,
     /// What it was started from.
+    pub origin: Origin,
+    /// How it connects.
     pub profile: Profile,
     /// Where it stands.
     pub status: Status,
@@ -155,6 +169,7 @@ impl Workspace {
         let awaited = |subscription: &Subscription| Subscribed { subscription: subscription.clone(), grant: Grant::Awaited };
         Self {
             id,
+            origin: Origin::default(),
             status: Self::starting(),
             since: now,
             welcome: None,
@@ -205,6 +220,12 @@ impl Workspace {
     #[must_use]
     pub fn selected_row(&self) -> Option<&Row> {
         self.protocol.selected.and_then(|id| self.exchange.row(id))
+    }
+
+    /// Returns how many publishes nobody has acknowledged yet, those with QoS 0 aside.
+    #[must_use]
+    pub fn unacknowledged(&self) -> usize {
+        self.pending.values().filter(|pending| pending.qos > Qos::AtMostOnce).count()
     }
 
     /// Returns the selected message.

@@ -2,14 +2,14 @@
 
 use crate::{
     app::{
-        App, DEMO, Screen,
+        App, Screen,
         event::Effect,
         notice::Level,
         popup::{self, Popup},
         protocol,
         publish::Publishing,
         start::Entry,
-        workspace::{Pane, View, Workspace},
+        workspace::{Origin, Pane, View, Workspace},
     },
     keymap::action::Action,
     mqtt::command::Command,
@@ -210,8 +210,9 @@ impl App {
         if was_said >= Some(Level::Warning) {
             return Vec::new();
         }
-        if let (Screen::Start, Some(live)) = (self.screen, self.workspaces.first()) {
-            self.screen = Screen::Workspace(live.id);
+        let before = self.came_from.filter(|id| self.find(*id).is_some());
+        if let (Screen::Start, Some(id)) = (self.screen, before.or(self.workspaces.first().map(|live| live.id))) {
+            self.screen = Screen::Workspace(id);
             return Vec::new();
         }
         self.here(Workspace::back)
@@ -219,8 +220,11 @@ impl App {
 
     fn show_start(&mut self) -> Vec<Effect> {
         while self.close() {}
+        if let Screen::Workspace(id) = self.screen {
+            self.came_from = Some(id);
+            self.start.selected = self.workspaces.iter().position(|workspace| workspace.id == id).unwrap_or(0);
+        }
         self.screen = Screen::Start;
-        self.start.selected = 0;
         vec![Effect::Probe]
     }
 
@@ -246,7 +250,7 @@ impl App {
 
     fn connect_to_localhost(&mut self) -> Vec<Effect> {
         match Url::parse("mqtt://localhost") {
-            Ok(url) => vec![self.connect(Profile::ad_hoc(url).named("localhost"), None)],
+            Ok(url) => vec![self.connect_as(Origin::AdHoc, Profile::ad_hoc(url).named("localhost"), None)],
             Err(why) => {
                 self.say(Level::Error, &why, "");
                 Vec::new()
@@ -255,7 +259,7 @@ impl App {
     }
 
     fn start_demo(&mut self) -> Vec<Effect> {
-        if let Some(live) = self.workspaces.iter().find(|workspace| workspace.profile.title() == DEMO) {
+        if let Some(live) = self.workspaces.iter().find(|workspace| workspace.origin == Origin::Demo) {
             self.screen = Screen::Workspace(live.id);
             return Vec::new();
         }

@@ -15,20 +15,14 @@ use crate::{
         popup::{self, Confirmed, Connect, Popup},
         publish::{Draft, Publishing},
         start::Entry,
-        workspace::Workspace,
+        workspace::{Origin, Workspace},
     },
     base::{human, text},
     keymap::{
         action::Action,
         key::{Code, Key},
     },
-    mqtt::{
-        command::Command,
-        error::Failure,
-        message::{Message, Qos},
-        options::Subscription,
-        will_test::PATIENCE,
-    },
+    mqtt::{command::Command, error::Failure, message::Message, options::Subscription, will_test::PATIENCE},
     profile::Profile,
     wire::endpoint::{Endpoint, Url},
 };
@@ -180,7 +174,8 @@ impl App {
         if draft.is_some() && taken {
             return Err(format!("there is a connection `{}` already: choose another name", profile.title()));
         }
-        let mut effects = vec![self.connect(profile, password)];
+        let origin = draft.as_ref().map_or(Origin::AdHoc, |draft| Origin::Saved(draft.name().to_owned()));
+        let mut effects = vec![self.connect_as(origin, profile, password)];
         effects.extend(draft.map(Effect::Save));
         Ok(effects)
     }
@@ -198,13 +193,9 @@ impl App {
         if self.close() {
             return Vec::new();
         }
-        let pending = self.workspaces.iter().flat_map(|workspace| workspace.pending.values());
-        match pending.filter(|pending| pending.qos > Qos::AtMostOnce).count() {
-            0 => self.quit(),
-            waiting => {
-                let question = format!("{waiting} published messages are not acknowledged yet. Leave?");
-                self.ask(question, Confirmed::Quit)
-            }
+        match unacknowledged(self.workspaces.iter().map(Workspace::unacknowledged).sum()) {
+            None => self.quit(),
+            Some(said) => self.ask(format!("{said} Leave?"), Confirmed::Quit),
         }
     }
 
@@ -223,10 +214,13 @@ impl App {
     pub(super) fn ask_to_disconnect(&mut self) -> Vec<Effect> {
         let Some(workspace) = self.workspace() else { return Vec::new() };
         let (id, kept) = (workspace.id, workspace.store.counts().kept);
-        if kept == 0 {
-            return self.disconnect(id);
-        }
-        self.ask(format!("Disconnect and forget {} messages?", human::count(kept)), Confirmed::Disconnect(id))
+        let question = match (kept, unacknowledged(workspace.unacknowledged())) {
+            (0, None) => return self.disconnect(id),
+            (0, Some(said)) => format!("{said} Disconnect?"),
+            (kept, None) => format!("Disconnect and forget {} messages?", human::count(kept)),
+            (kept, Some(said)) => format!("{said} Disconnect, and forget {} messages?", human::count(kept)),
+        };
+        self.ask(question, Confirmed::Disconnect(id))
     }
 
     fn disconnect(&mut self, id: ConnId) -> Vec<Effect> {
@@ -368,5 +362,14 @@ impl App {
             self.say(Level::Info, &said, "--theme NAME starts with it");
         }
         Vec::new()
+    }
+}
+
+/// Says how many publishes nobody has acknowledged, nothing where there is none.
+fn unacknowledged(count: usize) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some("1 published message is not acknowledged yet.".to_owned()),
+        _ => Some(format!("{count} published messages are not acknowledged yet.")),
     }
 }

@@ -10,6 +10,8 @@ mod forms;
 mod keys;
 #[path = "common/player.rs"]
 mod player;
+#[path = "screens/popups.rs"]
+mod popups;
 #[path = "screens/protocol.rs"]
 mod protocol;
 
@@ -417,5 +419,5 @@ fn a_key_that_leads_nowhere_says_why() {
     player.keys(":");
     player.type_text("writes a message");
     let shown = player.shown();
-    assert!(shown.contains("there is no connection here"), "{shown}");
+    assert!(shown.contains("Not now: there is no"), "{shown}");
 }

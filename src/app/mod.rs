@@ -11,6 +11,7 @@ pub mod event;
 pub mod filter;
 pub mod form;
 pub mod geometry;
+pub mod help;
 mod keys;
 pub mod messages;
 pub mod notice;
@@ -109,9 +110,9 @@ pub struct App {
     pub facts: Facts,
     /// The last geometry, for paging.
     geometry: Geometry,
-    next_id: u32,
     /// The connection that was on the screen before the start screen.
     came_from: Option<ConnId>,
+    next_id: u32,
     last_message: Option<Stamp>,
     quitting: bool,
 }
@@ -134,8 +135,8 @@ impl App {
             theme_chosen: false,
             facts,
             geometry: Geometry::default(),
-            next_id: 0,
             came_from: None,
+            next_id: 0,
             last_message: None,
             quitting: false,
         }
@@ -209,6 +210,7 @@ impl App {
     /// Brings everything that a frame of this geometry shows up to date.
     pub fn prepare(&mut self, geometry: Geometry) {
         self.geometry = geometry;
+        self.stay_within_rows();
         let (zone, now) = (self.facts.zone.clone(), self.now);
         if let Some(workspace) = self.workspace_mut() {
             workspace.prepare(&geometry, &zone, now);

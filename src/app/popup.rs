@@ -29,6 +29,9 @@ const PASSWORDS: &[&str] = &["none", "ask at each connect"];
 /// The label of the row into which a secret is typed.
 pub const SECRET_ROW: &str = "Password";
 
+/// The rows of the palette that hold no action: what is typed, what the selected one does, and blanks.
+pub const PALETTE_ROWS: usize = 6;
+
 /// A layer over the panes.
 #[derive(Debug)]
 pub enum Popup {

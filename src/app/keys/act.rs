@@ -1,5 +1,7 @@
 //! What each action does, a line each.
 
+use std::mem::discriminant;
+
 use crate::{
     app::{
         App, Screen,
@@ -126,8 +128,17 @@ impl App {
         Vec::new()
     }
 
+    /// Opens a popup, or goes to the one of its kind that is open.
     fn open(&mut self, popup: Popup) -> Vec<Effect> {
-        self.popups.push(popup);
+        let kind = discriminant(&popup);
+        match self.popups.iter().position(|open| discriminant(open) == kind) {
+            Some(at) => {
+                while self.popups.len() > at + 1 {
+                    self.close();
+                }
+            }
+            None => self.popups.push(popup),
+        }
         Vec::new()
     }
 

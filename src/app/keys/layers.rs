@@ -11,15 +11,16 @@ use crate::{
             Form, Reply,
             line::{self, LONGEST_LINE, LeftOut},
         },
+        help,
         notice::Level,
-        popup::{self, Confirmed, Connect, Popup},
+        popup::{self, Confirmed, Connect, PALETTE_ROWS, Popup},
         publish::{Draft, Publishing},
         start::Entry,
         workspace::{Origin, Workspace},
     },
     base::{human, text},
     keymap::{
-        action::Action,
+        action::{Action, Context},
         key::{Code, Key},
     },
     mqtt::{command::Command, error::Failure, message::Message, options::Subscription, will_test::PATIENCE},
@@ -34,24 +35,7 @@ impl App {
     /// Gives a key to the field in focus of the popup on top.
     pub(super) fn key_in_field(&mut self, key: Key) -> Vec<Effect> {
         match self.popups.last_mut() {
-            Some(Popup::Palette { input, selected }) => {
-                let hits = popup::palette(input.value());
-                match key.code {
-                    Code::Enter => {
-                        let chosen = hits.get(*selected).copied();
-                        self.popups.pop();
-                        return chosen.map(|action| self.act(action)).unwrap_or_default();
-                    }
-                    Code::Down => *selected = (*selected + 1).min(hits.len().saturating_sub(1)),
-                    Code::Up => *selected = selected.saturating_sub(1),
-                    _ => {
-                        let left = line::press(input, key, LONGEST_QUERY);
-                        *selected = 0;
-                        self.say_left_out(left.unwrap_or_default());
-                    }
-                }
-                Vec::new()
-            }
+            Some(Popup::Palette { .. }) => self.key_in_palette(key),
             Some(Popup::Filter(_)) => self.key_in_filter(key),
             Some(popup) => match popup.edit(|form| form.key(key)) {
                 Some(Reply::Submit) => self.submit(),
@@ -63,6 +47,47 @@ impl App {
             },
             None => Vec::new(),
         }
+    }
+
+    /// Takes a key in the palette: Enter does what is selected, the arrows select, all else edits.
+    fn key_in_palette(&mut self, key: Key) -> Vec<Effect> {
+        let page = self.geometry.popup.inner().rows().saturating_sub(PALETTE_ROWS).max(1).cast_signed();
+        let Some(Popup::Palette { input, selected }) = self.popups.last_mut() else { return Vec::new() };
+        let hits = popup::palette(input.value());
+        let step = match key.code {
+            Code::Enter => {
+                let chosen = hits.get(*selected).copied();
+                self.popups.pop();
+                return chosen.map(|action| self.act_from_palette(action)).unwrap_or_default();
+            }
+            Code::Down => 1,
+            Code::Up => -1,
+            Code::PageDown => page,
+            Code::PageUp => -page,
+            _ => {
+                if let Some(left) = line::press(input, key, LONGEST_QUERY) {
+                    *selected = 0;
+                    self.say_left_out(left);
+                }
+                return Vec::new();
+            }
+        };
+        *selected = selected.saturating_add_signed(step).min(hits.len().saturating_sub(1));
+        Vec::new()
+    }
+
+    /// Does an action where it can be seen: not below a list that has nothing to do with it.
+    fn act_from_palette(&mut self, action: Action) -> Vec<Effect> {
+        if self.can(action).is_ok() && !matches!(action.context(), Context::Global | Context::Subscriptions) {
+            let is_list = |popup: &Popup| {
+                let lists = matches!(popup, Popup::Help { .. } | Popup::Notices { .. } | Popup::Themes { .. });
+                lists || matches!(popup, Popup::Subscriptions { .. })
+            };
+            while self.popups.last().is_some_and(is_list) {
+                self.close();
+            }
+        }
+        self.act(action)
     }
 
     /// Puts pasted text into what is being typed; a URL becomes a connection where nothing is.
@@ -202,15 +227,12 @@ impl App {
     /// Asks before a saved connection is deleted.
     pub(super) fn ask_to_delete(&mut self) -> Vec<Effect> {
         let entries = self.start.entries(&self.workspaces, self.facts.has_demo);
-        let Some(&Entry::Saved(index)) = entries.get(self.start.selected) else {
-            self.say(Level::Warning, "only a saved connection that is not live can be deleted", "");
-            return Vec::new();
-        };
+        let Some(&Entry::Saved(index)) = entries.get(self.start.selected) else { return Vec::new() };
         let name = self.start.profiles.get(index).map(Profile::title).unwrap_or_default();
         self.ask(format!("Delete the saved connection {name}?"), Confirmed::Delete(name))
     }
 
-    /// Asks before a connection is ended, when there are messages to forget.
+    /// Asks before a connection is ended, when there are messages to forget or publishes that nobody acknowledged.
     pub(super) fn ask_to_disconnect(&mut self) -> Vec<Effect> {
         let Some(workspace) = self.workspace() else { return Vec::new() };
         let (id, kept) = (workspace.id, workspace.store.counts().kept);
@@ -331,16 +353,36 @@ impl App {
         }
     }
 
+    /// Keeps the popup on top from being scrolled beyond its last row.
+    pub(in crate::app) fn stay_within_rows(&mut self) {
+        let last = self.last_top();
+        if let Some(Popup::Help { top, .. } | Popup::Notices { top }) = self.popups.last_mut() {
+            *top = (*top).min(last);
+        }
+    }
+
+    /// Returns the first row that the popup on top shows when it is scrolled to its end.
+    fn last_top(&self) -> usize {
+        let inner = self.geometry.popup.inner();
+        let rows = match self.popups.last() {
+            Some(Popup::Help { contexts, .. }) => help::lines(self, contexts, inner.columns()).len(),
+            Some(Popup::Notices { .. }) => self.notices.lines(inner.columns()).len(),
+            _ => 0,
+        };
+        rows.saturating_sub(inner.rows())
+    }
+
     /// Moves the selection or the scroll position of the popup on top.
     pub(super) fn step_popup(&mut self, by: isize) -> bool {
         let subscriptions = self.workspace().map_or(0, |workspace| workspace.subscriptions.len());
-        let (themes, notices) = (self.facts.themes.clone(), self.notices.history().len());
+        let (themes, last_top) = (self.facts.themes.clone(), self.last_top());
         let moved = |at: usize, rows: usize| at.saturating_add_signed(by).min(rows.saturating_sub(1));
         match self.popups.last_mut() {
             // The list goes on below the row.
             None | Some(Popup::Filter(_)) => return false,
-            Some(Popup::Help { top, .. }) => *top = top.saturating_add_signed(by),
-            Some(Popup::Notices { top }) => *top = moved(*top, notices),
+            Some(Popup::Help { top, .. } | Popup::Notices { top }) => {
+                *top = (*top).min(last_top).saturating_add_signed(by).min(last_top);
+            }
             Some(Popup::Subscriptions { selected }) => *selected = moved(*selected, subscriptions),
             Some(Popup::Themes { selected, .. }) => {
                 *selected = moved(*selected, themes.len());

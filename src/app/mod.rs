@@ -275,7 +275,7 @@ impl App {
             Outcome::Said(text) => self.say(Level::Info, &text, ""),
             Outcome::Failed(text, hint) => self.say(Level::Error, &text, &hint),
             Outcome::Probed(answers) => self.start.localhost = Some(answers),
-            Outcome::DemoReady(profile) => return vec![self.connect_as(Origin::Demo, *profile, None)],
+            Outcome::DemoReady(profile) => return self.show_demo(*profile),
             Outcome::WillTested(id, outcome) => self.will_tested(id, outcome),
             Outcome::LightBackground => {
                 if !self.theme_chosen {
@@ -284,6 +284,17 @@ impl App {
             }
         }
         Vec::new()
+    }
+
+    /// Goes to the simulated plant, which may have been asked for twice before it was there.
+    fn show_demo(&mut self, profile: Profile) -> Vec<Effect> {
+        match self.workspaces.iter().find(|workspace| workspace.origin == Origin::Demo) {
+            Some(live) => {
+                self.screen = Screen::Workspace(live.id);
+                Vec::new()
+            }
+            None => vec![self.connect_as(Origin::Demo, profile, None)],
+        }
     }
 
     fn will_tested(&mut self, id: ConnId, outcome: Result<Box<WillReport>, WillFault>) {

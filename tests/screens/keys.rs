@@ -177,7 +177,10 @@ fn a_connection_called_demo_is_not_the_plant() {
     let _ = player.app.connect(profile("demo"), None);
     player.keys("c d");
     assert!(player.effects.iter().any(|effect| matches!(effect, Effect::StartDemo)));
-    player.update(Event::Done(Outcome::DemoReady(Box::new(profile("demo")))));
+    for _ in 0..2 {
+        player.update(Event::Done(Outcome::DemoReady(Box::new(profile("demo")))));
+    }
+    assert_eq!(player.app.workspaces.len(), 2, "asked for twice, it is there once");
     let plant = player.app.screen;
     player.effects.clear();
     player.keys("c d");

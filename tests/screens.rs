@@ -8,6 +8,8 @@ mod filter;
 mod forms;
 #[path = "screens/keys.rs"]
 mod keys;
+#[path = "screens/mouse.rs"]
+mod mouse;
 #[path = "common/player.rs"]
 mod player;
 #[path = "screens/popups.rs"]

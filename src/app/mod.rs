@@ -14,6 +14,7 @@ pub mod geometry;
 pub mod help;
 mod keys;
 pub mod messages;
+mod mouse;
 pub mod notice;
 pub mod popup;
 pub mod protocol;
@@ -33,12 +34,12 @@ use self::{
     geometry::Geometry,
     notice::{Level, Notices},
     popup::Popup,
-    start::Start,
+    start::{PROBLEMS, Start},
     workspace::{Origin, Workspace},
 };
 use crate::{
     base::{clock::Stamp, human, secret::Secret},
-    keymap::{Keymap, key::Key},
+    keymap::{Keymap, action::Action, key::Key},
     mqtt::{
         error::Failure,
         event::Status,
@@ -106,6 +107,8 @@ pub struct App {
     pub theme: String,
     /// Whether the user chose the theme, so that a guess does not replace it.
     pub theme_chosen: bool,
+    /// Whether the mouse is ours and not the terminal's.
+    pub has_mouse: bool,
     /// What is known of the world.
     pub facts: Facts,
     /// The last geometry, for paging.
@@ -133,6 +136,7 @@ impl App {
             typed: Vec::new(),
             theme,
             theme_chosen: false,
+            has_mouse: false,
             facts,
             geometry: Geometry::default(),
             came_from: None,
@@ -149,6 +153,7 @@ impl App {
         match event {
             Event::Key(key) => self.key(key),
             Event::Paste(text) => self.paste(&text),
+            Event::Mouse(mouse) => self.mouse(mouse),
             Event::Resize(columns, rows) => {
                 self.size = (columns, rows);
                 Vec::new()
@@ -192,6 +197,28 @@ impl App {
 
     fn find_mut(&mut self, id: ConnId) -> Option<&mut Workspace> {
         self.workspaces.iter_mut().find(|workspace| workspace.id == id)
+    }
+
+    /// Says what there is to know about the surroundings, a line each.
+    #[must_use]
+    pub fn about(&self) -> Vec<String> {
+        let key = self.keymap.labels(Action::Mouse).into_iter().next().unwrap_or_default();
+        let mouse = if self.has_mouse { "on, Shift selects text" } else { "off" };
+        let turn = if self.has_mouse { "off" } else { "on" };
+        self.facts.about.iter().cloned().chain([format!("Mouse:    {mouse}; {key} turns it {turn}")]).collect()
+    }
+
+    /// Returns the rows at the foot of the start screen, with the problems of the profiles file.
+    #[must_use]
+    pub fn foot_rows(&self) -> usize {
+        self.facts.about.len() + 1 + self.start.problems.len().min(PROBLEMS) + 2
+    }
+
+    /// Says on which of so many rows of the start screen the entries stand, each by its index.
+    #[must_use]
+    pub fn start_lines(&self, rows: usize) -> Vec<(usize, usize)> {
+        let entries = self.start.entries(&self.workspaces, self.facts.has_demo);
+        self.start.lines(&entries, rows.saturating_sub(self.foot_rows()))
     }
 
     /// Returns the name of a connection; empty when it is gone.

@@ -113,6 +113,7 @@ impl App {
             Action::Palette => self.open(Popup::Palette { input: tui_input::Input::default(), selected: 0 }),
             Action::Theme => self.open_themes(),
             Action::Notices | Action::MatchPrevious => self.open_notices(),
+            Action::Mouse => self.toggle_mouse(),
             Action::Redraw => vec![Effect::Redraw],
             Action::Suspend => vec![Effect::Suspend],
             Action::Quit => self.close_or_quit(),

@@ -373,7 +373,7 @@ impl App {
     }
 
     /// Moves the selection or the scroll position of the popup on top.
-    pub(super) fn step_popup(&mut self, by: isize) -> bool {
+    pub(in crate::app) fn step_popup(&mut self, by: isize) -> bool {
         let subscriptions = self.workspace().map_or(0, |workspace| workspace.subscriptions.len());
         let (themes, last_top) = (self.facts.themes.clone(), self.last_top());
         let moved = |at: usize, rows: usize| at.saturating_add_signed(by).min(rows.saturating_sub(1));

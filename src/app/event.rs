@@ -35,8 +35,6 @@ pub enum Event {
     Mqtt(ConnId, mqtt::event::Event),
     /// An effect came to its end.
     Done(Outcome),
-    /// The system asks the program to end.
-    Terminate,
 }
 
 /// What the mouse did, in the cell of this column and row, counted from 0.

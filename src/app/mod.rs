@@ -11,12 +11,14 @@ pub mod event;
 pub mod filter;
 pub mod form;
 pub mod geometry;
+pub mod help;
 mod keys;
 pub mod messages;
 mod mouse;
 pub mod notice;
 pub mod popup;
 pub mod protocol;
+pub mod publish;
 pub mod start;
 mod sys;
 pub mod topics;
@@ -33,7 +35,7 @@ use self::{
     notice::{Level, Notices},
     popup::Popup,
     start::{PROBLEMS, Start},
-    workspace::Workspace,
+    workspace::{Origin, Workspace},
 };
 use crate::{
     base::{clock::Stamp, human, secret::Secret},
@@ -44,6 +46,7 @@ use crate::{
         will_test::{WillFault, WillReport},
     },
     profile::{Profile, need::Need},
+    theme,
 };
 
 /// The name of the connection to the simulated plant.
@@ -110,6 +113,8 @@ pub struct App {
     pub facts: Facts,
     /// The last geometry, for paging.
     geometry: Geometry,
+    /// The connection that was on the screen before the start screen.
+    came_from: Option<ConnId>,
     next_id: u32,
     last_message: Option<Stamp>,
     quitting: bool,
@@ -134,6 +139,7 @@ impl App {
             has_mouse: false,
             facts,
             geometry: Geometry::default(),
+            came_from: None,
             next_id: 0,
             last_message: None,
             quitting: false,
@@ -155,15 +161,21 @@ impl App {
             Event::Tick => self.tick(),
             Event::Mqtt(id, event) => self.session(id, event),
             Event::Done(outcome) => self.done(outcome),
-            Event::Terminate => self.quit(),
         }
     }
 
-    /// Starts a connection and goes to it; `password` is what the user just typed.
+    /// Starts a connection and goes to it; `password` is what the user just typed. One with a name is a saved one.
     pub fn connect(&mut self, profile: Profile, password: Option<Secret>) -> Effect {
+        let origin = profile.name.clone().map_or(Origin::AdHoc, Origin::Saved);
+        self.connect_as(origin, profile, password)
+    }
+
+    fn connect_as(&mut self, origin: Origin, profile: Profile, password: Option<Secret>) -> Effect {
         let id = ConnId(self.next_id);
         self.next_id += 1;
-        self.workspaces.push(Workspace::new(id, profile.clone(), self.now));
+        let mut workspace = Workspace::new(id, profile.clone(), self.now);
+        workspace.origin = origin;
+        self.workspaces.push(workspace);
         self.screen = Screen::Workspace(id);
         Effect::Start(id, Box::new(profile), password.map(|password| (Need::Password, password)).into_iter().collect())
     }
@@ -225,6 +237,7 @@ impl App {
     /// Brings everything that a frame of this geometry shows up to date.
     pub fn prepare(&mut self, geometry: Geometry) {
         self.geometry = geometry;
+        self.stay_within_rows();
         let (zone, now) = (self.facts.zone.clone(), self.now);
         if let Some(workspace) = self.workspace_mut() {
             workspace.prepare(&geometry, &zone, now);
@@ -267,7 +280,7 @@ impl App {
         // What the first answer of a broker leaves to be said is asked for at once.
         if workspace.is_online() && workspace.subscriptions.is_empty() {
             let filter = if workspace.profile.endpoint().is_local() { "#" } else { "" };
-            self.popups.push(Popup::Subscribe(popup::subscribe_form(filter)));
+            self.popups.push(Popup::Subscribe(id, popup::subscribe_form(filter)));
         } else if workspace.status.failure().is_some_and(Failure::doubts_the_user) {
             let form = popup::log_in_form(workspace);
             self.popups.push(Popup::LogIn(id, form));
@@ -289,15 +302,26 @@ impl App {
             Outcome::Said(text) => self.say(Level::Info, &text, ""),
             Outcome::Failed(text, hint) => self.say(Level::Error, &text, &hint),
             Outcome::Probed(answers) => self.start.localhost = Some(answers),
-            Outcome::DemoReady(profile) => return vec![self.connect(*profile, None)],
+            Outcome::DemoReady(profile) => return self.show_demo(*profile),
             Outcome::WillTested(id, outcome) => self.will_tested(id, outcome),
             Outcome::LightBackground => {
                 if !self.theme_chosen {
-                    "mqtap-light".clone_into(&mut self.theme);
+                    theme::LIGHT.clone_into(&mut self.theme);
                 }
             }
         }
         Vec::new()
+    }
+
+    /// Goes to the simulated plant, which may have been asked for twice before it was there.
+    fn show_demo(&mut self, profile: Profile) -> Vec<Effect> {
+        match self.workspaces.iter().find(|workspace| workspace.origin == Origin::Demo) {
+            Some(live) => {
+                self.screen = Screen::Workspace(live.id);
+                Vec::new()
+            }
+            None => vec![self.connect_as(Origin::Demo, profile, None)],
+        }
     }
 
     fn will_tested(&mut self, id: ConnId, outcome: Result<Box<WillReport>, WillFault>) {

@@ -1,6 +1,9 @@
 //! The start screen: live and saved connections, and ways to begin.
 
-use super::{event::ConnId, workspace::Workspace};
+use super::{
+    event::ConnId,
+    workspace::{Origin, Workspace},
+};
 use crate::profile::{Profile, Profiles};
 
 /// The most problems of the profiles file that are shown.
@@ -41,7 +44,7 @@ impl Start {
     #[must_use]
     pub fn entries(&self, live: &[Workspace], has_demo: bool) -> Vec<Entry> {
         let is_live = |profile: &Profile| {
-            live.iter().any(|workspace| workspace.profile.name.is_some() && workspace.profile.name == profile.name)
+            live.iter().any(|workspace| matches!(&workspace.origin, Origin::Saved(name) if profile.name.as_ref() == Some(name)))
         };
         let mut entries: Vec<Entry> = live.iter().map(|workspace| Entry::Live(workspace.id)).collect();
         entries.extend(

@@ -84,9 +84,9 @@ pub fn message_of(row: &Row, store: &Store) -> Option<Seq> {
     let node = store.tree().find(std::str::from_utf8(topic).ok()?)?;
     let distance = |at: Stamp| at.mono.abs_diff(packet.at.mono);
     let mut nearest: Option<(u64, Seq)> = None;
-    let mut next = store.latest(node);
+    let (mut next, mut reader) = (store.latest(node), store.reader());
     for _ in 0..MOST_SEARCHED {
-        let Some(entry) = next.and_then(|seq| store.message(seq)) else { break };
+        let Some(entry) = next.and_then(|seq| reader.message(seq)) else { break };
         // Messages are stamped when their batch begins, which may be a little earlier than their packet.
         if entry.at.after(SLACK).mono < packet.at.mono {
             break;
@@ -95,7 +95,8 @@ pub fn message_of(row: &Row, store: &Store) -> Option<Seq> {
         if same && nearest.is_none_or(|(best, _)| distance(entry.at) < best) {
             nearest = Some((distance(entry.at), entry.seq));
         }
-        next = store.previous(entry.seq);
+        let seq = entry.seq;
+        next = reader.previous(seq);
     }
     nearest.map(|(_, seq)| seq)
 }

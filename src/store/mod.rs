@@ -227,7 +227,7 @@ impl Store {
         self.log.range()
     }
 
-    /// Returns a message, nothing when it is not kept; to look at more than a screen of them takes a [`Reader`].
+    /// Returns a message, nothing when it is not kept; to look at more than a screen of them takes a [`View`].
     ///
     /// An old one is unpacked with its neighbours, which stays so until [`Self::tidy`].
     #[must_use]
@@ -237,8 +237,7 @@ impl Store {
     }
 
     /// Starts to look at many messages.
-    #[must_use]
-    pub fn reader(&self) -> Reader<'_> {
+    fn reader(&self) -> Reader<'_> {
         Reader { store: self, cursor: self.log.cursor() }
     }
 
@@ -296,22 +295,20 @@ impl Store {
 
 /// Looks at many messages one after the other, in any order; what it unpacks is one piece at a time, of at most 256 KiB.
 #[derive(Debug)]
-pub struct Reader<'a> {
+struct Reader<'a> {
     store: &'a Store,
     cursor: Cursor<'a>,
 }
 
 impl Reader<'_> {
     /// Returns a message, nothing when it is not kept.
-    #[must_use]
-    pub fn message(&mut self, seq: Seq) -> Option<Entry<'_>> {
+    fn message(&mut self, seq: Seq) -> Option<Entry<'_>> {
         let (slot, record) = self.cursor.record(seq.0)?;
         Some(self.store.entry(seq, slot, record))
     }
 
     /// Returns the previous kept message of the same topic.
-    #[must_use]
-    pub fn previous(&mut self, seq: Seq) -> Option<Seq> {
+    fn previous(&mut self, seq: Seq) -> Option<Seq> {
         let back = self.cursor.back(seq.0).filter(|&back| back > 0)?;
         self.store.kept(seq.0.checked_sub(back)?)
     }

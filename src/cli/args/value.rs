@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 
+#[cfg(feature = "demo")]
+use crate::demo;
 use crate::{
     base::human,
     mqtt::{
@@ -48,6 +50,18 @@ pub(super) fn subscription_identifier() -> impl TypedValueParser<Value = u32> {
 /// Reads a Receive Maximum.
 pub(super) fn receive_maximum() -> impl TypedValueParser<Value = u16> {
     RangedU64ValueParser::<u16>::new().range(1..)
+}
+
+/// Reads how many messages a second the demo sends.
+#[cfg(feature = "demo")]
+pub(super) fn demo_rate() -> impl TypedValueParser<Value = u32> {
+    RangedU64ValueParser::<u32>::new().range(1..=u64::from(demo::MOST_RATE))
+}
+
+/// Reads how many devices the demo has.
+#[cfg(feature = "demo")]
+pub(super) fn demo_devices() -> impl TypedValueParser<Value = usize> {
+    RangedU64ValueParser::<usize>::new().range(1..=demo::MOST_DEVICES as u64)
 }
 
 /// Reads an Authentication Method.

@@ -103,7 +103,8 @@ impl App {
                 return Vec::new();
             }
             if row == workspace.topics.row(&workspace.store) {
-                return self.act(Action::TopicToggle);
+                let flat = workspace.topics.is_flat();
+                return self.act(if flat { Action::TopicOpen } else { Action::TopicToggle });
             }
             workspace.topics.go_to(&workspace.store, row);
             workspace.follow_cursor();

@@ -59,6 +59,16 @@ fn a_press_selects_a_topic_and_one_more_opens_it() {
 }
 
 #[test]
+fn in_the_flat_list_the_second_press_goes_to_the_messages() {
+    let mut player = many(80, 24);
+    player.keys("t");
+    press(&mut player, "hall1/temp");
+    assert_eq!(workspace(&player).topic().as_deref(), Some("plant/hall1/temp"));
+    press(&mut player, "hall1/temp");
+    assert_eq!(workspace(&player).focus, Pane::Messages);
+}
+
+#[test]
 fn a_press_selects_a_message_and_one_more_opens_it() {
     let mut player = many(80, 24);
     press(&mut player, "value 55");

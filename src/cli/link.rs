@@ -12,7 +12,10 @@ use super::{
     notice::note,
 };
 use crate::{
-    base::{clock::Clock, human},
+    base::{
+        clock::{Clock, Stamp},
+        human,
+    },
     mqtt::{
         conversation::leave,
         event::{Event, Status, Welcome},
@@ -94,6 +97,11 @@ impl News {
     /// Returns what tells whether the connection is up.
     pub(super) fn online(&self) -> watch::Receiver<bool> {
         self.online.subscribe()
+    }
+
+    /// Returns what time it is.
+    pub(super) fn stamp(&self) -> Stamp {
+        self.clock.now()
     }
 
     /// Waits for the next thing that happens besides changes of the connection, which are noted.

@@ -36,8 +36,11 @@ pub(super) fn run(args: SubArgs) -> Result<Exit, Problem> {
     let Target { mut options, .. } = target::resolve(&args.target, &args.connect, needs_v5)?;
     options.user_properties.extend(args.properties.connect_user_properties.iter().cloned());
     if !args.filters.is_empty() {
-        options.subscriptions = args.filters.iter().map(|filter| args.subscription(filter)).collect();
+        // Retain As Published is for who asks: then RETAIN tells what was kept from what is new.
+        let plain = |filter: &String| Subscription { retain_as_published: false, ..Subscription::new(filter, Qos::AtMostOnce) };
+        options.subscriptions = args.filters.iter().map(plain).collect();
     }
+    options.subscriptions.iter_mut().for_each(|subscription| args.amend(subscription));
     options.unsubscribe.clone_from(&args.unsubscribe);
     if options.subscriptions.is_empty() && options.unsubscribe.is_empty() {
         return Err(Problem::usage("nothing to subscribe to").hint("name a filter, such as 'plant/#', after the target"));
@@ -68,16 +71,24 @@ impl SubArgs {
         }
     }
 
-    fn subscription(&self, filter: &str) -> Subscription {
-        let RetainedArgs { no_retained, retain_handling, retain_as_published, retained_only: _ } = self.retained;
-        Subscription {
-            no_local: self.no_local,
-            identifier: self.subscription_identifier,
-            retain_as_published,
-            // Not sent is better than sent and thrown away, where the broker can do that.
-            retain_handling: if no_retained { 2 } else { retain_handling.unwrap_or(0) },
-            ..Subscription::new(filter, self.qos)
+    /// Puts what was given over what the profile says.
+    fn amend(&self, subscription: &mut Subscription) {
+        subscription.qos = self.qos.unwrap_or(subscription.qos);
+        subscription.no_local |= self.no_local;
+        subscription.identifier = self.subscription_identifier.or(subscription.identifier);
+        let RetainedArgs { no_retained, retain_handling, retain_as_published, retained_only } = self.retained;
+        if retain_as_published {
+            subscription.retain_as_published = true;
+        } else if no_retained || retained_only {
+            // With the flag as it was published, a new message could not be told from one that was kept.
+            subscription.retain_as_published = false;
         }
+        subscription.retain_handling = match retain_handling {
+            // Not sent is better than sent and thrown away, where the broker can do that.
+            None if no_retained => 2,
+            None if retained_only => 0,
+            given => given.unwrap_or(subscription.retain_handling),
+        };
     }
 }
 

@@ -7,7 +7,15 @@ use std::{
 
 use rustix::process::Signal;
 
-use crate::{common::mosquitto::Mosquitto, mqtap, printed, running::Running};
+use crate::{
+    common::{
+        mosquitto::Mosquitto,
+        scripted::{CONNACK_V5, Scripted, Step},
+        within,
+    },
+    mqtap, printed,
+    running::{Running, command},
+};
 
 #[test]
 fn a_payload_comes_from_the_argument_a_file_or_standard_input() {
@@ -73,6 +81,39 @@ fn retained_messages_are_left_out_or_singled_out() {
         assert_eq!(next.as_deref(), Some("t/new 2"), "{protocol}");
         old.signal(Signal::TERM);
         assert_eq!(old.rest(), [""; 0], "{protocol}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_goes_over_the_filters_of_a_profile() {
+    let home = tempfile::tempdir().expect("a directory");
+    let broker = Scripted::start(vec![vec![Step::Read, Step::Send(CONNACK_V5.to_vec()), Step::Serve]]).await;
+    let profile = "url = \"mqtt://127.0.0.1:PORT\"\n[[profile.a.subscription]]\nfilter = \"t\"\nqos = 1\nretain_handling = 1\n";
+    let profile = profile.replace("PORT", &broker.port.to_string());
+    fs::write(home.path().join("profiles.toml"), format!("[profile.a]\n{profile}")).expect("written");
+    // Identifier, filter, and the options: 0-1 QoS, 2 No Local, 3 Retain As Published, 4-5 Retain Handling.
+    let plain = &[0, 0, 1, b't', 0b01_1001][..];
+    let cases = [
+        (&[][..], plain),
+        (&["-q", "2"], &[0, 0, 1, b't', 0b01_1010]),
+        (&["--no-local", "--retain-handling", "0"], &[0, 0, 1, b't', 0b00_1101]),
+        (&["--subscription-identifier", "5"], &[2, 0x0b, 5, 0, 1, b't', 0b01_1001]),
+        (&["--no-retained"], &[0, 0, 1, b't', 0b10_0001]),
+        (&["--retained-only"], &[0, 0, 1, b't', 0b00_0001]),
+    ];
+    for (n, (given, expected)) in cases.into_iter().enumerate() {
+        let mut sub = command(&[&["sub", "a"], given].concat());
+        let sub = Running::start(sub.env("MQTAP_CONFIG_DIR", home.path()));
+        within("SUBSCRIBE", async {
+            while broker.read(0x80).len() <= n {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+        sub.signal(Signal::TERM);
+        sub.end();
+        // After the header and the packet identifier.
+        assert_eq!(broker.read(0x80)[n][4..], *expected, "{given:?}");
     }
 }
 

@@ -75,13 +75,13 @@ pub struct SubArgs {
     /// A profile's name, or a URL such as `mqtt://localhost` or `mqtts://USER@HOST:PORT`.
     pub target: String,
 
-    /// Topic Filters; without them, those of the profile.
+    /// Topic Filters; without them, those of the profile, under the options that are given.
     #[arg(value_name = "FILTER", value_parser = value::filter)]
     pub filters: Vec<String>,
 
-    /// The most QoS that the broker may use.
-    #[arg(short = 'q', long, value_name = "0|1|2", value_parser = value::qos(), hide_possible_values = true, default_value = "0")]
-    pub qos: Qos,
+    /// The most QoS that the broker may use [default: 0, or that of the profile's filter].
+    #[arg(short = 'q', long, value_name = "0|1|2", value_parser = value::qos(), hide_possible_values = true)]
+    pub qos: Option<Qos>,
 
     /// Ends after so many messages.
     #[arg(short = 'n', long, value_name = "N")]

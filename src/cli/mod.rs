@@ -13,6 +13,7 @@ mod notice;
 mod output;
 mod profiles;
 mod publish;
+mod replaced;
 mod signals;
 mod sub;
 mod target;

@@ -15,6 +15,7 @@ use super::{
     format::harmless,
     notice::note,
     output::print,
+    replaced::replaced,
 };
 use crate::{
     base::{
@@ -188,15 +189,13 @@ fn unsaved(error: &SaveError) -> Problem {
 fn edit(args: &EditArgs) -> Result<(), Problem> {
     let mut draft = Draft::new(&args.name);
     let settings = settings(&args.connect)?;
-    let has = |group: &str| settings.iter().any(|(key, _)| key.starts_with(group));
-    // A secret has one place, so the one before goes.
-    for (group, is_replaced) in [
-        ("password", has("password.") || args.password_prompt),
-        ("connect.authentication.data", has("connect.authentication.data.")),
-    ] {
-        if is_replaced {
-            draft.set(group, "");
-        }
+    // A secret has one place, so the one before goes; and none stays with what takes the place of its own.
+    let mut stale: Vec<&str> = replaced(&args.connect).into_iter().flat_map(|(_, keys)| keys).copied().collect();
+    if args.password_prompt {
+        stale.push("password");
+    }
+    for key in stale {
+        draft.set(key, "");
     }
     for key in &args.unset {
         draft.set(key, "");

@@ -13,6 +13,7 @@ use super::{
     args::{AuthenticationArgs, ConnectArgs, PasswordArgs, ScreenArgs, TermArgs, TlsArgs, TraceArgs, WayArgs, WillArgs},
     exit::{Exit, Problem},
     profiles,
+    replaced::replaced,
 };
 use crate::{
     base::{secret::Secret, text},
@@ -210,17 +211,8 @@ fn apply_way(args: &WayArgs, options: &mut Options) -> Result<(), Problem> {
 
 /// Keeps the secrets of the profile from what the command line put in the place of its own.
 fn forget_replaced(args: &ConnectArgs, profile: &mut Profile) {
-    if args.tls.cert.is_some() {
-        profile.forget(&Need::Passphrase);
-    }
-    if args.authentication.auth_method.is_some() {
-        profile.forget(&Need::Authentication);
-    }
-    if args.way.proxy.is_some() {
-        profile.forget(&Need::ProxyPassword);
-    }
-    for (name, _) in &args.way.ws_header {
-        profile.forget(&Need::Header(name.clone()));
+    for (need, _) in replaced(args) {
+        profile.forget(&need);
     }
 }
 

@@ -141,6 +141,40 @@ fn a_profile_is_changed_and_the_rest_stays() {
 }
 
 #[test]
+fn a_secret_does_not_go_along_with_what_takes_the_place_of_its_own() {
+    let file = r#"[profile.a]
+url = "wss://eva@h"
+password = { env = "PW" }
+[profile.a.tls]
+cert_file = "old.pem"
+key_file = "old.key"
+key_password = { env = "KEY" }
+[profile.a.connect.authentication]
+method = "token"
+data = { env = "TOKEN" }
+[profile.a.proxy]
+url = "socks5://ops@old"
+password = { env = "PROXY" }
+"#;
+    let gone = |home: &Path, edit: &[&str], keys: &[&str]| {
+        profiles(home, &[&["edit", "a"], edit].concat()).success();
+        let shown: Value = serde_json::from_str(&printed(home, &["show", "a", "--json"])).expect("JSON");
+        for key in keys {
+            assert_eq!(shown["settings"][key], Value::Null, "{edit:?} keeps {key}");
+        }
+        shown["settings"].as_object().expect("settings").len()
+    };
+    let home = home(file);
+    let all = gone(home.path(), &["-k", "1m"], &[]);
+    assert_eq!(gone(home.path(), &["--proxy", "socks5://ops@new"], &["proxy.password"]), all - 1);
+    assert_eq!(gone(home.path(), &["--cert", "/new.pem"], &["tls.key_file", "tls.key_password"]), all - 3);
+    assert_eq!(gone(home.path(), &["--auth-method", "other"], &["connect.authentication.data"]), all - 4);
+    let with_key = ["--cert", "/new.pem", "--key", "/new.key"];
+    assert_eq!(gone(home.path(), &with_key, &[]), all - 3);
+    gone(home.path(), &["--password-prompt"], &["password.env"]);
+}
+
+#[test]
 fn a_profile_is_removed_only_with_a_yes() {
     let home = home(FILE);
     let asked = profiles(home.path(), &["remove", "plant"]).code(2);

@@ -34,7 +34,7 @@ pub(super) fn run(args: GetArgs) -> Result<Exit, Problem> {
             () = stop.cancelled() => Ok(Exit::Done),
             got = timeout(args.timeout, first(&mut link.news, &args.topic)) => match got {
                 Ok(message) => message.and_then(|message| print(&message, args.raw)),
-                Err(_) => Err(late(&args)),
+                Err(_) => Err(link.news.late(args.timeout).unwrap_or_else(|| late(&args))),
             },
         };
         link.close().await;

@@ -1,6 +1,6 @@
 //! `mqtap sub`: prints messages.
 
-use std::num::NonZeroU64;
+use std::{num::NonZeroU64, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -103,6 +103,8 @@ struct Tap {
     unanswered: usize,
     /// Whether a filter was granted.
     granted: bool,
+    /// How long it goes on, where that has an end.
+    waits: Option<Duration>,
 }
 
 /// Which messages are printed.
@@ -123,6 +125,7 @@ impl Tap {
             left: args.count,
             unanswered: options.subscriptions.len(),
             granted: false,
+            waits: args.timeout,
         }
     }
 
@@ -140,7 +143,7 @@ impl Tap {
             let mut event = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(Exit::Done),
-                () = &mut timeout => return self.late(),
+                () = &mut timeout => return self.late(news),
                 () = &mut reader_gone => return Ok(Exit::Done),
                 event = news.next() => event?,
             };
@@ -160,8 +163,11 @@ impl Tap {
         }
     }
 
-    /// Without a count the end of the time was asked for, and needs no words.
-    fn late(&self) -> Result<Exit, Problem> {
+    /// Without a count the end of the time was asked for, and needs no words where there is a connection.
+    fn late(&self, news: &News) -> Result<Exit, Problem> {
+        if let Some(problem) = self.waits.and_then(|waits| news.late(waits)) {
+            return Err(problem);
+        }
         let Some(left) = self.left else { return Ok(Exit::TimedOut) };
         Err(Problem::new(Exit::TimedOut, format!("the time ran out with {} more messages to come", human::count(left.get()))))
     }
@@ -256,7 +262,7 @@ mod tests {
     fn tap(filters: usize) -> Tap {
         let printer = Printer::new(crate::cli::format::Format::Text, false);
         let retained = Retained::Both;
-        Tap { printer, output: Output::default(), retained, left: None, unanswered: filters, granted: false }
+        Tap { printer, output: Output::default(), retained, left: None, unanswered: filters, granted: false, waits: None }
     }
 
     fn denied() -> Result<Qos, Failure> {

@@ -93,6 +93,37 @@ fn a_refusal_is_said_while_more_may_come_and_again_after_a_signal() {
     assert_eq!(publisher.end().0, Some(130));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_that_runs_out_without_a_connection_is_told_as_that() {
+    let mute = Scripted::start(vec![vec![Step::Ignore]]).await;
+    let url = format!("mqtt://127.0.0.1:{}", mute.port);
+    let said = |arguments: &[&str], code| {
+        let arguments = [&arguments[..1], &[&url, "t"], &arguments[1..]].concat();
+        said(&arguments, code)
+    };
+    for verb in ["get", "sub"] {
+        let impatient = said(&[verb, "-W", "300ms"], 27);
+        let expected = format!("mqtap: 127.0.0.1:{}: not connected yet after 300ms (CONNECT)\n", mute.port);
+        assert!(impatient.starts_with(&expected), "{impatient}");
+    }
+    let patient = said(&["get", "-W", "300ms", "--connect-timeout", "300ms"], 3);
+    assert!(!patient.contains("is the topic right"), "{patient}");
+}
+
+#[test]
+fn what_nobody_can_connect_with_is_wrong_usage() {
+    let broker = Mosquitto::start();
+    let url = broker.url();
+    for verb in [&["sub", "t"][..], &["get", "t"], &["pub", "t", "x"], &["doctor"]] {
+        let bad = ["-V", "3.1.1", "--password-env", "MQTAP_PASSWORD"];
+        let arguments = [&verb[..1], &[&url], &verb[1..], &bad[..]].concat();
+        let assert = mqtap(&arguments).env("MQTAP_PASSWORD", "x").assert().code(2);
+        let output = assert.get_output();
+        let said = [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat();
+        assert!(said.contains("no password without a user name"), "{said}");
+    }
+}
+
 #[rstest]
 #[case::wildcard(&["pub", "mqtt://h", "a/+", "x"], "cannot hold the wildcard `+`")]
 #[case::filter(&["sub", "mqtt://h", "a/#/b"], "`#` stands alone")]

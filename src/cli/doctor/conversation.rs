@@ -57,7 +57,9 @@ async fn talk(
         Ok(welcome) => welcome,
         Err(failure) => {
             let facts = asked(options);
-            report.check(&bad("connect", "CONNECT", "", &failure).facts(facts), exit(&failure))?;
+            // What cannot be sent was not refused by anybody.
+            let exit = if matches!(failure, Failure::Invalid(_)) { Exit::Usage } else { exit(&failure) };
+            report.check(&bad("connect", "CONNECT", "", &failure).facts(facts), exit)?;
             return Ok(false);
         }
     };

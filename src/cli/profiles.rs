@@ -1,9 +1,6 @@
 //! `mqtap profiles`: lists, shows, adds, changes, removes and checks saved connections.
 
-use std::{
-    io::{self, BufRead as _, IsTerminal as _, Read as _},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
 use serde_json::{Map, Value, json};
@@ -11,6 +8,7 @@ use toml_edit::Array;
 
 use super::{
     args::{AddArgs, AuthenticationArgs, Cli, ConnectArgs, EditArgs, ProfilesVerb, TermArgs, WillArgs},
+    confirm::confirm,
     exit::{Exit, Problem},
     format::harmless,
     notice::note,
@@ -36,9 +34,6 @@ use crate::{
     },
     wire::proxy::Proxy,
 };
-
-/// The most bytes of an answer to a question.
-const MOST_ANSWER: u64 = 64;
 
 /// Runs the verb.
 ///
@@ -226,21 +221,10 @@ fn remove(name: &str, yes: bool) -> Result<(), Problem> {
     if profiles.find(name).is_none() {
         return Err(unsaved(&SaveError::Missing(text::line(name, 60).to_string())));
     }
-    if !yes && !confirmed(name)? {
-        return Err(Problem::new(Exit::Other, "nothing was removed"));
+    if !yes {
+        confirm(&format!("remove the profile `{name}`?"), "nothing was removed")?;
     }
     save::remove(profiles.path(), name).map_err(|error| unsaved(&error))
-}
-
-/// Asks on the terminal whether a profile is to be removed.
-fn confirmed(name: &str) -> Result<bool, Problem> {
-    if !io::stdin().is_terminal() {
-        return Err(Problem::usage(format!("remove the profile `{name}`?")).hint("--yes answers it where nobody can be asked"));
-    }
-    note(&format!("remove the profile `{name}`? [y/N]"));
-    let mut answer = String::new();
-    io::stdin().lock().take(MOST_ANSWER).read_line(&mut answer).map_err(|error| Problem::new(Exit::Other, error.to_string()))?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// Writes the options of the command line as the file has them.

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use self::{source::Source, tally::Tally};
 use super::{
     args::{PubArgs, PublishPropertyArgs},
+    confirm::confirm,
     exit::{Exit, Problem},
     link::{Link, News},
     notice::note,
@@ -39,9 +40,13 @@ pub(super) fn run(args: &PubArgs) -> Result<Exit, Problem> {
     if from_stdin && args.connect.reads_stdin() {
         return Err(Problem::usage("standard input cannot hold both the password and the payload"));
     }
-    let Target { options, read_only } = target::resolve(&args.target, &args.connect, args.properties.needs_v5())?;
+    let Target { options, read_only, protect } = target::resolve(&args.target, &args.connect, args.properties.needs_v5())?;
     if read_only {
         return Err(Problem::new(Exit::Denied, format!("the profile {} is read-only", args.target)));
+    }
+    if protect && !args.yes {
+        let question = format!("publish to {} on {}, which is protected?", args.topic, args.target);
+        confirm(&question, "nothing was published")?;
     }
     let source = Source::open(args)?;
     let message = message(args);

@@ -1,11 +1,18 @@
 //! `mqtap profiles`: the file is written, shown and checked.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use rstest::rstest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::mqtap;
+use crate::{common::mosquitto::Mosquitto, mqtap};
 
 const FILE: &str = r#"schema = 1
 
@@ -211,6 +218,47 @@ fn an_unknown_profile_is_code_2_with_the_nearest_name() {
 fn the_path_follows_the_environment() {
     let home = tempfile::tempdir().expect("a directory");
     assert_eq!(printed(home.path(), &["path"]), format!("{}/profiles.toml\n", home.path().display()));
+}
+
+#[test]
+fn a_protected_profile_publishes_only_with_a_yes() {
+    let broker = Mosquitto::start();
+    let home = home(&format!("[profile.a]\nurl = \"{}\"\nprotect = true\nwill = {{ topic = \"w\" }}\n", broker.url()));
+    let mqtap = |arguments: &[&str]| mqtap(arguments).env("MQTAP_CONFIG_DIR", home.path()).assert();
+    for (arguments, question) in [
+        (&["pub", "a", "t", "x", "-r", "-q", "1"][..], "publish to t on a, which is protected?"),
+        (&["doctor", "a", "--will"], "have the will published to w on a, which is protected?"),
+    ] {
+        let refused = mqtap(arguments).code(2).stdout("");
+        let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+        assert!(said.starts_with(&format!("mqtap: {question}\n")) && said.contains("--yes"), "{said}");
+        mqtap(&[arguments, &["--yes"]].concat()).success();
+    }
+    mqtap(&["get", "a", "t"]).success().stdout("x");
+    mqtap(&["doctor", "a"]).success();
+}
+
+#[rstest]
+#[case("n", 1)]
+#[case("y", 0)]
+fn a_protected_profile_asks_on_a_terminal(#[case] answer: &str, #[case] code: u32) {
+    let broker = Mosquitto::start();
+    let home = home(&format!("[profile.a]\nurl = \"{}\"\nprotect = true\n", broker.url()));
+    let pty = native_pty_system().openpty(PtySize::default()).expect("a terminal");
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_mqtap"));
+    command.args(["pub", "a", "t", "x", "-r", "-q", "1"]);
+    command.env("MQTAP_CONFIG_DIR", home.path());
+    let mut child = pty.slave.spawn_command(command).expect("it runs");
+    drop(pty.slave);
+    let mut writer = pty.master.take_writer().expect("a writer");
+    writer.write_all(format!("{answer}\r").as_bytes()).expect("it is typed");
+    let mut received = Vec::new();
+    // A terminal whose last user has gone gives an error instead of an end.
+    let _ = pty.master.try_clone_reader().expect("a reader").read_to_end(&mut received);
+    let said = String::from_utf8_lossy(&received).into_owned();
+    assert!(said.contains("publish to t on a, which is protected? [y/N]"), "{said}");
+    assert_eq!(child.wait().expect("it ends").exit_code(), code, "{said}");
+    mqtap(&["get", &broker.url(), "t", "-W", "300ms"]).assert().code(if code == 0 { 0 } else { 27 });
 }
 
 #[test]

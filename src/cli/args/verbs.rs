@@ -41,7 +41,10 @@ Examples:
   mqtap pub plant test/load x --repeat 1000 --interval 10ms
 
 Without PAYLOAD, --file or --lines, the payload is all of standard input. The verb ends when the
-broker has acknowledged everything (QoS 1 and 2) or everything was sent (QoS 0).";
+broker has acknowledged everything (QoS 1 and 2) or everything was sent (QoS 0).
+
+On a profile with protect = true it asks first, once for all that it publishes. Where standard input
+is no terminal nobody can be asked, and only --yes lets it publish.";
 
 const GET_EXAMPLES: &str = "\
 Examples:
@@ -63,7 +66,8 @@ The doctor connects with a Client Identifier of its own, the profile's with -doc
 it takes over no connection that is called alike; -i names another one. It keeps no session.
 
 With --will, a client that ends in -will-test connects with the will and is cut off. The broker then
-publishes the will, as if that client had died: whoever listens sees it, and a retained one stays.
+publishes the will, as if that client had died: whoever listens sees it, and a retained one stays. On
+a profile with protect = true it asks first, unless --yes is given.
 
 The exit code is that of the first check that failed: 3 the broker cannot be reached, 4 it refused
 the connection, 5 it refused a filter, 27 it did not answer in time.";
@@ -187,6 +191,10 @@ pub struct PubArgs {
     #[arg(long, value_name = "TIME", value_parser = value::duration)]
     pub interval: Option<Duration>,
 
+    /// Asks no question where the profile is protected.
+    #[arg(short = 'y', long)]
+    pub yes: bool,
+
     /// The properties.
     #[command(flatten)]
     pub properties: PublishPropertyArgs,
@@ -287,6 +295,10 @@ pub struct DoctorArgs {
     /// Tests the will: cuts a client off, and waits for what the broker publishes.
     #[arg(long, requires = "target")]
     pub will: bool,
+
+    /// Asks no question about --will where the profile is protected.
+    #[arg(short = 'y', long, requires = "will")]
+    pub yes: bool,
 
     /// Prints one JSON object.
     #[arg(long)]

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use self::report::Report;
 use super::{
     args::DoctorArgs,
+    confirm::confirm,
     exit::{Exit, Problem},
     target::{self, Target},
     until_signal::until_signal,
@@ -37,7 +38,7 @@ pub(super) fn run(args: DoctorArgs) -> Result<Exit, Problem> {
         machine::examine(&mut report)?;
         return report.end();
     };
-    let Target { mut options, read_only } = target::resolve(target, &args.connect, args.properties.needs_v5())?;
+    let Target { mut options, read_only, protect } = target::resolve(target, &args.connect, args.properties.needs_v5())?;
     options.user_properties.extend(args.properties.connect_user_properties.iter().cloned());
     if args.will && read_only {
         let hint = "--will has the broker publish the will, as if this client had died";
@@ -45,6 +46,14 @@ pub(super) fn run(args: DoctorArgs) -> Result<Exit, Problem> {
     }
     if args.will && options.will.is_none() {
         return Err(Problem::usage(WillFault::NoWill.to_string()).hint(WillFault::NoWill.hint()));
+    }
+    if args.will
+        && !args.yes
+        && protect
+        && let Some(will) = &options.will
+    {
+        let question = format!("have the will published to {} on {target}, which is protected?", will.message.topic);
+        confirm(&question, "nothing was examined")?;
     }
     let subscriptions = subscriptions(&args, &options);
     let report = Report::new(Some(target), args.json);

@@ -113,6 +113,11 @@ impl News {
         self.online.subscribe()
     }
 
+    /// Tells whether a message over the limit was passed over.
+    pub(super) fn has_skipped(&self) -> bool {
+        self.skips.total().0 > 0
+    }
+
     /// Returns what time it is.
     pub(super) fn stamp(&self) -> Stamp {
         self.clock.now()

@@ -137,7 +137,7 @@ fn apply(args: &ConnectArgs, options: &mut Options) -> Result<(), Problem> {
     set(&mut options.keep_alive, args.keep_alive);
     set(&mut options.clean_start, args.clean_start);
     set(&mut options.session_expiry, args.session_expiry);
-    set(&mut options.max_packet_size, args.max_packet_size);
+    options.max_packet_size = args.max_packet_size.or(options.max_packet_size);
     let TermArgs { receive_maximum, topic_alias_maximum, request_response_information, request_problem_information } = args.terms;
     options.receive_maximum = receive_maximum.or(options.receive_maximum);
     set(&mut options.topic_alias_maximum, topic_alias_maximum);

@@ -187,8 +187,8 @@ pub struct Options {
     pub unsubscribe: Vec<String>,
     /// What to subscribe to after each CONNACK; more can be added by command.
     pub subscriptions: Vec<Subscription>,
-    /// The largest incoming packet that is accepted, in bytes.
-    pub max_packet_size: u32,
+    /// The largest incoming packet that is accepted, in bytes, where the user says so; see [`Options::packet_limit`].
+    pub max_packet_size: Option<u32>,
     /// Receive Maximum (MQTT 5): how many messages of QoS 1 and 2 the broker may send ahead of our acknowledgements, at least
     /// 1; nothing is 65,535.
     pub receive_maximum: Option<u16>,
@@ -231,7 +231,7 @@ impl Options {
             reconnect: Some(Reconnect::default()),
             unsubscribe: Vec::new(),
             subscriptions: Vec::new(),
-            max_packet_size: DEFAULT_MAX_PACKET_SIZE,
+            max_packet_size: None,
             receive_maximum: None,
             topic_alias_maximum: DEFAULT_TOPIC_ALIASES,
             request_response_information: false,
@@ -270,6 +270,21 @@ impl Options {
         }
     }
 
+    /// Returns the size in bytes above which an incoming message is passed over.
+    #[must_use]
+    pub fn packet_limit(&self) -> u32 {
+        self.max_packet_size.unwrap_or(DEFAULT_MAX_PACKET_SIZE)
+    }
+
+    /// Returns Maximum Packet Size, which makes a broker of MQTT 5 leave out larger messages without a word.
+    ///
+    /// It is what the user asks for. A limit of our own stays here, so that a larger message is passed over and told of; but a
+    /// frame of a WebSocket is read as a whole, so that there a larger one would end the connection.
+    pub(super) fn advertised_limit(&self) -> Option<u32> {
+        let is_websocket = self.endpoints().any(|endpoint| endpoint.transport.is_websocket());
+        self.max_packet_size.or_else(|| is_websocket.then_some(DEFAULT_MAX_PACKET_SIZE))
+    }
+
     /// Returns where the broker may be, the first choice first.
     pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         std::iter::once(&self.endpoint).chain(&self.fallbacks)
@@ -278,6 +293,6 @@ impl Options {
     /// Returns what dialling needs to know beside the endpoint.
     #[must_use]
     pub fn means(&self) -> Means<'_> {
-        Means { tls: &self.tls, websocket: &self.websocket, proxy: self.proxy.as_ref(), max_packet_size: self.max_packet_size }
+        Means { tls: &self.tls, websocket: &self.websocket, proxy: self.proxy.as_ref(), max_packet_size: self.packet_limit() }
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn build(options: &Options) -> Result<(AsyncClient, EventLoop), Failu
 
 fn library_options(options: &Options) -> Result<MqttOptions, Failure> {
     let mut library = MqttOptions::new(options.client_id.as_str(), (options.endpoint.host.as_str(), options.endpoint.port));
-    let max_packet = usize::try_from(options.max_packet_size.max(1)).unwrap_or(MAX_PACKET);
+    let max_packet = usize::try_from(options.packet_limit().max(1)).unwrap_or(MAX_PACKET);
     library
         .set_keep_alive(link::keep_alive_seconds(options.keep_alive))
         .set_read_batch_size(128)

@@ -49,7 +49,12 @@ fn library_options(options: &Options) -> MqttOptions {
         .set_read_batch_size(128)
         .set_max_request_batch(64)
         .set_broker_session_resume_policy(BrokerSessionResumePolicy::AllowBrokerOnly)
-        .set_incoming_packet_size_limit(IncomingPacketSizeLimit::Bytes(options.max_packet_size.max(1)))
+        // What is over the limit never gets this far.
+        .set_incoming_packet_size_limit(
+            options
+                .advertised_limit()
+                .map_or(IncomingPacketSizeLimit::Unlimited, |limit| IncomingPacketSizeLimit::Bytes(limit.max(1))),
+        )
         .set_receive_maximum(options.receive_maximum)
         .set_topic_alias_max((options.topic_alias_maximum > 0).then_some(options.topic_alias_maximum))
         .set_request_response_info(options.request_response_information.then_some(1))

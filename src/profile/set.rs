@@ -137,7 +137,7 @@ pub(super) fn set_memory(profile: &mut Profile, bytes: u64) -> Result<(), String
 
 pub(super) fn set_max_packet_size(profile: &mut Profile, bytes: u64) -> Result<(), String> {
     match u32::try_from(bytes) {
-        Ok(size) if size > 0 && bytes <= MAX_PACKET => put(&mut profile.template.max_packet_size, size),
+        Ok(size) if size > 0 && bytes <= MAX_PACKET => put(&mut profile.template.max_packet_size, Some(size)),
         Ok(_) | Err(_) => Err(format!("must be 1 to {MAX_PACKET} bytes, the largest packet of MQTT")),
     }
 }

@@ -64,6 +64,26 @@ fn a_count_ends_it_and_a_time_out_says_so_with_its_code() {
 }
 
 #[test]
+fn a_message_over_our_own_limit_is_told_of_and_one_over_the_users_is_not_sent() {
+    let broker = Mosquitto::start();
+    let url = &broker.url();
+    let large = vec![b'x'; 17 << 20];
+    mqtap(&["pub", url, "t/large", "-r", "-q", "1"]).write_stdin(large).assert().success();
+    for protocol in ["3.1.1", "5"] {
+        let get = mqtap(&["get", url, "t/large", "-W", "2s", "-V", protocol]).assert().code(27).stdout("");
+        let said = String::from_utf8_lossy(&get.get_output().stderr).into_owned();
+        assert!(said.contains("a message of 17.0 MiB on t/large was passed over: the limit is 16.0 MiB"), "{protocol}: {said}");
+        assert!(!said.contains("is the topic right"), "{protocol}: {said}");
+    }
+    let get = mqtap(&["get", url, "t/large", "-W", "500ms", "--max-packet-size", "1MiB"]).assert().code(27).stdout("");
+    assert!(!String::from_utf8_lossy(&get.get_output().stderr).contains("passed over"));
+    assert_eq!(
+        mqtap(&["get", url, "t/large", "--max-packet-size", "32MiB"]).assert().success().get_output().stdout.len(),
+        17 << 20
+    );
+}
+
+#[test]
 fn retained_messages_are_left_out_or_singled_out() {
     for protocol in ["3.1.1", "5"] {
         let broker = Mosquitto::start();

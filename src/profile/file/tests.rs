@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     mqtt::{
         message::Qos,
-        options::{DEFAULT_MAX_PACKET_SIZE, Protocol, Reconnect, SessionExpiry, Subscription},
+        options::{Protocol, Reconnect, SessionExpiry, Subscription},
     },
     profile::{EXAMPLE, client_id::Identity, keys, resolve, secret::PasswordSource},
     wire::{
@@ -102,7 +102,7 @@ fn every_key_of_the_example_reaches_the_options() {
     assert_eq!((options.connect_timeout, options.keep_alive), (Duration::from_secs(10), Duration::from_secs(30)));
     assert_eq!((options.clean_start, options.session_expiry), (true, SessionExpiry::After(3_600)));
     assert_eq!(options.reconnect, Some(Reconnect { initial: Duration::from_millis(500), max: Duration::from_mins(1) }));
-    assert_eq!(options.max_packet_size, DEFAULT_MAX_PACKET_SIZE);
+    assert_eq!(options.max_packet_size, Some(16 << 20));
     assert_eq!(options.user_properties, [("team".into(), "ops".into())]);
     assert_eq!(options.tls.ca_file.as_deref(), Some(Path::new("/home/anna/plant-ca.pem")));
     assert_eq!((options.tls.ca_only, options.tls.server_name.as_deref()), (false, Some("broker.internal")));

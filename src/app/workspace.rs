@@ -272,12 +272,14 @@ impl Workspace {
         self.focus = pane;
     }
 
-    /// Goes to the message of the selected PUBLISH.
-    pub fn reveal_message(&mut self) {
-        if let Some(seq) = self.selected_row().and_then(|row| protocol::message_of(row, &self.store)) {
+    /// Goes to the message of the selected PUBLISH; tells whether it is still kept.
+    pub fn reveal_message(&mut self) -> bool {
+        let found = self.selected_row().and_then(|row| protocol::message_of(row, &self.store));
+        if let Some(seq) = found {
             self.messages.reveal(seq);
             self.go_to(Pane::Messages);
         }
+        found.is_some()
     }
 
     /// Goes back one step: the filter, the view, the zoom, the pane, the branch.
@@ -307,6 +309,7 @@ impl Workspace {
 
     /// Brings the panes up to date for a frame of this geometry.
     pub fn prepare(&mut self, geometry: &Geometry, zone: &TimeZone, now: Stamp) {
+        self.store.tidy();
         match self.view {
             View::Panes => {}
             View::Protocol => {
@@ -321,7 +324,6 @@ impl Workspace {
                 return;
             }
         }
-        self.store.tidy();
         self.topics.prepare(&mut self.store, now, geometry.tree.rows());
         self.messages.prepare(&self.store, now, geometry.messages.inner().rows());
         let entry = self.messages.selected.and_then(|seq| self.store.message(seq));

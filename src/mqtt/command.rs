@@ -1,6 +1,6 @@
 //! What is wanted of a connected session.
 
-use super::{message::Message, options::Subscription};
+use super::{error::Failure, event::Event, message::Message, options::Subscription};
 
 /// Names a publish, so that its outcome finds its way back; chosen by the sender, unique per session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,4 +31,34 @@ pub enum Command {
     Reconnect,
     /// Sends DISCONNECT, so that no will is published, and ends the session.
     Disconnect,
+}
+
+impl Command {
+    /// Returns what answers it where it did not reach the session, nothing where nothing is awaited.
+    #[must_use]
+    pub fn unheard(self, failure: Failure) -> Option<Event> {
+        match self {
+            Self::Publish { token, .. } => Some(Event::Settled { token, outcome: Err(failure) }),
+            Self::Subscribe(Subscription { filter, .. }) => Some(Event::Subscribed { filter, outcome: Err(failure) }),
+            Self::Unsubscribe(filter) => Some(Event::Unsubscribed { filter, outcome: Err(failure) }),
+            Self::Reauthenticate => Some(Event::Reauthenticated(Err(failure))),
+            Self::ListQuiet(_) | Self::Ping | Self::Reconnect | Self::Disconnect => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::message::Qos, *};
+
+    #[test]
+    fn whoever_awaits_an_answer_gets_one_for_what_was_not_heard() {
+        let answer = |command: Command| command.unheard(Failure::Offline);
+        let publish = Command::Publish { token: Token(7), message: Message::default() };
+        assert!(matches!(answer(publish), Some(Event::Settled { token: Token(7), outcome: Err(Failure::Offline) })));
+        let subscribe = Command::Subscribe(Subscription::new("a/#", Qos::AtMostOnce));
+        assert!(matches!(answer(subscribe), Some(Event::Subscribed { filter, outcome: Err(_) }) if filter == "a/#"));
+        assert!(matches!(answer(Command::Unsubscribe("a".into())), Some(Event::Unsubscribed { filter, .. }) if filter == "a"));
+        assert!(answer(Command::Reauthenticate).is_some() && answer(Command::Ping).is_none());
+    }
 }

@@ -99,8 +99,8 @@ impl Failure {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Wire(error) => error.hint(),
-            // Most brokers say the one where they mean the other.
-            Self::Refused { reason, .. } if reason.doubts_the_user() => {
+            // To CONNECT brokers say this of a wrong password, too.
+            Self::Refused { reason: Reason(0x87), .. } => {
                 "the user name or password is wrong or missing, or this client identifier is not allowed"
             }
             Self::Refused { reason, .. } | Self::Disconnected { reason, .. } | Self::Denied { reason, .. } => reason.hint(),

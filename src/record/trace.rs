@@ -185,7 +185,13 @@ mod tests {
         };
         let subscribe = packet(Direction::Out, b"\x82\x0a\0\x01\0\0\x04a\n\x1b#\x01");
         let suback = packet(Direction::In, b"\x90\x04\0\x01\0\x87");
-        Noted { at, packets: vec![subscribe, suback], quiet: [Quiet { count: 312, bytes: 21_840 }, Quiet::default()], lost: 2 }
+        Noted {
+            at,
+            packets: vec![subscribe, suback],
+            quiet: [Quiet { count: 312, bytes: 21_840 }, Quiet::default()],
+            lost: 2,
+            ..Noted::default()
+        }
     }
 
     #[tokio::test]

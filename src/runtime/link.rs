@@ -126,11 +126,6 @@ impl Link {
         self.answers || self.silent < MUTE
     }
 
-    /// Tells whether an answer is still due.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.answers && !self.asked.is_empty()
-    }
-
     /// Tells whether an answer may be on its way.
     pub(super) fn expects(&self) -> bool {
         self.asks() && !self.asked.is_empty()
@@ -512,7 +507,7 @@ mod tests {
         way.loses = 100;
         way.flood(1_000, 4_500);
         assert!(!way.link.asks());
-        assert!(!way.link.is_waiting());
+        assert!(!way.link.expects());
         let frames = way.frames;
         way.flood(1_000, 1_000);
         assert!(way.frames - frames >= 29, "{}", way.frames - frames);
@@ -569,6 +564,6 @@ mod tests {
         let start = Instant::now();
         link.sent(start, 100, (4, 9));
         assert!(link.answered(start + Duration::from_millis(3), (1, 1)));
-        assert!(!link.is_waiting());
+        assert!(!link.expects());
     }
 }

@@ -73,6 +73,9 @@ const SLICE: Duration = Duration::from_millis(4);
 /// The longest that answers of the terminal are waited for before somebody else reads from it.
 const ANSWERS: Duration = Duration::from_millis(400);
 
+/// How long a terminal may take to tell its background; most that know the question answer at once.
+const BACKGROUND: Duration = Duration::from_secs(1);
+
 /// Why the UI did not start: a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -142,6 +145,8 @@ struct Shell {
     editor: Option<Editor>,
     /// Bytes for the terminal that are no frame, sent between two of them; the last copy to the clipboard counts.
     aside: Option<Vec<u8>>,
+    /// When the terminal was asked for its background, whose answer has not come.
+    background: Option<Instant>,
     hang_up: HangUp,
     signals: Signals,
     sessions: Sessions,
@@ -180,6 +185,7 @@ impl Shell {
             app.say(Level::Warning, why, "MQTAP_STATE_DIR says where it is");
         }
         app.theme_chosen = launch.theme.is_some();
+        let asks = asks_for_background(launch);
         let mut shell = Self {
             app,
             clock,
@@ -190,7 +196,8 @@ impl Shell {
             pace: Pace::new(if over_ssh { FRAME_SSH } else { FRAME }),
             input: None,
             editor: None,
-            aside: asks_for_background(launch).then(|| input::ASK_BACKGROUND.to_vec()),
+            aside: asks.then(|| input::ASK_BACKGROUND.to_vec()),
+            background: asks.then(Instant::now),
             hang_up,
             signals,
             sessions: Sessions::new(launch.trace.clone()),
@@ -269,12 +276,17 @@ impl Shell {
             (id, event) = self.sessions.next() => {
                 self.update(Event::Mqtt(id, event));
                 self.take_more();
+                // A flood without an end must not keep a search from going on.
+                self.tick(wake);
             }
-            () = async { match next { Some(next) => sleep_until(next).await, None => pending().await } } => {
-                if wake.is_some_and(|wake| wake <= Instant::now()) {
-                    self.update(Event::Tick);
-                }
-            }
+            () = async { match next { Some(next) => sleep_until(next).await, None => pending().await } } => self.tick(wake),
+        }
+    }
+
+    /// Lets time pass where the screen is due to change by itself.
+    fn tick(&mut self, wake: Option<Instant>) {
+        if wake.is_some_and(|wake| wake <= Instant::now()) {
+            self.update(Event::Tick);
         }
     }
 
@@ -304,6 +316,9 @@ impl Shell {
                 return;
             };
             for heard in heard {
+                if let Heard::Osc(_) = heard {
+                    self.background = None;
+                }
                 if let Heard::Cursor(row, column) = heard
                     && self.link.answered(Instant::now(), (row, column))
                 {
@@ -365,8 +380,10 @@ impl Shell {
     fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Mqtt(id, command) => {
-                if let Err(failure) = self.sessions.command(id, command) {
-                    self.update(Event::Done(Outcome::Failed(failure.to_string(), failure.hint().to_owned())));
+                if let Err(failure) = self.sessions.command(id, command.clone()) {
+                    let said = Outcome::Failed(failure.to_string(), failure.hint().to_owned());
+                    let event = command.unheard(failure).map_or(Event::Done(said), |event| Event::Mqtt(id, event));
+                    self.update(event);
                 }
             }
             Effect::Stop(id) => self.sessions.stop(id),
@@ -378,9 +395,7 @@ impl Shell {
             Effect::Redraw => {
                 #[cfg(debug_assertions)]
                 fault::inject((self.variable)(fault::VARIABLE).as_deref());
-                self.screen.forget();
-                self.app.size = terminal::size();
-                self.dirty = true;
+                self.resize();
             }
             Effect::Suspend if signals::has_shell() => {
                 self.give_away();
@@ -421,13 +436,15 @@ impl Shell {
     /// Waits for answers that are on the way, which would be typed to whoever reads from the terminal next.
     fn hear_out(&mut self) {
         let until = Instant::now() + ANSWERS;
-        while self.link.is_waiting()
+        while (self.link.expects() || self.background.is_some_and(|asked| asked.elapsed() < BACKGROUND))
             && let Some(input) = &mut self.input
             && let Some(heard) = input.next_until(until)
         {
             for heard in heard {
-                if let Heard::Cursor(row, column) = heard {
-                    self.link.answered(Instant::now(), (row, column));
+                match heard {
+                    Heard::Cursor(row, column) => drop(self.link.answered(Instant::now(), (row, column))),
+                    Heard::Osc(_) => self.background = None,
+                    Heard::Key(_) | Heard::Paste(_) => {}
                 }
             }
         }
@@ -447,10 +464,7 @@ impl Shell {
             Err(_) => self.ended = Some(Ended::TerminalGone),
         }
         self.link = Link::default();
-        self.app.size = terminal::size();
-        self.screen.forget();
-        self.dirty = true;
-        self.urgent = true;
+        self.resize();
     }
 
     /// Says what went wrong with the editor, and reads what it may have changed.

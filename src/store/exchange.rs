@@ -66,7 +66,9 @@ pub enum What {
         direction: Direction,
         /// How many, and their bytes.
         quiet: Quiet,
-        /// When the last of them was counted.
+        /// Since when they were counted.
+        since: Stamp,
+        /// When they were counted last.
         until: Stamp,
     },
     /// So many packets were not taken in time.
@@ -147,7 +149,7 @@ impl Exchange {
         }
         for (quiet, direction) in noted.quiet.into_iter().zip([Direction::In, Direction::Out]) {
             if quiet.count > 0 {
-                self.quiet(direction, quiet, noted.at);
+                self.quiet(direction, quiet, (noted.quiet_since, noted.at));
             }
         }
     }
@@ -235,10 +237,10 @@ impl Exchange {
     }
 
     /// Adds counts to the last row where that is of the same direction, so that a flood is one row between two packets.
-    fn quiet(&mut self, direction: Direction, more: Quiet, at: Stamp) {
+    fn quiet(&mut self, direction: Direction, more: Quiet, (since, at): (Stamp, Stamp)) {
         // The two directions may alternate without a packet in between.
         for row in self.rows.iter_mut().rev().take(2) {
-            let What::Quiet { direction: of, quiet, until } = &mut row.what else { break };
+            let What::Quiet { direction: of, quiet, until, .. } = &mut row.what else { break };
             if *of == direction {
                 quiet.count += more.count;
                 quiet.bytes += more.bytes;
@@ -246,7 +248,10 @@ impl Exchange {
                 return;
             }
         }
-        self.push(Row { at, what: What::Quiet { direction, quiet: more, until: at }, joined: None, connected: self.connected });
+        // Before CONNECT there were none.
+        let since = self.connected.filter(|connected| connected.mono > since.mono).unwrap_or(since);
+        let what = What::Quiet { direction, quiet: more, since, until: at };
+        self.push(Row { at, what, joined: None, connected: self.connected });
     }
 
     fn push(&mut self, row: Row) {

@@ -25,17 +25,19 @@ pub(super) fn render(app: &App, geometry: &Geometry, theme: &Theme, buffer: &mut
     pen.underlay(if workspace.profile.protect { Role::TopBarProtected } else { Role::TopBar });
     tabs(app, workspace, &mut pen);
     state(app, workspace, &mut pen);
+    let unread = match app.notices.unread_errors() {
+        0 => String::new(),
+        unread => format!(" !{unread} "),
+    };
     for (label, value, role) in facts(app, workspace) {
         let needed = label.chars().count() + value.chars().count() + 2;
-        if pen.left() <= needed {
+        if pen.left() <= needed + unread.len() {
             break;
         }
         pen.put("  ", Role::Dim).put(label, Role::Dim).put(&value, role);
     }
-    let unread = app.notices.unread_errors();
-    if unread > 0 {
-        let text = format!(" !{unread} ");
-        pen.to_right(text.len()).put(&text, Role::Error);
+    if !unread.is_empty() {
+        pen.to_right(unread.len()).put(&unread, Role::Error);
     }
 }
 
@@ -95,6 +97,10 @@ fn state(app: &App, workspace: &Workspace, pen: &mut Pen<'_>) {
 fn facts(app: &App, workspace: &Workspace) -> Vec<(&'static str, String, Role)> {
     let counts = workspace.store.counts();
     let mut facts = Vec::new();
+    let lost = |role| ("lost ", human::count(counts.lost), role);
+    if counts.lost > 0 {
+        facts.push(lost(Role::Error));
+    }
     if workspace.profile.read_only {
         facts.push(("", "READ-ONLY".to_owned(), Role::Warning));
     }
@@ -111,7 +117,9 @@ fn facts(app: &App, workspace: &Workspace) -> Vec<(&'static str, String, Role)> 
     let rate = human::rate(workspace.store.rate(app.now));
     facts.push(("↓", if rate.is_empty() { "0/s".to_owned() } else { rate }, Role::Rate));
     facts.push(("kept ", human::count(counts.kept), Role::Text));
-    facts.push(("lost ", human::count(counts.lost), if counts.lost > 0 { Role::Error } else { Role::Dim }));
+    if counts.lost == 0 {
+        facts.push(lost(Role::Dim));
+    }
     facts.push(("evicted ", human::count(counts.evicted), Role::Dim));
     facts.push(("in ", format!("{}/{}", human::size(counts.bytes as u64), human::size(counts.budget as u64)), Role::Dim));
     facts.push(("sent ", human::count(workspace.sent), Role::Dim));

@@ -83,6 +83,8 @@ pub struct Noted {
     pub packets: Vec<Packet>,
     /// PUBLISH packets with QoS 0 that are not among them, by [`Direction`].
     pub quiet: [Quiet; 2],
+    /// Since when these were counted.
+    pub quiet_since: Stamp,
     /// Packets that were let go because nobody took them in time.
     pub lost: u64,
 }
@@ -112,6 +114,9 @@ impl Noted {
     /// Adds what passed later.
     pub fn absorb(&mut self, later: Self) {
         self.at = later.at;
+        if self.quiet == [Quiet::default(); 2] {
+            self.quiet_since = later.quiet_since;
+        }
         self.packets.extend(later.packets);
         for (sum, more) in self.quiet.iter_mut().zip(later.quiet) {
             sum.count += more.count;

@@ -122,3 +122,19 @@ fn a_shell_gets_its_terminal_and_the_exit_code_back() {
     assert!(start.elapsed() < SOON);
     pty.assert_restored();
 }
+
+#[test]
+fn an_answer_that_comes_after_the_last_key_is_not_typed_to_the_shell() {
+    let mut pty = Setup::shell("\"$MQTAP\"; echo left; exec cat -v").start();
+    pty.wait_until("a question", |pty| pty.log().windows(4).any(|bytes| bytes == b"\x1b[6n"));
+    pty.send("q");
+    let pressed = Instant::now();
+    // As slow as a way over a phone.
+    pty.wait_until("the answers to be on their way", |_| pressed.elapsed() > Duration::from_millis(250));
+    pty.send("\x1b[1;1R\x1b]11;rgb:1e1e/1e1e/2e2e\x07");
+    pty.wait_for("left");
+    pty.send("and then\r");
+    pty.wait_for("and then");
+    let shown = pty.contents();
+    assert!(!shown.contains("1;1R") && !shown.contains("rgb"), "{shown}");
+}

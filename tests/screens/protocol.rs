@@ -118,7 +118,8 @@ fn a_packet_byte_by_byte_and_times_since_connect() {
 fn the_end_of_a_connection_is_a_row_and_enter_connects_again() {
     let mut player = ladder(80, 24);
     let quiet = [Quiet { count: 312, bytes: 21_840 }, Quiet { count: 4, bytes: 80 }];
-    player.mqtt(Mqtt::Packets(Noted { at: ping(36_000_000).at, quiet, lost: 7, ..Noted::default() }));
+    let (at, quiet_since) = (ping(36_000_000).at, ping(35_100_000).at);
+    player.mqtt(Mqtt::Packets(Noted { at, quiet, quiet_since, lost: 7, ..Noted::default() }));
     let until = Stamp { mono: 37_200_000, wall: 0 };
     let cause = WireError::Broken { detail: "reset by the broker".into() };
     player.mqtt(Mqtt::Status(Status::Waiting { until, attempt: 1, cause: std::sync::Arc::new(Failure::Wire(cause)) }));
@@ -264,6 +265,17 @@ fn enter_goes_to_the_message_of_a_publish() {
     assert_eq!(workspace.selected().map(|entry| entry.payload.to_vec()), Some(b"online".to_vec()));
     player.keys("5 g g enter");
     assert!(player.shown().contains("only a PUBLISH leads to a message"), "{}", player.shown());
+}
+
+#[test]
+fn a_message_that_is_not_kept_any_more_is_missed_aloud() {
+    let mut player = Player::online(80, 24, &["sensors/#"]);
+    player.mqtt(noted(session()));
+    player.receive_as(Message { topic: "sensors/a/state".into(), payload: "online".into(), ..Message::default() });
+    player.pass(3_600_000);
+    player.keys("5 g g down down down down down down enter");
+    assert!(player.shown().contains("the message is not kept any more"), "{}", player.shown());
+    assert_eq!(player.app.workspaces[0].view, View::Protocol);
 }
 
 #[test]

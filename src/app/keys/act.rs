@@ -307,7 +307,13 @@ impl App {
     /// Goes to the message of a PUBLISH, or connects again where the connection ended.
     fn open_packet(&mut self) -> Vec<Effect> {
         let ended = self.workspace().and_then(Workspace::selected_row).is_some_and(|row| matches!(row.what, What::Ended(_)));
-        if ended { self.reconnect() } else { self.here(Workspace::reveal_message) }
+        if ended {
+            return self.reconnect();
+        }
+        if !self.workspace_mut().is_some_and(Workspace::reveal_message) {
+            self.say(Level::Warning, "the message is not kept any more", "");
+        }
+        Vec::new()
     }
 
     fn list_quiet(&mut self) -> Vec<Effect> {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::{
     app::detail::Line,
-    base::{clock::Stamp, human},
+    base::human,
     payload::{Span, Tone},
     record::pcapng::Item,
     store::{
-        Seq, Store,
+        Found, Scope, Seq, Store, View,
         exchange::{Exchange, Joined, Row, What},
     },
     wire::{
@@ -20,11 +20,11 @@ use crate::{
 /// The most bytes that are copied; as digits they are twice as long.
 const MOST_COPIED: usize = 16 * 1024;
 
-/// The most messages of a topic that are looked at for the one of a packet.
+/// The most messages before a packet, and as many after it, that are looked at for its own.
 const MOST_SEARCHED: usize = 200_000;
 
-/// How much earlier than its packet a message can be stamped.
-const SLACK: Duration = Duration::from_secs(1);
+/// How far from its packet a message can be stamped, in microseconds.
+const SLACK: u64 = 1_000_000;
 
 pub(super) fn packet_of(row: &Row) -> Option<&Packet> {
     match &row.what {
@@ -73,6 +73,8 @@ pub fn captured(exchange: &Exchange) -> Vec<Item> {
 }
 
 /// Finds the message that a PUBLISH from the broker brought: the one of its topic and payload that is nearest in time.
+///
+/// It looks at bounded parts of the log on either side, which is too much for a frame.
 #[must_use]
 pub fn message_of(row: &Row, store: &Store) -> Option<Seq> {
     let What::Packet { packet, version, topic: alias } = &row.what else { return None };
@@ -82,20 +84,23 @@ pub fn message_of(row: &Row, store: &Store) -> Option<Seq> {
     let publish = decode::publish(packet, *version)?;
     let topic = alias.as_deref().unwrap_or(publish.topic);
     let node = store.tree().find(std::str::from_utf8(topic).ok()?)?;
-    let distance = |at: Stamp| at.mono.abs_diff(packet.at.mono);
+    // Messages are stamped when their batch begins, which may be a little earlier than their packet.
+    let from = store.first_within(Duration::ZERO, packet.at);
+    let view = View::filtered(Scope::Topic(node));
     let mut nearest: Option<(u64, Seq)> = None;
-    let mut next = store.latest(node);
-    for _ in 0..MOST_SEARCHED {
-        let Some(entry) = next.and_then(|seq| store.message(seq)) else { break };
-        // Messages are stamped when their batch begins, which may be a little earlier than their packet.
-        if entry.at.after(SLACK).mono < packet.at.mono {
-            break;
+    for (from, back) in [(from.0.checked_sub(1).map(Seq), true), (Some(from), false)] {
+        let Some(from) = from else { continue };
+        let mut distance = 0;
+        let found = view.find(store, from, back, MOST_SEARCHED, |entry| {
+            distance = entry.at.mono.abs_diff(packet.at.mono);
+            entry.qos.level() == packet.first >> 1 & 3 && entry.payload.starts_with(publish.payload)
+        });
+        if let Found::At(seq) = found
+            && distance <= SLACK
+            && nearest.is_none_or(|(best, _)| distance < best)
+        {
+            nearest = Some((distance, seq));
         }
-        let same = entry.qos.level() == packet.first >> 1 & 3 && entry.payload.starts_with(publish.payload);
-        if same && nearest.is_none_or(|(best, _)| distance(entry.at) < best) {
-            nearest = Some((distance(entry.at), entry.seq));
-        }
-        next = store.previous(entry.seq);
     }
     nearest.map(|(_, seq)| seq)
 }
@@ -105,11 +110,11 @@ pub(super) fn describe(row: &Row, exchange: &Exchange, columns: usize) -> Vec<Li
     let plain = |text: String| vec![span(text, Tone::Plain)];
     let (Some(packet), Some(decoded)) = (packet_of(row), decoded(row)) else {
         return match &row.what {
-            What::Quiet { quiet, until, .. } => vec![
+            What::Quiet { quiet, since, until, .. } => vec![
                 plain(format!(
                     "{} PUBLISH packets with QoS 0 in {}, {} in all",
                     human::count(quiet.count),
-                    human::precise_span(until.since(row.at)),
+                    human::precise_span(until.since(*since)),
                     human::size(quiet.bytes)
                 )),
                 plain("they were only counted".to_owned()),

@@ -5,7 +5,7 @@ use std::{future::pending, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
-    base::clock::Clock,
+    base::clock::{Clock, Stamp},
     wire::{
         packet::{Direction, Packet},
         tap::{Noted, Quiet, Trace},
@@ -31,6 +31,8 @@ pub(super) struct Gatherer {
     due: Option<Instant>,
     /// When counts may be told again.
     next_tally: Instant,
+    /// When they were told last.
+    tallied: Stamp,
     told: [Quiet; 2],
     told_lost: u64,
 }
@@ -38,7 +40,7 @@ pub(super) struct Gatherer {
 impl Gatherer {
     pub(super) fn new(trace: Option<Trace>, clock: Clock) -> Self {
         let (told, next_tally) = ([Quiet::default(); 2], Instant::now());
-        Self { trace, clock, first: None, due: None, next_tally, told, told_lost: 0 }
+        Self { trace, clock, first: None, due: None, next_tally, tallied: clock.now(), told, told_lost: 0 }
     }
 
     /// Waits until there is something to tell; to be called again after a cancellation.
@@ -74,7 +76,8 @@ impl Gatherer {
         {
             packets.push(packet);
         }
-        let mut noted = Noted { packets, lost: trace.lost() - self.told_lost, ..Noted::default() };
+        let at = self.clock.now();
+        let mut noted = Noted { at, packets, lost: trace.lost() - self.told_lost, ..Noted::default() };
         self.told_lost += noted.lost;
         let passed = [trace.quiet(Direction::In), trace.quiet(Direction::Out)];
         if passed != self.told {
@@ -87,13 +90,10 @@ impl Gatherer {
                     *quiet = Quiet { count: passed.count - told.count, bytes: passed.bytes.saturating_sub(told.bytes) };
                 }
                 self.told = passed;
+                noted.quiet_since = std::mem::replace(&mut self.tallied, at);
             }
         }
-        if noted.is_empty() {
-            return None;
-        }
-        noted.at = self.clock.now();
-        Some(noted)
+        (!noted.is_empty()).then_some(noted)
     }
 }
 
@@ -120,7 +120,8 @@ mod tests {
         tap.write_all(&[0x30, 4, 0, 1, b'a', b'x']).await.expect("room");
         assert_eq!(gatherer.take(false), None, "counts wait");
         gatherer.due().await;
-        assert_eq!(gatherer.take(false).expect("a count").quiet[1], Quiet { count: 1, bytes: 6 });
+        let second = gatherer.take(false).expect("a count");
+        assert_eq!((second.quiet[1], second.quiet_since), (Quiet { count: 1, bytes: 6 }, first.at));
         assert!(began.elapsed() > TALLY / 2);
         tap.write_all(&[0x30, 4, 0, 1, b'a', b'x']).await.expect("room");
         assert_eq!(gatherer.take(true).map(|noted| noted.quiet[1].count), Some(1), "at once when all is wanted");

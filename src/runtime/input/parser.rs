@@ -13,6 +13,9 @@ const LONG_PAUSE: Duration = Duration::from_millis(200);
 /// How long the rest of a sequence or paste is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long a paste that has stood still may go on: what comes until its end is text, not keys.
+const STANDSTILL: Duration = Duration::from_secs(10);
+
 /// The longest sequence or answer that is understood, in bytes; a longer one is skipped to its end.
 const SEQUENCE: usize = 64;
 
@@ -64,6 +67,8 @@ enum State {
     TextEscape(u8),
     /// Between the marks of a bracketed paste.
     Paste,
+    /// The same, after it has stood still and what had come was taken.
+    LatePaste,
 }
 
 impl Parser {
@@ -82,12 +87,30 @@ impl Parser {
             State::Ss3 => Some(PAUSE),
             State::Escape => Some(pause),
             State::Csi | State::Text(_) if self.pending.is_empty() => Some(pause),
-            State::Ground | State::Csi | State::Console | State::Text(_) | State::TextEscape(_) | State::Paste => Some(PATIENCE),
+            State::LatePaste if self.pasted() == 0 => Some(STANDSTILL),
+            State::Ground
+            | State::Csi
+            | State::Console
+            | State::Text(_)
+            | State::TextEscape(_)
+            | State::Paste
+            | State::LatePaste => Some(PATIENCE),
         }
     }
 
     /// Takes an incomplete sequence for what it is so far, as no more bytes came.
     pub(super) fn give_up(&mut self, heard: &mut Vec<Heard>) {
+        let late = self.state == State::LatePaste && self.pasted() == 0;
+        if matches!(self.state, State::Paste | State::LatePaste) && !late {
+            // The way stands still, or the paste is longer than it shows: what follows is still no key.
+            let end = self.pending.split_off(self.pasted());
+            let text = std::mem::replace(&mut self.pending, end);
+            if !text.is_empty() {
+                heard.push(pasted(&text));
+            }
+            self.state = State::LatePaste;
+            return;
+        }
         let state = std::mem::take(&mut self.state);
         let pending = std::mem::take(&mut self.pending);
         self.alt = false;
@@ -96,8 +119,13 @@ impl Parser {
             State::Ss3 => heard.push(alt('O')),
             State::Csi if pending.is_empty() => heard.push(alt('[')),
             State::Text(first) if pending.is_empty() => heard.push(alt(char::from(first))),
-            State::Paste => heard.push(pasted(&pending)),
-            State::Ground | State::Csi | State::Console | State::Text(_) | State::TextEscape(_) => {}
+            State::Ground
+            | State::Csi
+            | State::Console
+            | State::Text(_)
+            | State::TextEscape(_)
+            | State::Paste
+            | State::LatePaste => {}
         }
     }
 
@@ -105,7 +133,12 @@ impl Parser {
         match (self.state, byte) {
             (State::Ground, _) => self.ground(byte, heard),
             (State::Escape, _) => self.escape(byte, heard),
-            (State::Paste, _) => self.paste(byte, heard),
+            // Whoever sees nothing happen must be able to leave.
+            (State::LatePaste, 0x03) => {
+                self.reset();
+                self.ground(byte, heard);
+            }
+            (State::Paste | State::LatePaste, _) => self.paste(byte, heard),
             (State::Text(first), 0x1b) => self.state = State::TextEscape(first),
             (State::Text(first), 0x07) | (State::TextEscape(first), b'\\') => {
                 let text = std::mem::take(&mut self.pending);
@@ -226,9 +259,22 @@ impl Parser {
         self.pending.push(byte);
         if self.pending.ends_with(PASTE_END) {
             self.pending.truncate(self.pending.len() - PASTE_END.len());
-            heard.push(pasted(&self.pending));
+            if !self.pending.is_empty() {
+                heard.push(pasted(&self.pending));
+            }
             self.reset();
         }
+    }
+
+    /// Returns how many bytes of the paste have come, without those that may begin its end or a character.
+    fn pasted(&self) -> usize {
+        let ends = |length: &usize| self.pending.ends_with(&PASTE_END[..*length]);
+        if let Some(length) = (1..PASTE_END.len()).rev().find(ends) {
+            return self.pending.len() - length;
+        }
+        let first = self.pending.iter().rposition(|byte| byte & 0xc0 != 0x80).unwrap_or(0);
+        let is_cut = std::str::from_utf8(&self.pending[first..]).is_err_and(|error| error.error_len().is_none());
+        if is_cut { first } else { self.pending.len() }
     }
 
     /// Takes a whole control sequence.
@@ -362,7 +408,7 @@ mod tests {
         let mut parser = Parser::default();
         let mut heard = Vec::new();
         parser.feed(bytes, &mut heard);
-        if parser.patience(false).is_some() {
+        while parser.patience(false).is_some() {
             parser.give_up(&mut heard);
         }
         heard
@@ -444,6 +490,38 @@ mod tests {
         assert_eq!(keys(b"\x1b[200~never ended"), "Paste(\"never ended\")");
     }
 
+    /// Feeds parts, with a pause after each that is long enough to give up.
+    fn with_pauses(parts: &[&[u8]]) -> Vec<Heard> {
+        let (mut parser, mut heard) = (Parser::default(), Vec::new());
+        for part in parts {
+            parser.feed(part, &mut heard);
+            parser.give_up(&mut heard);
+        }
+        heard
+    }
+
+    #[test]
+    fn a_paste_that_stands_still_presses_no_key() {
+        let text = |text: &str| Heard::Paste(text.into());
+        let q = Heard::Key(Key::plain(Code::Char('q')));
+        assert_eq!(with_pauses(&[b"\x1b[200~some text", b" quits\x1b[201~q"]), [text("some text"), text(" quits"), q.clone()]);
+        assert_eq!(with_pauses(&[b"\x1b[200~some\x1b[2", b"01~q"]), [text("some"), q.clone()]);
+        assert_eq!(with_pauses(&[b"\x1b[200~caf\xc3", b"\xa9\x1b[201~q"]), [text("caf"), text("é"), q.clone()]);
+        assert_eq!(with_pauses(&[b"\x1b[200~some", b"", b"q"]), [text("some"), q], "an end that never comes");
+    }
+
+    #[test]
+    fn whoever_waits_for_a_paste_to_end_can_leave() {
+        let mut parser = Parser::default();
+        let mut heard = Vec::new();
+        parser.feed(b"\x1b[200~a\x03b", &mut heard);
+        parser.give_up(&mut heard);
+        assert!(parser.patience(false).is_some_and(|patience| patience >= Duration::from_secs(5)));
+        parser.feed(b"q\x03q", &mut heard);
+        let key = |key: &str| Heard::Key(key.parse().expect("a key"));
+        assert_eq!(heard, [Heard::Paste("a\u{3}b".into()), key("ctrl-c"), key("q")]);
+    }
+
     #[test]
     fn a_paste_is_bounded() {
         let long = [b"\x1b[200~", &vec![b'a'; PASTE + 9][..], b"\x1b[201~q"].concat();
@@ -460,7 +538,7 @@ mod tests {
             let mut pieces = Vec::new();
             parser.feed(&bytes[..cut], &mut pieces);
             parser.feed(&bytes[cut..], &mut pieces);
-            if parser.patience(false).is_some() {
+            while parser.patience(false).is_some() {
                 parser.give_up(&mut pieces);
             }
             prop_assert_eq!(pieces, heard(&bytes));
@@ -471,7 +549,10 @@ mod tests {
             let mut parser = Parser::default();
             let mut before = Vec::new();
             parser.feed(&bytes, &mut before);
-            parser.give_up(&mut before);
+            // A paste that has stood still is given up in two steps.
+            for _ in 0..2 {
+                parser.give_up(&mut before);
+            }
             prop_assert_eq!(parser.patience(false), None);
             let mut after = Vec::new();
             parser.feed(b"q", &mut after);

@@ -92,13 +92,14 @@ fn an_alias_is_shown_as_its_topic() {
 fn counts_between_two_packets_are_one_row_each_way() {
     let mut exchange = Exchange::default();
     let quiet = Quiet { count: 5, bytes: 50 };
-    for _ in 0..10 {
-        exchange.insert(Noted { quiet: [quiet, quiet], ..Noted::default() });
+    let second = |n: u64| Stamp { mono: n * 1_000_000, wall: 0 };
+    for n in 5..15 {
+        exchange.insert(Noted { at: second(n + 1), quiet: [quiet, quiet], quiet_since: second(n), ..Noted::default() });
     }
     let counts: Vec<_> = exchange.rows().map(|(_, row)| row.what.clone()).collect();
     let sum = Quiet { count: 50, bytes: 500 };
-    let until = Stamp::default();
-    assert_eq!(counts, [In, Out].map(|direction| What::Quiet { direction, quiet: sum, until }));
+    let (since, until) = (second(5), second(15));
+    assert_eq!(counts, [In, Out].map(|direction| What::Quiet { direction, quiet: sum, since, until }));
 }
 
 #[test]

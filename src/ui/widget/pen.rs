@@ -179,6 +179,16 @@ impl<'a> Pen<'a> {
             return;
         }
         let style = self.under.patch(self.theme.style(role)).patch(self.over);
+        if text.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
+            // A column each: there is nothing to find out about them.
+            for byte in text.bytes().take(left) {
+                if let Some(cell) = self.buffer.cell_mut(Position { x: self.x, y: self.y }) {
+                    cell.set_char(char::from(byte)).set_style(style);
+                }
+                self.x += 1;
+            }
+            return;
+        }
         let (x, _) = self.buffer.set_stringn(self.x, self.y, text, left, style);
         debug_assert!(usize::from(x - self.x) <= text.width(), "a cell is never wider than what the sanitiser allows");
         self.x = x;

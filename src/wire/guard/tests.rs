@@ -546,17 +546,14 @@ async fn a_server_of_mqtt_5_is_told_why() {
 }
 
 #[tokio::test]
-async fn a_server_that_sends_more_than_it_may_is_told_so_at_any_cut() {
-    let first = [connack(V5), &bytes("32 r 0001 'a' 0001 00"), &bytes("34 r 0001 'a' 0002 00")].concat();
-    let given = [&first[..], &bytes("32 r 0001 'a' 0003 00")].concat();
+async fn a_server_that_sends_more_at_once_than_it_may_is_heard_at_any_cut() {
+    let publish = |id: u8| bytes(&format!("32 r 0001 'a' 00{id:02x} 00"));
+    let given = [connack(V5), &publish(1), &bytes("34 r 0001 'a' 0002 00"), &publish(3), &publish(4)].concat();
     for cut in 0..=given.len() {
         let mut guard = Guard::new(Script::new([&given[..cut], &given[cut..]]), V5, LIMIT).with_history(0, 2);
         let (out, error) = drain(&mut guard, 64).await;
-        assert_eq!(out, first, "cut at {cut}");
-        let error = error.expect("a refusal");
-        let violation = Violation::of(&error).expect("a typed error");
-        assert_eq!((violation.field, violation.topic.as_deref()), ("Receive Maximum", Some("a")));
-        assert_eq!(guard.inner.written, [0xe0, 2, 0x93, 0]);
+        assert_eq!((out, guard.inner.written.len()), (given.clone(), 0), "cut at {cut}");
+        assert!(error.is_none(), "cut at {cut}: {error:?}");
     }
 }
 

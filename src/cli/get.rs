@@ -79,6 +79,10 @@ fn print(message: &Message, raw: bool) -> Result<Exit, Problem> {
 fn late(args: &GetArgs, news: &News) -> Problem {
     let text = format!("no message on {} within {}", args.topic, human::duration(args.timeout));
     // That one was passed over was said.
-    let hint = if news.has_skipped() { skips::HINT } else { "is the topic right, and is a message retained? -W waits longer" };
+    let hint = if news.has_skipped() {
+        skips::HINT
+    } else {
+        "is the topic right, is a message retained, and is it within --max-packet-size? -W waits longer"
+    };
     Problem::new(Exit::TimedOut, text).hint(hint)
 }

@@ -9,6 +9,7 @@ use rumqttc_v4::{
 };
 
 use super::{
+    bounds,
     error::Failure,
     link::{self, Arrival, Broken, CONNECT_GRACE, Connack, REQUESTS},
     message::{Message, Qos},
@@ -22,7 +23,7 @@ use crate::{base::text, wire::error::WireError};
 const IN_FLIGHT: u16 = 20;
 
 /// The largest packet that MQTT can carry, so that the library adds no limit of its own to what we send.
-const MAX_PACKET: usize = 268_435_460;
+const MAX_PACKET: usize = bounds::MAX_PACKET as usize;
 
 /// Builds the two ends of the library; the socket connector is set later, once per attempt.
 pub(super) fn build(options: &Options) -> Result<(AsyncClient, EventLoop), Failure> {
@@ -50,7 +51,8 @@ fn library_options(options: &Options) -> Result<MqttOptions, Failure> {
     library.set_auth(match (options.username.clone(), password) {
         (None, None) => ConnectAuth::None,
         (Some(username), None) => ConnectAuth::Username { username },
-        (None, Some(_)) => return Err(Failure::Invalid("MQTT 3 takes no password without a user name".into())),
+        // That was checked.
+        (None, Some(_)) => return Err(Failure::Invalid("no user name".into())),
         (Some(username), Some(password)) => ConnectAuth::UsernamePassword { username, password },
     });
     if let Some(will) = &options.will {

@@ -108,7 +108,7 @@ pub struct SubArgs {
     pub no_local: bool,
 
     /// Subscription Identifier, 1 to 268435455, which comes back with each message (MQTT 5).
-    #[arg(long, value_name = "N", value_parser = value::subscription_identifier())]
+    #[arg(long, value_name = "N", value_parser = value::subscription_identifier)]
     pub subscription_identifier: Option<u32>,
 
     /// Unsubscribes from this filter of a kept session first; may be repeated.
@@ -233,7 +233,7 @@ pub struct PublishPropertyArgs {
     pub payload_format: Option<u8>,
 
     /// Topic Alias, 1 to what the broker takes: later messages go without the topic.
-    #[arg(long, value_name = "N", value_parser = value::topic_alias())]
+    #[arg(long, value_name = "N", value_parser = value::some_number)]
     pub topic_alias: Option<u16>,
 
     /// User Property of the message; may be repeated.

@@ -20,10 +20,11 @@ use crate::{
         exit::{Exit, Problem},
         notice::note,
     },
+    mqtt::bounds::MAX_REMAINING,
 };
 
-/// The largest payload that MQTT can carry, in bytes.
-const MAX_PAYLOAD: u64 = 268_435_455;
+/// More than this no payload has, in bytes.
+const MAX_PAYLOAD: u64 = MAX_REMAINING as u64;
 
 /// Where the payloads come from.
 pub(super) enum Source {

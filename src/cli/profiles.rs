@@ -1,6 +1,9 @@
 //! `mqtap profiles`: lists, shows, adds, changes, removes and checks saved connections.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::CommandFactory as _;
 use serde_json::{Map, Value, json};
@@ -137,7 +140,8 @@ fn hint_at_problems(profiles: &Profiles) {
 
 fn check() -> Result<(), Problem> {
     let profiles = load()?;
-    let path = profiles.path().display();
+    let path = profiles.path().to_string_lossy();
+    let path = safe(&path);
     if profiles.problems().is_empty() {
         return print(format!("{path}: {} without a problem\n", plural(profiles.entries().len(), "profile")).as_bytes());
     }
@@ -254,7 +258,7 @@ fn settings(args: &ConnectArgs) -> Result<Vec<(&'static str, String)>, Problem> 
         ("username", username.clone()),
         ("password.env", password.password_env.clone()),
         ("password.file", password.password_file.as_deref().map(absolute).transpose()?),
-        ("connect_timeout", connect_timeout.map(human::duration)),
+        ("connect_timeout", connect_timeout.map(whole_millis).transpose()?),
         ("keep_alive", keep_alive.map(human::duration)),
         ("clean_start", clean_start.map(|clean| clean.to_string())),
         ("session_expiry", session_expiry.map(expiry)),
@@ -306,6 +310,14 @@ fn will_settings(args: &WillArgs) -> [(&'static str, Option<String>); 11] {
         ("will.payload_format", will_payload_format.map(|format| format.to_string())),
         ("will.user_properties", (!will_user_property.is_empty()).then(|| pairs(will_user_property))),
     ]
+}
+
+/// Writes a time as the file has it, which knows nothing shorter than a millisecond.
+fn whole_millis(time: Duration) -> Result<String, Problem> {
+    if !time.subsec_nanos().is_multiple_of(1_000_000) {
+        return Err(Problem::usage("a profile keeps times in whole milliseconds").hint("such as 1500ms or 1s500ms"));
+    }
+    Ok(human::duration(time))
 }
 
 /// Writes a list as TOML does.

@@ -205,6 +205,29 @@ fn a_check_lists_every_problem() {
 }
 
 #[test]
+fn the_path_of_the_file_cannot_steer_the_terminal() {
+    let parent = tempfile::tempdir().expect("a directory");
+    let home = parent.path().join("\u{1b}[31m");
+    fs::create_dir(&home).expect("a directory");
+    for (file, code) in [("schema = 1\n", 0), ("nonsense = 1\n", 1)] {
+        fs::write(home.join("profiles.toml"), file).expect("written");
+        let checked = profiles(&home, &["check"]).code(code);
+        let output = checked.get_output();
+        let said = String::from_utf8([&output.stdout[..], &output.stderr[..]].concat()).expect("UTF-8");
+        assert!(said.contains("␛[31m") && !said.contains('\u{1b}'), "{said:?}");
+    }
+}
+
+#[test]
+fn a_time_that_the_file_cannot_keep_is_refused() {
+    let home = home(FILE);
+    let refused = profiles(home.path(), &["add", "b", "mqtt://h", "--connect-timeout", "1.0005s"]).code(2);
+    assert!(String::from_utf8_lossy(&refused.get_output().stderr).contains("whole milliseconds"));
+    profiles(home.path(), &["add", "b", "mqtt://h", "--connect-timeout", "1.5s"]).success();
+    assert!(printed(home.path(), &["show", "b"]).contains("connect_timeout = 1s500ms\n"));
+}
+
+#[test]
 fn an_unknown_profile_is_code_2_with_the_nearest_name() {
     let home = home(FILE);
     for arguments in [&["profiles", "show", "plnat"][..], &["sub", "plnat", "t"], &["pub", "plnat", "t", "x"]] {

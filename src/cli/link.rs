@@ -20,7 +20,7 @@ use crate::{
         conversation::leave,
         error::Failure,
         event::{Event, Status, Welcome},
-        options::{Options, Overflow},
+        options::{Options, Overflow, Will},
         session::Session,
         skips::{self, Skips},
     },
@@ -50,6 +50,7 @@ pub(super) struct News {
     broker: String,
     /// Where it should be, before any fallback.
     first: Endpoint,
+    will: Option<Will>,
     /// Whether the first connection was made.
     was_online: bool,
     /// What the attempt to connect is doing, where one is under way.
@@ -84,6 +85,7 @@ impl Link {
             clock,
             broker,
             first,
+            will: options.will.clone(),
             was_online: false,
             stage: None,
             patience: options.connect_timeout,
@@ -233,6 +235,11 @@ impl News {
             note(&format!("{}: connected again", self.broker));
         } else if welcome.downgraded {
             note(&format!("{}: the broker does not speak MQTT 5; connected with {}", self.broker, welcome.protocol));
+        }
+        if !self.was_online
+            && let Some(said) = self.will.as_ref().and_then(|will| will.left_out(welcome.protocol))
+        {
+            note(&format!("{}: {said}", self.broker));
         }
         if welcome.session_lost {
             note(&format!("{}: the broker has lost the session: what was queued for this client is gone", self.broker));

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use crate::{
     common::{
         mosquitto::Mosquitto,
-        scripted::{CONNACK_V5, Scripted, Step},
+        scripted::{CONNACK_V5, CONNACK_V311, Scripted, Step},
         within,
     },
     mqtap, printed,
@@ -63,11 +63,26 @@ fn a_count_ends_it_and_a_time_out_says_so_with_its_code() {
     mqtap(&["get", url, "t/nothing", "-W", "300ms"]).assert().code(27).stdout("");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_old_version_leaves_out_of_the_will_is_said() {
+    let home = tempfile::tempdir().expect("a directory");
+    let refused = vec![Step::Read, Step::Send(vec![0x20, 0x03, 0x00, 0x84, 0x00])];
+    let old = vec![Step::Read, Step::Send(CONNACK_V311.to_vec()), Step::Serve];
+    let broker = Scripted::start(vec![refused, old]).await;
+    let profile = format!("[profile.a]\nurl = \"mqtt://127.0.0.1:{}\"\nwill = {{ topic = \"w\", delay = 5 }}\n", broker.port);
+    fs::write(home.path().join("profiles.toml"), profile).expect("written");
+    let publish = mqtap(&["pub", "a", "t", "x"]).env("MQTAP_CONFIG_DIR", home.path()).assert().success();
+    let said = String::from_utf8_lossy(&publish.get_output().stderr).into_owned();
+    assert!(said.contains("the will went without what MQTT 3.1.1 does not have: delay\n"), "{said}");
+}
+
 #[test]
 fn a_message_over_our_own_limit_is_told_of_and_one_over_the_users_is_not_sent() {
     let broker = Mosquitto::start();
     let url = &broker.url();
     let large = vec![b'x'; 17 << 20];
+    mqtap(&["pub", url, "t/most", "-r", "-q", "1"]).write_stdin(&large[..15 << 20]).assert().success();
+    assert_eq!(mqtap(&["get", url, "t/most"]).assert().success().get_output().stdout.len(), 15 << 20);
     mqtap(&["pub", url, "t/large", "-r", "-q", "1"]).write_stdin(large).assert().success();
     for protocol in ["3.1.1", "5"] {
         let get = mqtap(&["get", url, "t/large", "-W", "2s", "-V", protocol]).assert().code(27).stdout("");

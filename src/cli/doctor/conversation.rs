@@ -138,10 +138,16 @@ fn connected(options: &Options, welcome: &Welcome) -> Check {
             options.protocol, welcome.protocol
         ));
     }
-    if options.password.is_some() && !welcome.endpoint.is_encrypted() && !welcome.endpoint.is_local() {
-        return check.warn("the password went over the network unencrypted: use mqtts:// or wss:// where the broker has it");
+    let secret = match (options.sends_password(), options.sends_token()) {
+        (true, true) => "the password and the authentication data",
+        (true, false) => "the password",
+        (false, true) => "the authentication data",
+        (false, false) => return check,
+    };
+    if welcome.endpoint.is_encrypted() || welcome.endpoint.is_local() {
+        return check;
     }
-    check
+    check.warn(format!("{secret} went over the network unencrypted: use mqtts:// or wss:// where the broker has it"))
 }
 
 /// Tells of the connection itself.

@@ -143,7 +143,9 @@ mod tests {
     fn what_was_not_sent_is_handed_in_again_and_counts_once() {
         let mut tally = Tally::new("t".into(), false);
         let tokens = ["1", "2"].map(|payload| tally.hand_in(payload.into()));
-        tokens.iter().for_each(|token| tally.was_not_sent(*token));
+        for token in tokens {
+            tally.was_not_sent(token);
+        }
         assert!(tally.has_unsent());
         assert_eq!(tally.take_unsent(), [(tokens[0], "1".into()), (tokens[1], "2".into())]);
         assert!(!tally.has_unsent());

@@ -312,5 +312,5 @@ fn files_that_are_open_or_broken_are_named() {
     let said = of_machine(config.path(), &[], 1);
     assert!(said.contains("! profiles ") && said.contains("chmod 600"), "{said}");
     assert!(said.contains("✗ profiles           2 saved, 1 of them can be used\n"), "{said}");
-    assert!(said.contains("urll") && said.contains("did you mean `quit`"), "{said}");
+    assert!(said.contains("urll") && said.contains("line 2: [global] `qiut` is not an action"), "{said}");
 }

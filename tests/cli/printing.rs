@@ -10,7 +10,7 @@ use mqtap::cli::args::Cli;
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use rstest::rstest;
 
-use crate::{common::mosquitto::Mosquitto, mqtap, printed, running::Running};
+use crate::{common::mosquitto::Mosquitto, mqtap, printed};
 
 const HOSTILE: &str = "\u{1b}]0;pwned\u{7} \u{9b}31m \u{202e}abc\u{2028}\u{7f}\r\n\t\"\\ größe 😀";
 
@@ -107,7 +107,7 @@ fn there_is_a_man_page_for_each_verb() {
 #[cfg(feature = "demo")]
 #[test]
 fn the_demo_runs_alone_until_a_signal() {
-    let demo = Running::mqtap(&["demo", "--headless"]);
+    let demo = crate::running::Running::mqtap(&["demo", "--headless"]);
     let line = demo.line();
     let url = line.strip_prefix("listening on ").expect("the address");
     assert!(!printed(&["sub", url, "#", "-n", "5", "--format", "{topic}"]).is_empty());

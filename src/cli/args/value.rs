@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+#[cfg(feature = "demo")]
+use crate::demo;
 use crate::{
     base::human,
     mqtt::{
@@ -55,6 +57,18 @@ pub(super) fn topic_alias_maximum(text: &str) -> Result<u16, String> {
 
 fn number(text: &str) -> Result<i64, String> {
     text.parse().map_err(|_| "is not a whole number".into())
+}
+
+/// Reads how many messages a second the demo sends.
+#[cfg(feature = "demo")]
+pub(super) fn demo_rate() -> impl TypedValueParser<Value = u32> {
+    RangedU64ValueParser::<u32>::new().range(1..=u64::from(demo::MOST_RATE))
+}
+
+/// Reads how many devices the demo has.
+#[cfg(feature = "demo")]
+pub(super) fn demo_devices() -> impl TypedValueParser<Value = usize> {
+    RangedU64ValueParser::<usize>::new().range(1..=demo::MOST_DEVICES as u64)
 }
 
 /// Reads an Authentication Method.

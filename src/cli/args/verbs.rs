@@ -6,7 +6,6 @@ use clap::{Args, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use super::{
-    LookArgs,
     connect::{ConnectArgs, ConnectPropertyArgs, TraceArgs},
     value,
 };
@@ -314,14 +313,15 @@ pub struct DoctorArgs {
 }
 
 /// The arguments of `demo`.
+#[cfg(feature = "demo")]
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
-    /// Messages a second.
-    #[arg(long, value_name = "N")]
+    /// Messages a second, from 1 to 100,000.
+    #[arg(long, value_name = "N", value_parser = value::demo_rate())]
     pub rate: Option<u32>,
 
-    /// Devices of the plant.
-    #[arg(long, value_name = "N")]
+    /// Devices of the plant, from 1 to 100,000.
+    #[arg(long, value_name = "N", value_parser = value::demo_devices())]
     pub devices: Option<usize>,
 
     /// Where other clients may connect, such as 127.0.0.1:1883.
@@ -338,7 +338,7 @@ pub struct DemoArgs {
 
     /// What the screen looks like.
     #[command(flatten)]
-    pub look: LookArgs,
+    pub look: super::LookArgs,
 }
 
 /// What `profiles` does.

@@ -62,13 +62,13 @@ fn number(text: &str) -> Result<i64, String> {
 /// Reads how many messages a second the demo sends.
 #[cfg(feature = "demo")]
 pub(super) fn demo_rate() -> impl TypedValueParser<Value = u32> {
-    RangedU64ValueParser::<u32>::new().range(1..=u64::from(demo::MOST_RATE))
+    clap::builder::RangedU64ValueParser::<u32>::new().range(1..=u64::from(demo::MOST_RATE))
 }
 
 /// Reads how many devices the demo has.
 #[cfg(feature = "demo")]
 pub(super) fn demo_devices() -> impl TypedValueParser<Value = usize> {
-    RangedU64ValueParser::<usize>::new().range(1..=demo::MOST_DEVICES as u64)
+    clap::builder::RangedU64ValueParser::<usize>::new().range(1..=demo::MOST_DEVICES as u64)
 }
 
 /// Reads an Authentication Method.

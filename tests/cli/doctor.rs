@@ -8,6 +8,7 @@ use std::{
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rstest::rstest;
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -15,8 +16,10 @@ use crate::{
     common::{
         mosquitto::{Config, Mosquitto},
         scripted::{CONNACK_V5, Scripted, Step},
+        within,
     },
-    mqtap,
+    has_read, mqtap,
+    running::Running,
 };
 
 /// Runs the doctor to its end and returns what it printed.
@@ -151,6 +154,20 @@ async fn a_broker_that_does_not_answer_is_code_27() {
         );
     });
     checked.await.expect("as it should");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_it_with_disconnect_and_without_a_will() {
+    let deaf = vec![Step::Read, Step::Send(CONNACK_V5.to_vec()), Step::Ignore];
+    let broker = Scripted::start(vec![vec![Step::Ignore], deaf]).await;
+    let url = format!("mqtt://127.0.0.1:{}", broker.port);
+    let doctor = Running::mqtap(&["doctor", &url, "t", "-i", "me", "--will-topic", "w"]);
+    within("SUBSCRIBE", has_read(&broker, 0x80)).await;
+    doctor.signal(Signal::TERM);
+    assert_eq!(doctor.end(), (Some(143), String::new()));
+    within("DISCONNECT", has_read(&broker, 0xe0)).await;
+    // The flags follow the header, the name of the protocol and its version.
+    assert_eq!(broker.read(0x10)[0][9] & 0x04, 0, "CONNECT has a will");
 }
 
 /// A certificate authority, and a broker's certificate signed by it, as files that everybody may read.

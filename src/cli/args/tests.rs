@@ -39,7 +39,7 @@ fn options_of_connecting_are_read() {
     assert_eq!(args.connect.protocol, Some(Protocol::V311));
     assert_eq!(args.connect.client_id.as_deref(), Some("me"));
     assert_eq!(args.connect.clean_start, Some(false));
-    assert_eq!(args.qos, Qos::ExactlyOnce);
+    assert_eq!(args.qos, Some(Qos::ExactlyOnce));
     assert_eq!(args.timeout, Some(std::time::Duration::from_mins(1)));
 }
 

@@ -13,11 +13,15 @@ use mqtap::{
         action::{Action, Context},
     },
     profile::keys,
+    store::{Filter, Formats, PacketFilter, TopicFilter},
     theme::Theme,
 };
 use ratatui::style::Color;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+
+/// Files that the README names and that the user writes.
+const OF_THE_USER: [&str; 3] = ["keys.toml", "profiles.toml", "themes/NAME.toml"];
 
 /// The name in the markers `<!-- name -->` and `<!-- /name -->`, and what makes the text between them.
 type Section = (&'static str, fn() -> String);
@@ -44,12 +48,60 @@ fn the_tables_of_the_readme_equal_the_code() {
 }
 
 #[test]
+fn each_filter_works_where_the_readme_says() {
+    let readme = fs::read_to_string(README).expect("a README");
+    let (_, rest) = readme.split_once("| Term | Where | Lets through |\n").expect("a table of filters");
+    let mut rows = 0;
+    for row in rest.lines().skip(1).take_while(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let [_, terms, place, ..] = cells[..] else { panic!("{row}") };
+        for term in code_spans(terms) {
+            assert_eq!(where_it_works(term), place, "{term}");
+        }
+        rows += 1;
+    }
+    assert!(rows > 5, "{rows} rows");
+}
+
+/// Returns the lists that take a filter, as the README names them.
+fn where_it_works(filter: &str) -> String {
+    let formats = Formats { names: &["json"], is: |_, _| false };
+    let lists = [
+        ("topics", TopicFilter::parse(filter).is_ok()),
+        ("messages", Filter::parse(filter, formats).is_ok()),
+        ("packets", PacketFilter::parse(filter).is_ok()),
+    ];
+    if lists.iter().all(|(_, works)| *works) {
+        return "everywhere".to_owned();
+    }
+    let names: Vec<&str> = lists.iter().filter(|(_, works)| *works).map(|(name, _)| *name).collect();
+    names.join(", ")
+}
+
+#[test]
 fn every_file_that_the_readme_names_is_there() {
     let readme = fs::read_to_string(README).expect("a README");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let links = readme.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-    let local: Vec<&str> = links.filter(|link| !link.contains("://") && !link.starts_with('#')).collect();
-    let missing: Vec<_> = local.iter().filter(|link| !Path::new(env!("CARGO_MANIFEST_DIR")).join(link).exists()).collect();
+    let local = links.filter(|link| !link.contains("://") && !link.starts_with('#'));
+    let named: Vec<&str> = local.chain(code_spans(&readme).filter(|code| is_of_the_repository(code, root))).collect();
+    let missing: Vec<_> = named.iter().filter(|path| !root.join(path).exists()).collect();
     assert!(missing.is_empty(), "{missing:?}");
+    assert!(named.contains(&"tests/run"), "{named:?}");
+}
+
+/// Returns what stands between backticks, blocks of code left out.
+fn code_spans(markdown: &str) -> impl Iterator<Item = &str> {
+    let prose = markdown.split("```").step_by(2);
+    prose.flat_map(str::lines).flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+/// Tells whether a piece of code is the path of a file of the repository: it begins with a directory there, or is a document.
+fn is_of_the_repository(code: &str, root: &Path) -> bool {
+    let is_path = code.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_'));
+    let is_document = || Path::new(code).extension().is_some_and(|extension| extension == "toml");
+    let begins = code.split_once('/').map_or_else(is_document, |(first, _)| !first.is_empty() && root.join(first).is_dir());
+    is_path && begins && !OF_THE_USER.contains(&code)
 }
 
 #[test]

@@ -4,8 +4,16 @@
 mod broker;
 #[path = "screens/filter.rs"]
 mod filter;
+#[path = "screens/forms.rs"]
+mod forms;
+#[path = "screens/keys.rs"]
+mod keys;
+#[path = "screens/mouse.rs"]
+mod mouse;
 #[path = "common/player.rs"]
 mod player;
+#[path = "screens/popups.rs"]
+mod popups;
 #[path = "screens/protocol.rs"]
 mod protocol;
 
@@ -413,5 +421,5 @@ fn a_key_that_leads_nowhere_says_why() {
     player.keys(":");
     player.type_text("writes a message");
     let shown = player.shown();
-    assert!(shown.contains("there is no connection here"), "{shown}");
+    assert!(shown.contains("Not now: there is no"), "{shown}");
 }

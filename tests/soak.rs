@@ -8,7 +8,7 @@ use std::{fs, time::Duration};
 
 use common::listener::options;
 use mqtap::{
-    base::clock::Clock,
+    base::clock::{Clock, Stamp},
     mqtt::{
         command::Command,
         event::{Event, Status},
@@ -47,6 +47,21 @@ fn qos(number: u64) -> Qos {
         n if n % 10 == 5 => Qos::AtLeastOnce,
         _ => Qos::AtMostOnce,
     }
+}
+
+/// Counts the messages of each level that the broker sends.
+fn sent_per_level() -> [u64; 3] {
+    let mut sent = [0; 3];
+    for number in 0..CONNECTIONS * MESSAGES {
+        sent[usize::from(qos(number).level())] += 1;
+    }
+    sent
+}
+
+/// Returns how many messages the tree counts for a topic.
+fn messages_of(store: &Store, topic: u64) -> u64 {
+    let node = store.tree().find(&format!("site/{topic}/temp")).expect("it is listed");
+    store.tree().stats(node, Stamp::default()).messages
 }
 
 /// Makes a PUBLISH of MQTT 5 with a payload of 120 bytes that begins with its number.
@@ -178,7 +193,11 @@ async fn ten_million_messages_and_a_hundred_reconnects_end_with_exact_counters_a
     println!("{next} messages, {connections} connections, {:?}, memory {warm} bytes, x{grown:.3}; {counts:?}", began.elapsed());
     assert_eq!(connections, CONNECTIONS);
     assert_eq!((counts.received, counts.lost), (CONNECTIONS * MESSAGES, 0));
-    assert_eq!(counts.received, counts.kept + counts.evicted + counts.lost);
+    assert_eq!(counts.qos, sent_per_level());
+    assert_eq!((counts.retained, counts.duplicates, counts.unlisted), (0, 0, 0));
+    assert_eq!(store.tree().topics() as u64, TOPICS);
+    let counted: u64 = (0..TOPICS).map(|topic| messages_of(&store, topic)).sum();
+    assert_eq!((counted, messages_of(&store, 7)), (CONNECTIONS * MESSAGES, CONNECTIONS * MESSAGES / TOPICS));
     assert!(counts.bytes <= BUDGET && grown < 1.05, "memory grows: x{grown:.3}");
     drop(session);
     drop(broker.await.expect("no panic"));

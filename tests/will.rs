@@ -131,6 +131,26 @@ async fn a_delayed_will_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_test_that_is_stopped_leaves_nothing_behind() {
+    let broker = Mosquitto::start();
+    let mut options = with_will(broker.port, Protocol::V5);
+    options.will.as_mut().expect("a will").delay = Some(60);
+    options.session_expiry = SessionExpiry::After(60);
+    let stop = async {
+        // The broker notes that the client was cut off.
+        while !broker.log_text().contains("Client me-will-test closed its connection") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let stopped = within("the stop", will_test::run_until(&options, PATIENCE, Clock::start(), stop)).await;
+    assert!(matches!(stopped, Err(WillFault::Stopped)), "{stopped:?}");
+    let again = Options { clean_start: false, ..common::listener::options(broker.port, Protocol::V5, "me-will-test") };
+    let mut again = Listener::start(again);
+    assert!(!again.welcome().await.session_present);
+    again.close().await;
+}
+
+#[tokio::test]
 async fn a_will_that_may_not_be_published_is_missed() {
     let broker = Config::default().acl("topic read state/#\n").start();
     let report = tested(&with_will(broker.port, Protocol::V5), Duration::from_millis(500)).await.expect("tested");

@@ -25,6 +25,8 @@ pub enum Event {
     Key(Key),
     /// Text was pasted.
     Paste(String),
+    /// The mouse was moved in a way that means something.
+    Mouse(Mouse),
     /// The terminal has another size, in columns and rows.
     Resize(u16, u16),
     /// Time went by.
@@ -33,8 +35,27 @@ pub enum Event {
     Mqtt(ConnId, mqtt::event::Event),
     /// An effect came to its end.
     Done(Outcome),
-    /// The system asks the program to end.
-    Terminate,
+}
+
+/// What the mouse did, in the cell of this column and row, counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mouse {
+    /// The left button was pressed.
+    Press {
+        /// The column.
+        x: u16,
+        /// The row.
+        y: u16,
+    },
+    /// The wheel was turned.
+    Wheel {
+        /// The column.
+        x: u16,
+        /// The row.
+        y: u16,
+        /// By so many notches, downwards.
+        by: isize,
+    },
 }
 
 /// How an effect ended.
@@ -84,6 +105,8 @@ pub enum Effect {
     Probe,
     /// Starts the simulated plant.
     StartDemo,
+    /// Has the terminal report the mouse, or not.
+    Mouse(bool),
     /// Draws everything anew.
     Redraw,
     /// Gives the terminal back until the user returns.

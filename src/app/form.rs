@@ -1,17 +1,19 @@
 //! A form: labelled fields, one of them in focus, and the sentence that says what is wrong.
 
+mod area;
+pub mod line;
+
 use bytes::Bytes;
-use tui_input::{Input, InputRequest};
-use tui_textarea::TextArea;
+use tui_input::Input;
 use zeroize::Zeroize;
 
+pub use self::area::Area;
+use self::line::{LONGEST_LINE, LeftOut};
 use crate::{
-    base::text,
+    base::secret::Secret,
     keymap::key::{Code, Key},
+    mqtt::message::Properties,
 };
-
-/// The most characters that one paste adds to a field.
-const LONGEST_PASTE: usize = 1 << 20;
 
 /// What a field holds.
 #[derive(Debug)]
@@ -30,9 +32,18 @@ pub enum Field {
     /// On or off.
     Toggle(bool),
     /// Lines of text.
-    Area(Box<TextArea<'static>>),
-    /// Bytes that cannot be edited as text and are used as they are; deleting them makes an empty text.
-    Raw(Bytes),
+    Area(Box<Area>),
+    /// Bytes that cannot be edited as text, for this reason, and are used as they are; deleting them makes an empty text.
+    Raw(Bytes, &'static str),
+    /// Properties of a message that are kept as they are, and what is said of them; they can be left out.
+    Properties {
+        /// The properties that are kept.
+        kept: Option<Box<Properties>>,
+        /// What is kept, or why nothing is.
+        said: String,
+    },
+    /// A secret that was given already, never shown; thrown away, it leaves a choice of these words.
+    Given(Secret, &'static [&'static str]),
 }
 
 /// A field with its label.
@@ -64,6 +75,8 @@ pub struct Form {
 pub enum Reply {
     /// It was used up.
     Taken,
+    /// The field does not hold that character.
+    LeftOut(LeftOut),
     /// Enter in a form of single lines: the user is done.
     Submit,
     /// It means nothing here.
@@ -91,7 +104,7 @@ impl Form {
     /// Gives a key to the field in focus.
     pub fn key(&mut self, key: Key) -> Reply {
         self.error = None;
-        let single = !self.rows.iter().any(|row| matches!(row.field, Field::Area(_) | Field::Raw(_)));
+        let single = !self.rows.iter().any(|row| matches!(row.field, Field::Area(_) | Field::Raw(..)));
         let Some(row) = self.rows.get_mut(self.focus) else { return Reply::Ignored };
         let in_area = matches!(row.field, Field::Area(_));
         match key.code {
@@ -106,33 +119,23 @@ impl Form {
             }
             _ => {}
         }
-        if row.field.key(key) { Reply::Taken } else { Reply::Ignored }
+        match row.field.key(key) {
+            Some(left) if left.said().is_some() => Reply::LeftOut(left),
+            Some(_) => Reply::Taken,
+            None => Reply::Ignored,
+        }
     }
 
-    /// Inserts pasted text into the field in focus, without the control characters that a line cannot hold.
-    ///
-    /// Returns how many characters were left out.
-    pub fn paste(&mut self, pasted: &str) -> usize {
+    /// Inserts pasted text into the field in focus, and returns what it did not take.
+    pub fn paste(&mut self, pasted: &str) -> LeftOut {
         self.error = None;
-        let Some(row) = self.rows.get_mut(self.focus) else { return 0 };
-        let multiline = matches!(row.field, Field::Area(_));
-        let keep = |c: &char| !text::is_hostile(*c) || multiline && matches!(c, '\n' | '\t');
-        let normal = pasted.replace("\r\n", "\n").replace('\r', "\n");
-        let trimmed = if multiline { normal.as_str() } else { normal.trim() };
-        let clean: String = trimmed.chars().take(LONGEST_PASTE).filter(keep).collect();
-        let removed = trimmed.chars().count() - clean.chars().count();
-        match &mut row.field {
-            Field::Text(input) | Field::Secret(input) => {
-                for c in clean.chars() {
-                    input.handle(InputRequest::InsertChar(c));
-                }
+        match self.rows.get_mut(self.focus).map(|row| &mut row.field) {
+            Some(Field::Text(input) | Field::Secret(input)) => line::splice(input, pasted, LONGEST_LINE),
+            Some(Field::Area(area)) => area.paste(pasted),
+            Some(Field::Choice { .. } | Field::Toggle(_) | Field::Raw(..) | Field::Properties { .. } | Field::Given(..)) | None => {
+                LeftOut::default()
             }
-            Field::Area(area) => {
-                area.insert_str(clean);
-            }
-            Field::Choice { .. } | Field::Toggle(_) | Field::Raw(_) => {}
         }
-        removed
     }
 
     /// Returns the text of a field: a line, all lines, or the chosen word; empty where there is no such field.
@@ -141,8 +144,8 @@ impl Form {
         match self.field(label) {
             Some(Field::Text(input) | Field::Secret(input)) => input.value().to_owned(),
             Some(Field::Choice { options, chosen }) => options.get(*chosen).copied().unwrap_or_default().to_owned(),
-            Some(Field::Area(area)) => area.lines().join("\n"),
-            Some(Field::Toggle(_) | Field::Raw(_)) | None => String::new(),
+            Some(Field::Area(area)) => area.text(),
+            Some(Field::Toggle(_) | Field::Raw(..) | Field::Properties { .. } | Field::Given(..)) | None => String::new(),
         }
     }
 
@@ -158,6 +161,22 @@ impl Form {
         match self.field(label) {
             Some(Field::Choice { chosen, .. }) => *chosen,
             _ => 0,
+        }
+    }
+
+    /// Puts another field in the place of that label.
+    pub fn set(&mut self, label: &str, field: Field) {
+        if let Some(row) = self.rows.iter_mut().find(|row| row.label == label) {
+            row.field = field;
+        }
+    }
+
+    /// Writes another text into the line of that label; the cursor stays as far from its end.
+    pub fn rewrite(&mut self, label: &str, text: String) {
+        if let Some(Field::Text(input)) = self.rows.iter_mut().find(|row| row.label == label).map(|row| &mut row.field) {
+            let behind = input.value().chars().count() - input.cursor();
+            let cursor = text.chars().count().saturating_sub(behind);
+            String::from(std::mem::replace(input, Input::new(text).with_cursor(cursor))).zeroize();
         }
     }
 
@@ -193,39 +212,52 @@ impl Row {
         Self { label, hint: "", field: Field::Toggle(on) }
     }
 
-    /// Makes a field of several lines.
+    /// Makes a field of several lines, or one that keeps the bytes as they are where they are no text for it.
     #[must_use]
-    pub fn area(label: &'static str, value: &str) -> Self {
-        Self { label, hint: "", field: Field::Area(Box::new(TextArea::new(value.split('\n').map(str::to_owned).collect()))) }
+    pub fn bytes(label: &'static str, value: &Bytes) -> Self {
+        let area = std::str::from_utf8(value).map_err(|_| "that are no plain text").and_then(Area::of);
+        let field = match area {
+            Ok(area) => Field::Area(Box::new(area)),
+            Err(why) => Field::Raw(value.clone(), why),
+        };
+        Self { label, hint: "", field }
     }
 }
 
 impl Field {
-    fn key(&mut self, key: Key) -> bool {
+    /// Gives a key to the field; returns what was left out, nothing where the key means nothing here.
+    fn key(&mut self, key: Key) -> Option<LeftOut> {
+        let taken = |is_taken: bool| is_taken.then(LeftOut::default);
         match self {
-            Self::Text(input) | Self::Secret(input) => match line_request(key) {
-                Some(request) => {
-                    input.handle(request);
-                    true
-                }
-                None => false,
-            },
-            Self::Choice { options, chosen } => choose(options, chosen, key),
+            Self::Text(input) | Self::Secret(input) => line::press(input, key, LONGEST_LINE),
+            Self::Choice { options, chosen } => taken(choose(options, chosen, key)),
             Self::Toggle(on) => {
                 let flips = matches!(key.code, Code::Char(' ') | Code::Left | Code::Right);
                 *on ^= flips;
-                flips
+                taken(flips)
             }
-            Self::Area(area) => area_input(key).is_some_and(|input| {
-                area.input(input);
-                true
-            }),
-            Self::Raw(_) => {
+            Self::Area(area) => area.press(key),
+            Self::Raw(..) => {
                 let empties = matches!(key.code, Code::Delete | Code::Backspace);
                 if empties {
                     *self = Self::Area(Box::default());
                 }
-                empties
+                taken(empties)
+            }
+            Self::Given(_, options) => {
+                let empties = matches!(key.code, Code::Delete | Code::Backspace);
+                if empties {
+                    *self = Self::Choice { options, chosen: 0 };
+                }
+                taken(empties)
+            }
+            Self::Properties { kept, said } => {
+                let empties = matches!(key.code, Code::Delete | Code::Backspace) && kept.is_some();
+                if empties {
+                    *kept = None;
+                    "properties left out".clone_into(said);
+                }
+                taken(empties)
             }
         }
     }
@@ -234,7 +266,7 @@ impl Field {
 impl Drop for Field {
     fn drop(&mut self) {
         if let Self::Secret(input) = self {
-            input.value_and_reset().zeroize();
+            String::from(std::mem::take(input)).zeroize();
         }
     }
 }
@@ -251,48 +283,6 @@ fn choose(options: &[&str], chosen: &mut usize, key: Key) -> bool {
         _ => return false,
     }
     true
-}
-
-/// Translates a key into an edit of one line, with the keys of readline.
-pub(crate) fn line_request(key: Key) -> Option<InputRequest> {
-    use InputRequest as R;
-    Some(match (key.code, key.ctrl, key.alt) {
-        (Code::Char(c), false, false) => R::InsertChar(c),
-        (Code::Char('a'), true, _) | (Code::Home, ..) => R::GoToStart,
-        (Code::Char('e'), true, _) | (Code::End, ..) => R::GoToEnd,
-        (Code::Char('b'), false, true) | (Code::Left, true, _) => R::GoToPrevWord,
-        (Code::Char('f'), false, true) | (Code::Right, true, _) => R::GoToNextWord,
-        (Code::Left, ..) => R::GoToPrevChar,
-        (Code::Right, ..) => R::GoToNextChar,
-        (Code::Char('u'), true, _) => R::DeleteFromStart,
-        (Code::Char('k'), true, _) => R::DeleteTillEnd,
-        (Code::Char('w'), true, _) | (Code::Backspace, false, true) => R::DeletePrevWord,
-        (Code::Char('y'), true, _) => R::Yank,
-        (Code::Backspace, ..) => R::DeletePrevChar,
-        (Code::Delete, ..) => R::DeleteNextChar,
-        _ => return None,
-    })
-}
-
-/// Translates a key for the text area, which has its own keys; none that is kept for the form.
-fn area_input(key: Key) -> Option<tui_textarea::Input> {
-    use tui_textarea::Key as K;
-    let code = match key.code {
-        Code::Char(c) => K::Char(c),
-        Code::Enter => K::Enter,
-        Code::Backspace => K::Backspace,
-        Code::Delete => K::Delete,
-        Code::Up => K::Up,
-        Code::Down => K::Down,
-        Code::Left => K::Left,
-        Code::Right => K::Right,
-        Code::Home => K::Home,
-        Code::End => K::End,
-        Code::PageUp => K::PageUp,
-        Code::PageDown => K::PageDown,
-        Code::Tab | Code::BackTab | Code::Esc | Code::Insert | Code::F(_) => return None,
-    };
-    Some(tui_textarea::Input { key: code, ctrl: key.ctrl, alt: key.alt, shift: key.shift })
 }
 
 #[cfg(test)]
@@ -316,7 +306,7 @@ mod tests {
 
     #[test]
     fn enter_in_a_form_with_an_area_makes_lines() {
-        let mut form = Form::new("t", vec![Row::line("Topic", "", ""), Row::area("Payload", "")]);
+        let mut form = Form::new("t", vec![Row::line("Topic", "", ""), Row::bytes("Payload", &Bytes::new())]);
         press(&mut form, "t enter a enter b");
         assert_eq!((form.text("Topic"), form.text("Payload")), ("t".into(), "a\nb".into()));
     }
@@ -324,14 +314,13 @@ mod tests {
     #[test]
     fn a_paste_leaves_out_what_a_line_cannot_hold() {
         let mut form = Form::new("t", vec![Row::line("Topic", "", "")]);
-        assert_eq!(form.paste(" a\x1b[31m/b\n"), 1);
+        assert_eq!(form.paste(" a\x1b[31m/b\n").hostile, 1);
         assert_eq!(form.text("Topic"), "a[31m/b");
     }
 
     #[test]
     fn raw_bytes_are_kept_until_deleted() {
-        let raw = Row { label: "Payload", hint: "", field: Field::Raw(Bytes::from_static(b"\xff")) };
-        let mut form = Form::new("t", vec![raw]);
+        let mut form = Form::new("t", vec![Row::bytes("Payload", &Bytes::from_static(b"\xff"))]);
         assert_eq!(press(&mut form, "x"), Reply::Ignored);
         press(&mut form, "delete x");
         assert_eq!(form.text("Payload"), "x");

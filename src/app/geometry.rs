@@ -1,5 +1,14 @@
 //! Where the panes are on the screen: made by the layout, read by the state for paging and by the drawing.
 
+/// From this size on, in columns and rows, several panes are on the screen at once.
+const SEVERAL_PANES: (u16, u16) = (80, 20);
+
+/// Tells whether a screen of this size shows several panes at once.
+#[must_use]
+pub fn has_room((columns, rows): (u16, u16)) -> bool {
+    columns >= SEVERAL_PANES.0 && rows >= SEVERAL_PANES.1
+}
+
 /// A rectangle of cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Area {

@@ -28,8 +28,10 @@ pub struct Messages {
     chosen: Option<Seq>,
     /// The first visible message while the log stands still.
     top: Option<Seq>,
-    /// How many messages the view had when it was frozen, to say how many are new.
+    /// The newest message when the log was frozen: where it stands still, and from where on messages are new.
     end: Option<Seq>,
+    /// The newest message of all that the views have seen.
+    newest: Option<Seq>,
     /// Whether the view still has to look at older messages.
     pub searching: bool,
     /// The last filter, to go from one of its messages to the next among all.
@@ -65,6 +67,7 @@ impl Default for Messages {
             chosen: None,
             top: None,
             end: None,
+            newest: None,
             searching: false,
             searched: None,
             marks_searched: false,
@@ -106,7 +109,7 @@ impl Messages {
         self.narrowed.as_ref().map(|narrowed| &narrowed.filter).or(searched)
     }
 
-    /// Shows another branch, from its newest message on.
+    /// Shows another branch, from its newest message on; a log that stands still stands where it was frozen there too.
     pub fn show(&mut self, branch: Option<NodeId>) {
         if self.branch == branch {
             return;
@@ -116,7 +119,7 @@ impl Messages {
         if let Some(narrowed) = &mut self.narrowed {
             narrowed.view = View::filtered(branch.map_or(Scope::All, Scope::Branch));
         }
-        self.set_follow(true);
+        (self.selected, self.chosen, self.top) = (None, None, None);
     }
 
     fn scope(&self) -> Scope {
@@ -189,7 +192,7 @@ impl Messages {
             self.top = None;
             self.end = None;
         } else {
-            self.end = self.view().len().checked_sub(1).and_then(|last| self.view().get(last));
+            self.end = self.newest;
         }
     }
 
@@ -197,7 +200,11 @@ impl Messages {
     #[must_use]
     pub fn row(&self) -> usize {
         let last = self.view().len().saturating_sub(1);
-        self.selected.map_or(last, |seq| self.view().position(seq).min(last))
+        match (self.selected, self.end) {
+            (Some(seq), _) => self.view().position(seq).min(last),
+            (None, Some(_)) => (self.view().len() - self.new_below()).saturating_sub(1),
+            (None, None) => last,
+        }
     }
 
     /// Returns the index of the first visible message when `rows` are shown.
@@ -264,6 +271,7 @@ impl Messages {
 
     /// Takes in what the store has got, a bounded part of it at a time.
     pub fn advance(&mut self, store: &Store, now: Stamp) {
+        self.newest = store.range().end.checked_sub(1).map(Seq);
         self.searching = !self.all.catch_up(store, 4 * SLICE);
         if let Some(Narrowed { filter, view, .. }) = &mut self.narrowed {
             if let Some(age) = filter.since() {
@@ -288,7 +296,7 @@ impl Messages {
             self.selected = last.and_then(|last| self.view().get(last));
             return;
         }
-        self.selected = self.chosen.or(self.selected);
+        self.selected = self.chosen;
         let row = self.row();
         self.selected = self.view().get(row);
         let first = self.first(rows).min(row).max((row + 1).saturating_sub(rows));

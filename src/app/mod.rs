@@ -11,11 +11,14 @@ pub mod event;
 pub mod filter;
 pub mod form;
 pub mod geometry;
+pub mod help;
 mod keys;
 pub mod messages;
+mod mouse;
 pub mod notice;
 pub mod popup;
 pub mod protocol;
+pub mod publish;
 pub mod start;
 mod sys;
 pub mod topics;
@@ -31,18 +34,19 @@ use self::{
     geometry::Geometry,
     notice::{Level, Notices},
     popup::Popup,
-    start::Start,
-    workspace::Workspace,
+    start::{PROBLEMS, Start},
+    workspace::{Origin, Workspace},
 };
 use crate::{
     base::{clock::Stamp, human, secret::Secret},
-    keymap::{Keymap, key::Key},
+    keymap::{Keymap, action::Action, key::Key},
     mqtt::{
         error::Failure,
         event::Status,
         will_test::{WillFault, WillReport},
     },
     profile::{Profile, need::Need},
+    theme,
 };
 
 /// The name of the connection to the simulated plant.
@@ -103,10 +107,14 @@ pub struct App {
     pub theme: String,
     /// Whether the user chose the theme, so that a guess does not replace it.
     pub theme_chosen: bool,
+    /// Whether the mouse is ours and not the terminal's.
+    pub has_mouse: bool,
     /// What is known of the world.
     pub facts: Facts,
     /// The last geometry, for paging.
     geometry: Geometry,
+    /// The connection that was on the screen before the start screen.
+    came_from: Option<ConnId>,
     next_id: u32,
     last_message: Option<Stamp>,
     quitting: bool,
@@ -128,8 +136,10 @@ impl App {
             typed: Vec::new(),
             theme,
             theme_chosen: false,
+            has_mouse: false,
             facts,
             geometry: Geometry::default(),
+            came_from: None,
             next_id: 0,
             last_message: None,
             quitting: false,
@@ -143,6 +153,7 @@ impl App {
         match event {
             Event::Key(key) => self.key(key),
             Event::Paste(text) => self.paste(&text),
+            Event::Mouse(mouse) => self.mouse(mouse),
             Event::Resize(columns, rows) => {
                 self.size = (columns, rows);
                 Vec::new()
@@ -150,15 +161,21 @@ impl App {
             Event::Tick => self.tick(),
             Event::Mqtt(id, event) => self.session(id, event),
             Event::Done(outcome) => self.done(outcome),
-            Event::Terminate => self.quit(),
         }
     }
 
-    /// Starts a connection and goes to it; `password` is what the user just typed.
+    /// Starts a connection and goes to it; `password` is what the user just typed. One with a name is a saved one.
     pub fn connect(&mut self, profile: Profile, password: Option<Secret>) -> Effect {
+        let origin = profile.name.clone().map_or(Origin::AdHoc, Origin::Saved);
+        self.connect_as(origin, profile, password)
+    }
+
+    fn connect_as(&mut self, origin: Origin, profile: Profile, password: Option<Secret>) -> Effect {
         let id = ConnId(self.next_id);
         self.next_id += 1;
-        self.workspaces.push(Workspace::new(id, profile.clone(), self.now));
+        let mut workspace = Workspace::new(id, profile.clone(), self.now);
+        workspace.origin = origin;
+        self.workspaces.push(workspace);
         self.screen = Screen::Workspace(id);
         Effect::Start(id, Box::new(profile), password.map(|password| (Need::Password, password)).into_iter().collect())
     }
@@ -182,6 +199,28 @@ impl App {
         self.workspaces.iter_mut().find(|workspace| workspace.id == id)
     }
 
+    /// Says what there is to know about the surroundings, a line each.
+    #[must_use]
+    pub fn about(&self) -> Vec<String> {
+        let key = self.keymap.labels(Action::Mouse).into_iter().next().unwrap_or_default();
+        let mouse = if self.has_mouse { "on, Shift selects text" } else { "off" };
+        let turn = if self.has_mouse { "off" } else { "on" };
+        self.facts.about.iter().cloned().chain([format!("Mouse:    {mouse}; {key} turns it {turn}")]).collect()
+    }
+
+    /// Returns the rows at the foot of the start screen, with the problems of the profiles file.
+    #[must_use]
+    pub fn foot_rows(&self) -> usize {
+        self.facts.about.len() + 1 + self.start.problems.len().min(PROBLEMS) + 2
+    }
+
+    /// Says on which of so many rows of the start screen the entries stand, each by its index.
+    #[must_use]
+    pub fn start_lines(&self, rows: usize) -> Vec<(usize, usize)> {
+        let entries = self.start.entries(&self.workspaces, self.facts.has_demo);
+        self.start.lines(&entries, rows.saturating_sub(self.foot_rows()))
+    }
+
     /// Returns the name of a connection; empty when it is gone.
     #[must_use]
     pub fn title(&self, id: ConnId) -> String {
@@ -198,6 +237,7 @@ impl App {
     /// Brings everything that a frame of this geometry shows up to date.
     pub fn prepare(&mut self, geometry: Geometry) {
         self.geometry = geometry;
+        self.stay_within_rows();
         let (zone, now) = (self.facts.zone.clone(), self.now);
         if let Some(workspace) = self.workspace_mut() {
             workspace.prepare(&geometry, &zone, now);
@@ -240,7 +280,7 @@ impl App {
         // What the first answer of a broker leaves to be said is asked for at once.
         if workspace.is_online() && workspace.subscriptions.is_empty() {
             let filter = if workspace.profile.endpoint().is_local() { "#" } else { "" };
-            self.popups.push(Popup::Subscribe(popup::subscribe_form(filter)));
+            self.popups.push(Popup::Subscribe(id, popup::subscribe_form(filter)));
         } else if workspace.status.failure().is_some_and(Failure::doubts_the_user) {
             let form = popup::log_in_form(workspace);
             self.popups.push(Popup::LogIn(id, form));
@@ -262,15 +302,26 @@ impl App {
             Outcome::Said(text) => self.say(Level::Info, &text, ""),
             Outcome::Failed(text, hint) => self.say(Level::Error, &text, &hint),
             Outcome::Probed(answers) => self.start.localhost = Some(answers),
-            Outcome::DemoReady(profile) => return vec![self.connect(*profile, None)],
+            Outcome::DemoReady(profile) => return self.show_demo(*profile),
             Outcome::WillTested(id, outcome) => self.will_tested(id, outcome),
             Outcome::LightBackground => {
                 if !self.theme_chosen {
-                    "mqtap-light".clone_into(&mut self.theme);
+                    theme::LIGHT.clone_into(&mut self.theme);
                 }
             }
         }
         Vec::new()
+    }
+
+    /// Goes to the simulated plant, which may have been asked for twice before it was there.
+    fn show_demo(&mut self, profile: Profile) -> Vec<Effect> {
+        match self.workspaces.iter().find(|workspace| workspace.origin == Origin::Demo) {
+            Some(live) => {
+                self.screen = Screen::Workspace(live.id);
+                Vec::new()
+            }
+            None => vec![self.connect_as(Origin::Demo, profile, None)],
+        }
     }
 
     fn will_tested(&mut self, id: ConnId, outcome: Result<Box<WillReport>, WillFault>) {

@@ -7,6 +7,12 @@ use crate::base::{clock::Stamp, ring::Ring, text};
 /// How many notices the history keeps.
 const KEPT: usize = 500;
 
+/// The columns before the words of a notice in the history: time, mark, blanks.
+pub const NOTICE_INDENT: usize = 18;
+
+/// The most bytes that are wrapped as one text.
+const LONGEST: usize = 400;
+
 /// How much a notice matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -79,6 +85,14 @@ impl Notices {
         &self.history
     }
 
+    /// Returns the history in lines of at most `columns` columns, newest first; the first line of each comes with it.
+    #[must_use]
+    pub fn lines(&self, columns: usize) -> Vec<(Option<&Notice>, &Notice, String)> {
+        let columns = columns.saturating_sub(NOTICE_INDENT);
+        let lines = |notice| move |(index, line)| ((index == 0).then_some(notice), notice, line);
+        self.history.iter().rev().flat_map(|notice| notice.words(columns).into_iter().enumerate().map(lines(notice))).collect()
+    }
+
     /// Returns how many notices were said so far.
     #[must_use]
     pub fn said(&self) -> u64 {
@@ -104,6 +118,20 @@ impl Notices {
 }
 
 impl Notice {
+    /// Returns what happened and what to do, wrapped.
+    fn words(&self, columns: usize) -> Vec<String> {
+        if self.hint.is_empty() {
+            return text::wrap(&self.text, columns);
+        }
+        let both = format!("{}: {}", self.text, self.hint);
+        if both.len() <= LONGEST {
+            return text::wrap(&both, columns);
+        }
+        let mut lines = text::wrap(&format!("{}:", self.text), columns);
+        lines.extend(text::wrap(&self.hint, columns));
+        lines
+    }
+
     fn lifetime(&self) -> Duration {
         Duration::from_secs(match self.level {
             Level::Info | Level::Success => 3,

@@ -1,13 +1,13 @@
 //! What lies over the panes: forms, lists, questions. One variant each, on a stack.
 
-use bytes::Bytes;
-use bytestring::ByteString;
 use tui_input::Input;
+use zeroize::Zeroizing;
 
 use super::{
     event::ConnId,
     filter::Typing,
     form::{Field, Form, Row},
+    publish::Publishing,
     workspace::Workspace,
 };
 use crate::{
@@ -19,14 +19,18 @@ use crate::{
         topic,
     },
     profile::{self, Profile, draft::Draft, need::Need, secret::PasswordSource},
-    wire::endpoint::{Endpoint, Url},
+    wire::endpoint::{self, Endpoint, Url},
 };
 
-const LEVELS: &[&str] = &["0", "1", "2"];
+/// The words for the levels of QoS.
+pub(super) const LEVELS: &[&str] = &["0", "1", "2"];
 const PASSWORDS: &[&str] = &["none", "ask at each connect"];
 
 /// The label of the row into which a secret is typed.
 pub const SECRET_ROW: &str = "Password";
+
+/// The rows of the palette that hold no action: what is typed, what the selected one does, and blanks.
+pub const PALETTE_ROWS: usize = 6;
 
 /// A layer over the panes.
 #[derive(Debug)]
@@ -47,10 +51,10 @@ pub enum Popup {
     },
     /// The filter row, while it is typed into.
     Filter(Typing),
-    /// Subscribes to a filter.
-    Subscribe(Form),
+    /// Subscribes to a filter on a connection.
+    Subscribe(ConnId, Form),
     /// Publishes a message.
-    Publish(Form),
+    Publish(Publishing),
     /// Makes a connection.
     Connect(Form),
     /// Asks for a secret of a connection; with those that were typed before.
@@ -92,8 +96,8 @@ pub enum Confirmed {
     Disconnect(ConnId),
     /// Deleting a saved connection.
     Delete(String),
-    /// Publishing on a protected connection.
-    Publish(Box<Message>),
+    /// Publishing on a protected connection, from the form below the question.
+    Publish(ConnId, Box<Message>),
     /// Connecting to the server that a broker names in place of itself.
     Follow(ConnId, Endpoint),
     /// Having a broker publish the will.
@@ -108,7 +112,7 @@ impl Popup {
             Self::Help { .. } | Self::Notices { .. } | Self::Themes { .. } => &[Context::List, Context::Global],
             Self::Subscriptions { .. } => &[Context::Subscriptions, Context::List, Context::Global],
             Self::Filter(_)
-            | Self::Subscribe(_)
+            | Self::Subscribe(..)
             | Self::Publish(_)
             | Self::Connect(_)
             | Self::Secret(..)
@@ -122,9 +126,11 @@ impl Popup {
     #[must_use]
     pub fn form(&self) -> Option<&Form> {
         match self {
-            Self::Subscribe(form) | Self::Publish(form) | Self::Connect(form) | Self::Secret(.., form) | Self::LogIn(_, form) => {
-                Some(form)
-            }
+            Self::Publish(Publishing { form, .. })
+            | Self::Subscribe(_, form)
+            | Self::Connect(form)
+            | Self::Secret(.., form)
+            | Self::LogIn(_, form) => Some(form),
             Self::Help { .. }
             | Self::Palette { .. }
             | Self::Filter(_)
@@ -135,13 +141,24 @@ impl Popup {
         }
     }
 
+    /// Changes what is typed into the form, where it is one.
+    pub fn edit<T>(&mut self, change: impl FnOnce(&mut Form) -> T) -> Option<T> {
+        let changed = change(self.form_mut()?);
+        if let Self::Connect(form) = self {
+            take_password(form);
+        }
+        Some(changed)
+    }
+
     /// Returns the form to change it, where it is one.
     #[must_use]
     pub fn form_mut(&mut self) -> Option<&mut Form> {
         match self {
-            Self::Subscribe(form) | Self::Publish(form) | Self::Connect(form) | Self::Secret(.., form) | Self::LogIn(_, form) => {
-                Some(form)
-            }
+            Self::Publish(Publishing { form, .. })
+            | Self::Subscribe(_, form)
+            | Self::Connect(form)
+            | Self::Secret(.., form)
+            | Self::LogIn(_, form) => Some(form),
             Self::Help { .. }
             | Self::Palette { .. }
             | Self::Filter(_)
@@ -170,74 +187,42 @@ pub fn read_subscribe(form: &Form) -> Result<Subscription, String> {
     Ok(Subscription::new(filter, level(form)))
 }
 
-/// Makes the form that publishes, with what is known of the message.
-#[must_use]
-pub fn publish_form(message: &Message) -> Form {
-    let editable =
-        std::str::from_utf8(&message.payload).ok().filter(|text| !text.chars().any(|c| text::is_hostile(c) && c != '\n'));
-    let payload = match editable {
-        Some(text) => Row::area("Payload", text),
-        None => Row { label: "Payload", hint: "", field: Field::Raw(message.payload.clone()) },
-    };
-    let qos = usize::from(message.qos.level());
-    let rows = vec![
-        Row::line("Topic", "plant/hall1/cmd", &*message.topic),
-        Row::choice("QoS", LEVELS, qos),
-        Row::toggle("Retain", message.retain),
-        payload,
-    ];
-    let mut form = Form::new("Publish", rows);
-    if !message.topic.is_empty() {
-        form.focus_on("Payload");
-    }
-    form
-}
-
-/// Reads the form that publishes.
-///
-/// # Errors
-///
-/// Returns a sentence that says what is wrong.
-pub fn read_publish(form: &Form) -> Result<Message, String> {
-    let topic = form.text("Topic");
-    topic::check_name(&topic)?;
-    let payload = match form.field("Payload") {
-        Some(Field::Raw(bytes)) => bytes.clone(),
-        _ => Bytes::from(form.text("Payload")),
-    };
-    Ok(Message {
-        topic: ByteString::from(topic),
-        payload,
-        qos: level(form),
-        retain: form.is_on("Retain"),
-        dup: false,
-        properties: None,
-    })
-}
-
-fn level(form: &Form) -> Qos {
+/// Returns the QoS that was chosen in a form.
+pub(super) fn level(form: &Form) -> Qos {
     u8::try_from(form.chosen("QoS")).ok().and_then(Qos::from_level).unwrap_or_default()
 }
 
 /// Makes the form for a new connection; `url` may come from a paste.
 #[must_use]
 pub fn connect_form(url: &str) -> Form {
-    let host = Url::parse(url).map(|url| url.endpoint.host).unwrap_or_default();
-    let name: String = host.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')).take(40).collect();
     let mut form = Form::new(
         "New connection",
         vec![
-            Row::line("URL", "mqtt://host:1883 or mqtts://host", url),
-            Row::line("Name", "how it is called in the list", name),
+            Row::line("URL", "mqtt://host:1883 or mqtts://host", ""),
+            Row::line("Name", "how it is called in the list", ""),
             Row::line("User", "empty for none", ""),
-            Row::choice("Password", PASSWORDS, 0),
+            Row::choice(SECRET_ROW, PASSWORDS, 0),
             Row::toggle("Save", true),
         ],
     );
+    form.paste(url);
+    take_password(&mut form);
     if !url.is_empty() {
+        let host = Url::parse(&form.text("URL")).map(|url| url.endpoint.host).unwrap_or_default();
+        let is_good = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        form.rewrite("Name", host.chars().filter(is_good).take(40).collect());
         form.focus_on("Name");
     }
     form
+}
+
+/// Takes a password out of the URL, where it is never shown, into the row that is for it.
+pub fn take_password(form: &mut Form) {
+    let typed = Zeroizing::new(form.text("URL"));
+    if let Some((url, password)) = endpoint::take_password(&typed) {
+        form.rewrite("URL", url);
+        form.set(SECRET_ROW, Field::Given(password, PASSWORDS));
+    }
 }
 
 /// A new connection as it was entered.
@@ -246,6 +231,8 @@ pub struct Connect {
     pub profile: Profile,
     /// What to save; nothing when it shall not be saved.
     pub draft: Option<Box<Draft>>,
+    /// The password that was in the URL.
+    pub password: Option<Secret>,
 }
 
 /// Reads the form for a new connection.
@@ -261,7 +248,12 @@ pub fn read_connect(form: &Form) -> Result<Connect, String> {
     let name = if typed.is_empty() { url.endpoint.host.clone() } else { typed };
     let username = form.text("User").trim().to_owned();
     let username = if username.is_empty() { url.username.unwrap_or_default() } else { username };
-    let prompt = form.chosen("Password") == 1;
+    let password = match form.field(SECRET_ROW) {
+        Some(Field::Given(password, _)) => Some(password.clone()),
+        _ => None,
+    };
+    // One from the URL is in memory only: another start asks for it.
+    let prompt = password.is_some() || form.chosen(SECRET_ROW) == 1;
     profile::check_name(&name)?;
     let mut draft = Draft::new(name.clone());
     draft.set("url", &url.endpoint.to_string());
@@ -271,7 +263,7 @@ pub fn read_connect(form: &Form) -> Result<Connect, String> {
     }
     let mut profile = Profile::ad_hoc(Url { username: Some(username).filter(|name| !name.is_empty()), ..url }).named(name);
     profile.password = prompt.then_some(PasswordSource::Prompt);
-    Ok(Connect { profile, draft: form.is_on("Save").then(|| Box::new(draft)) })
+    Ok(Connect { profile, draft: form.is_on("Save").then(|| Box::new(draft)), password })
 }
 
 /// Makes the form that asks for a secret.
@@ -325,20 +317,6 @@ pub fn palette(typed: &str) -> Vec<Action> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_publish_form_keeps_bytes_that_are_no_text() {
-        let message = Message { topic: "a".into(), payload: Bytes::from_static(b"\xff\x00"), ..Message::default() };
-        assert_eq!(read_publish(&publish_form(&message)).expect("valid").payload, message.payload);
-        let hidden = Message { payload: Bytes::from("a\u{202e}b"), ..message };
-        assert_eq!(read_publish(&publish_form(&hidden)).expect("valid"), hidden);
-    }
-
-    #[test]
-    fn a_publish_form_refuses_wildcards() {
-        let message = Message { topic: "a/#".into(), ..Message::default() };
-        assert!(read_publish(&publish_form(&message)).expect_err("a wildcard").contains('#'));
-    }
 
     #[test]
     fn a_pasted_url_becomes_a_named_connection() {

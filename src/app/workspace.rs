@@ -4,7 +4,6 @@ mod news;
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
 use jiff::tz::TimeZone;
 
 use super::{
@@ -14,6 +13,7 @@ use super::{
     geometry::Geometry,
     messages::Messages,
     protocol::{self, Protocol},
+    publish::Draft,
     topics::{Cursor, Topics},
 };
 use crate::{
@@ -67,6 +67,18 @@ pub enum View {
     Broker,
 }
 
+/// What a connection was started from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// A URL, a form, a key.
+    #[default]
+    AdHoc,
+    /// The saved connection of this name.
+    Saved(String),
+    /// The simulated plant.
+    Demo,
+}
+
 /// What the broker said to a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grant {
@@ -102,6 +114,8 @@ pub struct Workspace {
     /// Its identity.
     pub id: ConnId,
     /// What it was started from.
+    pub origin: Origin,
+    /// How it connects.
     pub profile: Profile,
     /// Where it stands.
     pub status: Status,
@@ -137,8 +151,8 @@ pub struct Workspace {
     pub zoom: bool,
     /// Publishes under way.
     pub pending: HashMap<Token, Pending>,
-    /// The last message that was published here, to begin with when one to the same topic follows.
-    pub draft: Option<Message>,
+    /// The last message that was published here or put aside, for the next form.
+    pub draft: Option<Draft>,
     /// How many publishes were settled well.
     pub sent: u64,
     /// Whether a session was started, which knows the way and the secrets.
@@ -155,6 +169,7 @@ impl Workspace {
         let awaited = |subscription: &Subscription| Subscribed { subscription: subscription.clone(), grant: Grant::Awaited };
         Self {
             id,
+            origin: Origin::default(),
             status: Self::starting(),
             since: now,
             welcome: None,
@@ -207,6 +222,12 @@ impl Workspace {
         self.protocol.selected.and_then(|id| self.exchange.row(id))
     }
 
+    /// Returns how many publishes nobody has acknowledged yet, those with QoS 0 aside.
+    #[must_use]
+    pub fn unacknowledged(&self) -> usize {
+        self.pending.values().filter(|pending| pending.qos > Qos::AtMostOnce).count()
+    }
+
     /// Returns the selected message.
     #[must_use]
     pub fn selected(&self) -> Option<Entry<'_>> {
@@ -223,24 +244,11 @@ impl Workspace {
         }
     }
 
-    /// Returns the selected message as it could be published again.
-    #[must_use]
-    pub fn selected_message(&self) -> Option<Message> {
-        self.selected().map(|entry| Message {
-            topic: entry.topic.into(),
-            payload: Bytes::copy_from_slice(entry.payload),
-            qos: entry.qos,
-            retain: entry.retain,
-            dup: false,
-            properties: None,
-        })
-    }
-
     /// Returns the payload of the selected message for the clipboard: as it is where it is harmless text, else escaped.
     #[must_use]
     pub fn payload_as_text(&self) -> Option<String> {
         self.selected().map(|entry| match std::str::from_utf8(entry.payload) {
-            Ok(text) if !text.chars().any(|c| text::is_hostile(c) && !matches!(c, '\n' | '\t')) => text.to_owned(),
+            Ok(text) if text.chars().all(text::is_text) => text.to_owned(),
             _ => text::escape(entry.payload),
         })
     }

@@ -84,10 +84,11 @@ pub fn span(time: Duration) -> String {
     }
 }
 
-/// Writes a span of time as precisely as it is worth on the wire: `0.4 ms`, `12.1 ms`, `4.61 s`, `55.37 s`, `3m07s`.
+/// Writes a span of time as precisely as it is worth on the wire: `412 µs`, `12.1 ms`, `4.61 s`, `55.37 s`, `3m07s`.
 #[must_use]
 pub fn precise_span(time: Duration) -> String {
     match (time.as_micros(), time.as_secs()) {
+        (micros @ ..1_000, 0) => format!("{micros} µs"),
         (micros, 0) => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
         (_, seconds @ ..60) => format!("{seconds}.{:02} s", time.subsec_millis() / 10),
         (_, _) => span(time),
@@ -248,7 +249,14 @@ mod tests {
 
     #[test]
     fn spans_on_the_wire_keep_their_tenths() {
-        let cases = [(410, "0.4 ms"), (12_140, "12.1 ms"), (4_610_000, "4.61 s"), (55_370_000, "55.37 s"), (187_000_000, "3m07s")];
+        let cases = [
+            (410, "410 µs"),
+            (1_410, "1.4 ms"),
+            (12_140, "12.1 ms"),
+            (4_610_000, "4.61 s"),
+            (55_370_000, "55.37 s"),
+            (187_000_000, "3m07s"),
+        ];
         for (micros, text) in cases {
             assert_eq!(precise_span(Duration::from_micros(micros)), text);
         }

@@ -209,6 +209,12 @@ pub fn is_hostile(c: char) -> bool {
         || u32::from(c) & 0xfffe == 0xfffe
 }
 
+/// Tells whether a character may stand in a text of several lines: there line feeds and tabs are not hostile.
+#[must_use]
+pub fn is_text(c: char) -> bool {
+    !is_hostile(c) || matches!(c, '\n' | '\t')
+}
+
 /// Writes text for a terminal or a text log: every line break and hostile character as an escape that names it.
 ///
 /// Unlike [`line()`] nothing is cut; the result has one line.

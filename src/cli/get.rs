@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     base::human,
-    mqtt::{event::Event, message::Message, options::Subscription},
+    mqtt::{event::Event, message::Message, options::Subscription, skips},
 };
 
 /// Runs the verb.
@@ -34,7 +34,7 @@ pub(super) fn run(args: GetArgs) -> Result<Exit, Problem> {
             () = stop.cancelled() => Ok(Exit::Done),
             got = timeout(args.timeout, first(&mut link.news, &args.topic)) => match got {
                 Ok(message) => message.and_then(|message| print(&message, args.raw)),
-                Err(_) => Err(late(&args)),
+                Err(_) => Err(link.news.late(args.timeout).unwrap_or_else(|| late(&args, &link.news))),
             },
         };
         link.close().await;
@@ -76,7 +76,13 @@ fn print(message: &Message, raw: bool) -> Result<Exit, Problem> {
     output.flush().map(|()| Exit::Done)
 }
 
-fn late(args: &GetArgs) -> Problem {
+fn late(args: &GetArgs, news: &News) -> Problem {
     let text = format!("no message on {} within {}", args.topic, human::duration(args.timeout));
-    Problem::new(Exit::TimedOut, text).hint("is the topic right, and is a message retained? -W waits longer")
+    // That one was passed over was said.
+    let hint = if news.has_skipped() {
+        skips::HINT
+    } else {
+        "is the topic right, is a message retained, and is it within --max-packet-size? -W waits longer"
+    };
+    Problem::new(Exit::TimedOut, text).hint(hint)
 }

@@ -12,16 +12,20 @@ use super::{
     notice::note,
 };
 use crate::{
-    base::{clock::Clock, human},
+    base::{
+        clock::{Clock, Stamp},
+        human,
+    },
     mqtt::{
         conversation::leave,
+        error::Failure,
         event::{Event, Status, Welcome},
-        options::{Options, Overflow},
+        options::{Options, Overflow, Will},
         session::Session,
         skips::{self, Skips},
     },
     record::trace::Trace,
-    wire::endpoint::Endpoint,
+    wire::{dial::Stage, endpoint::Endpoint},
 };
 
 /// Events that may wait for the verb; then the session waits, and with it the broker.
@@ -46,8 +50,13 @@ pub(super) struct News {
     broker: String,
     /// Where it should be, before any fallback.
     first: Endpoint,
+    will: Option<Will>,
     /// Whether the first connection was made.
     was_online: bool,
+    /// What the attempt to connect is doing, where one is under way.
+    stage: Option<Stage>,
+    /// The longest that an attempt takes.
+    patience: Duration,
     online: watch::Sender<bool>,
     /// What was over the limit.
     skips: Skips,
@@ -71,8 +80,18 @@ impl Link {
             events = followed.map_err(|error| Problem::new(Exit::Other, format!("cannot trace: {error}")))?;
         }
         let first = options.endpoint.clone();
-        let news =
-            News { events, clock, broker, first, was_online: false, online: watch::Sender::new(false), skips: Skips::default() };
+        let news = News {
+            events,
+            clock,
+            broker,
+            first,
+            will: options.will.clone(),
+            was_online: false,
+            stage: None,
+            patience: options.connect_timeout,
+            online: watch::Sender::new(false),
+            skips: Skips::default(),
+        };
         Ok(Self { session: Session::start(options, clock, sender), news })
     }
 
@@ -94,6 +113,33 @@ impl News {
     /// Returns what tells whether the connection is up.
     pub(super) fn online(&self) -> watch::Receiver<bool> {
         self.online.subscribe()
+    }
+
+    /// Tells whether a message over the limit was passed over.
+    pub(super) fn has_skipped(&self) -> bool {
+        self.skips.total().0 > 0
+    }
+
+    /// Returns what time it is.
+    pub(super) fn stamp(&self) -> Stamp {
+        self.clock.now()
+    }
+
+    /// Returns the problem of a verb whose time is over while there is no connection; nothing where there is one.
+    pub(super) fn late(&self, waited: Duration) -> Option<Problem> {
+        if *self.online.borrow() {
+            return None;
+        }
+        let again = if self.was_online { " again" } else { "" };
+        let stage = self.stage.map(|stage| format!(" ({stage})")).unwrap_or_default();
+        let text = format!("{}: not connected{again} yet after {}{stage}", self.broker, human::duration(waited));
+        // An attempt that had all of its time has failed, whether or not its own timer was the first.
+        let (exit, hint) = if self.was_online || waited < self.patience {
+            (Exit::TimedOut, "-W waits longer; mqtap doctor tells where it is stuck")
+        } else {
+            (Exit::Unreachable, "mqtap doctor tells where it is stuck")
+        };
+        Some(Problem::new(exit, text).hint(hint))
     }
 
     /// Waits for the next thing that happens besides changes of the connection, which are noted.
@@ -158,18 +204,28 @@ impl News {
 
     fn settle(&mut self, status: Status) -> Result<(), Problem> {
         match status {
-            Status::Connecting { .. } => Ok(()),
+            Status::Connecting { stage, .. } => {
+                self.stage = Some(stage);
+                Ok(())
+            }
             Status::Online(welcome) => {
+                self.stage = None;
                 self.greet(&welcome);
                 Ok(())
             }
             Status::Waiting { until, cause, .. } if self.was_online => {
                 self.online.send_replace(false);
+                self.stage = None;
                 let wait = human::span(until.since(self.clock.now()));
                 note(&format!("{}: {cause}; trying again in {wait}", self.broker));
                 Ok(())
             }
-            Status::Waiting { cause, .. } | Status::Failed { cause } => Err(Problem::of(&self.broker, &cause)),
+            Status::Waiting { cause, .. } | Status::Failed { cause } => {
+                let problem = Problem::of(&self.broker, &cause);
+                // Nothing was asked of the broker yet, so that it is the options that nobody can connect with.
+                let is_usage = !self.was_online && matches!(&*cause, Failure::Invalid(_));
+                Err(if is_usage { Problem { exit: Exit::Usage, ..problem } } else { problem })
+            }
             Status::Closed => Err(ended()),
         }
     }
@@ -179,6 +235,11 @@ impl News {
             note(&format!("{}: connected again", self.broker));
         } else if welcome.downgraded {
             note(&format!("{}: the broker does not speak MQTT 5; connected with {}", self.broker, welcome.protocol));
+        }
+        if !self.was_online
+            && let Some(said) = self.will.as_ref().and_then(|will| will.left_out(welcome.protocol))
+        {
+            note(&format!("{}: {said}", self.broker));
         }
         if welcome.session_lost {
             note(&format!("{}: the broker has lost the session: what was queued for this client is gone", self.broker));

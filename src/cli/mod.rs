@@ -1,6 +1,7 @@
 //! The verbs: what mqtap does without its screen.
 
 pub mod args;
+mod confirm;
 #[cfg(feature = "demo")]
 pub mod demo;
 mod doctor;
@@ -13,6 +14,7 @@ mod notice;
 mod output;
 mod profiles;
 mod publish;
+mod replaced;
 mod signals;
 mod sub;
 mod target;

@@ -1,8 +1,8 @@
 //! `mqtap profiles`: lists, shows, adds, changes, removes and checks saved connections.
 
 use std::{
-    io::{self, BufRead as _, IsTerminal as _, Read as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::CommandFactory as _;
@@ -11,10 +11,12 @@ use toml_edit::Array;
 
 use super::{
     args::{AddArgs, AuthenticationArgs, Cli, ConnectArgs, EditArgs, ProfilesVerb, TermArgs, WillArgs},
+    confirm::confirm,
     exit::{Exit, Problem},
     format::harmless,
     notice::note,
     output::print,
+    replaced::replaced,
 };
 use crate::{
     base::{
@@ -35,9 +37,6 @@ use crate::{
     },
     wire::proxy::Proxy,
 };
-
-/// The most bytes of an answer to a question.
-const MOST_ANSWER: u64 = 64;
 
 /// Runs the verb.
 ///
@@ -141,7 +140,8 @@ fn hint_at_problems(profiles: &Profiles) {
 
 fn check() -> Result<(), Problem> {
     let profiles = load()?;
-    let path = profiles.path().display();
+    let path = profiles.path().to_string_lossy();
+    let path = safe(&path);
     if profiles.problems().is_empty() {
         return print(format!("{path}: {} without a problem\n", plural(profiles.entries().len(), "profile")).as_bytes());
     }
@@ -188,15 +188,13 @@ fn unsaved(error: &SaveError) -> Problem {
 fn edit(args: &EditArgs) -> Result<(), Problem> {
     let mut draft = Draft::new(&args.name);
     let settings = settings(&args.connect)?;
-    let has = |group: &str| settings.iter().any(|(key, _)| key.starts_with(group));
-    // A secret has one place, so the one before goes.
-    for (group, is_replaced) in [
-        ("password", has("password.") || args.password_prompt),
-        ("connect.authentication.data", has("connect.authentication.data.")),
-    ] {
-        if is_replaced {
-            draft.set(group, "");
-        }
+    // A secret has one place, so the one before goes; and none stays with what takes the place of its own.
+    let mut stale: Vec<&str> = replaced(&args.connect).into_iter().flat_map(|(_, keys)| keys).copied().collect();
+    if args.password_prompt {
+        stale.push("password");
+    }
+    for key in stale {
+        draft.set(key, "");
     }
     for key in &args.unset {
         draft.set(key, "");
@@ -227,21 +225,10 @@ fn remove(name: &str, yes: bool) -> Result<(), Problem> {
     if profiles.find(name).is_none() {
         return Err(unsaved(&SaveError::Missing(text::line(name, 60).to_string())));
     }
-    if !yes && !confirmed(name)? {
-        return Err(Problem::new(Exit::Other, "nothing was removed"));
+    if !yes {
+        confirm(&format!("remove the profile `{name}`?"), "nothing was removed")?;
     }
     save::remove(profiles.path(), name).map_err(|error| unsaved(&error))
-}
-
-/// Asks on the terminal whether a profile is to be removed.
-fn confirmed(name: &str) -> Result<bool, Problem> {
-    if !io::stdin().is_terminal() {
-        return Err(Problem::usage(format!("remove the profile `{name}`?")).hint("--yes answers it where nobody can be asked"));
-    }
-    note(&format!("remove the profile `{name}`? [y/N]"));
-    let mut answer = String::new();
-    io::stdin().lock().take(MOST_ANSWER).read_line(&mut answer).map_err(|error| Problem::new(Exit::Other, error.to_string()))?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// Writes the options of the command line as the file has them.
@@ -271,7 +258,7 @@ fn settings(args: &ConnectArgs) -> Result<Vec<(&'static str, String)>, Problem> 
         ("username", username.clone()),
         ("password.env", password.password_env.clone()),
         ("password.file", password.password_file.as_deref().map(absolute).transpose()?),
-        ("connect_timeout", connect_timeout.map(human::duration)),
+        ("connect_timeout", connect_timeout.map(whole_millis).transpose()?),
         ("keep_alive", keep_alive.map(human::duration)),
         ("clean_start", clean_start.map(|clean| clean.to_string())),
         ("session_expiry", session_expiry.map(expiry)),
@@ -323,6 +310,14 @@ fn will_settings(args: &WillArgs) -> [(&'static str, Option<String>); 11] {
         ("will.payload_format", will_payload_format.map(|format| format.to_string())),
         ("will.user_properties", (!will_user_property.is_empty()).then(|| pairs(will_user_property))),
     ]
+}
+
+/// Writes a time as the file has it, which knows nothing shorter than a millisecond.
+fn whole_millis(time: Duration) -> Result<String, Problem> {
+    if !time.subsec_nanos().is_multiple_of(1_000_000) {
+        return Err(Problem::usage("a profile keeps times in whole milliseconds").hint("such as 1500ms or 1s500ms"));
+    }
+    Ok(human::duration(time))
 }
 
 /// Writes a list as TOML does.

@@ -1,44 +1,34 @@
 //! `mqtap pub`: publishes, and waits until the broker has taken everything.
 
-use std::{
-    fs::File,
-    io::{self, IsTerminal as _, Read as _},
-    num::NonZeroU64,
-    time::Duration,
-};
+mod source;
+mod tally;
+
+use std::cell::RefCell;
 
 use bytes::Bytes;
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Stdin},
-    sync::{Semaphore, watch},
-    time::sleep,
-};
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use self::{source::Source, tally::Tally};
 use super::{
     args::{PubArgs, PublishPropertyArgs},
+    confirm::confirm,
     exit::{Exit, Problem},
     link::{Link, News},
     notice::note,
     target::{self, Target},
     until_signal::until_signal,
 };
-use crate::{
-    base::{human, text::safe},
-    mqtt::{
-        command::{Command, Token},
-        error::Failure,
-        event::Event,
-        message::{Message, Properties},
-        session::Session,
-    },
+use crate::mqtt::{
+    command::{Command, Token},
+    error::Failure,
+    event::Event,
+    message::{Message, Properties},
+    session::Session,
 };
 
 /// The most messages that may wait for their acknowledgement; then the next waits.
 const WINDOW: u32 = 1_000;
-
-/// The largest payload that MQTT can carry, in bytes.
-const MAX_PAYLOAD: u64 = 268_435_455;
 
 /// Runs the verb.
 ///
@@ -50,18 +40,25 @@ pub(super) fn run(args: &PubArgs) -> Result<Exit, Problem> {
     if from_stdin && args.connect.reads_stdin() {
         return Err(Problem::usage("standard input cannot hold both the password and the payload"));
     }
-    let Target { options, read_only } = target::resolve(&args.target, &args.connect, args.properties.needs_v5())?;
+    let Target { options, read_only, protect } = target::resolve(&args.target, &args.connect, args.properties.needs_v5())?;
     if read_only {
         return Err(Problem::new(Exit::Denied, format!("the profile {} is read-only", args.target)));
     }
+    if protect && !args.yes {
+        let question = format!("publish to {} on {}, which is protected?", args.topic, args.target);
+        confirm(&question, "nothing was published")?;
+    }
     let source = Source::open(args)?;
     let message = message(args);
+    let tally = Tally::new(message.topic.clone(), source.is_one());
     let trace = args.trace.open()?;
     until_signal(move |stop| async move {
-        let mut link = Link::open(options, trace.as_ref())?;
-        let ended = publish(&mut link, source, message, &stop).await;
+        let link = Link::open(options, trace.as_ref())?;
+        let mut publisher = Publisher { link, message, window: Semaphore::new(WINDOW as usize), tally: RefCell::new(tally) };
+        let ended = publisher.publish(source, &stop).await;
+        let Publisher { link, tally, .. } = publisher;
         link.close().await;
-        ended
+        tally.into_inner().verdict().and(ended).map(|()| Exit::Done)
     })
 }
 
@@ -106,153 +103,103 @@ impl PublishPropertyArgs {
     }
 }
 
-/// Where the payloads come from.
-enum Source {
-    /// One payload, so many times more, with a pause in between.
-    Same { payload: Bytes, left: u64, interval: Duration, started: bool },
-    /// Each line of standard input.
-    Lines { input: BufReader<Stdin>, interval: Duration, started: bool },
-}
-
-impl Source {
-    /// Reads the payload, unless it comes line by line.
-    fn open(args: &PubArgs) -> Result<Self, Problem> {
-        let interval = args.interval.unwrap_or_default();
-        if args.lines {
-            return Ok(Self::Lines { input: BufReader::with_capacity(64 << 10, tokio::io::stdin()), interval, started: false });
-        }
-        let payload = if let Some(text) = &args.payload {
-            Bytes::from(text.clone())
-        } else if let Some(path) = &args.file {
-            let name = safe(&path.to_string_lossy());
-            let file = File::open(path).map_err(|error| Problem::new(Exit::Other, format!("open {name}: {error}")))?;
-            read(file, &name.to_string())?
-        } else {
-            if io::stdin().is_terminal() {
-                note("reading the payload from the terminal; end it with Ctrl-D");
-            }
-            read(io::stdin().lock(), "standard input")?
-        };
-        let left = args.repeat.map_or(1, NonZeroU64::get);
-        Ok(Self::Same { payload, left, interval, started: false })
-    }
-
-    /// Returns the next payload, when its time has come.
-    async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
-        match self {
-            Self::Same { left: 0, .. } => Ok(None),
-            Self::Same { payload, left, interval, started } => {
-                pause(*interval, started).await;
-                *left -= 1;
-                Ok(Some(payload.clone()))
-            }
-            Self::Lines { input, interval, started } => {
-                pause(*interval, started).await;
-                let mut line = Vec::new();
-                let read = input.take(MAX_PAYLOAD + 1).read_until(b'\n', &mut line).await;
-                read.map_err(|error| Problem::new(Exit::Other, format!("read standard input: {error}")))?;
-                if line.is_empty() {
-                    return Ok(None);
-                }
-                if line.last() == Some(&b'\n') {
-                    line.pop();
-                } else if line.len() as u64 > MAX_PAYLOAD {
-                    return Err(too_large("a line of standard input"));
-                }
-                Ok(Some(Bytes::from(line)))
-            }
-        }
-    }
-}
-
-async fn pause(interval: Duration, started: &mut bool) {
-    if *started && !interval.is_zero() {
-        sleep(interval).await;
-    }
-    *started = true;
-}
-
-fn read(source: impl io::Read, name: &str) -> Result<Bytes, Problem> {
-    let mut payload = Vec::new();
-    let read = source.take(MAX_PAYLOAD + 1).read_to_end(&mut payload);
-    read.map_err(|error| Problem::new(Exit::Other, format!("read {name}: {error}")))?;
-    if payload.len() as u64 > MAX_PAYLOAD { Err(too_large(name)) } else { Ok(Bytes::from(payload)) }
-}
-
-fn too_large(name: &str) -> Problem {
-    Problem::new(Exit::Other, format!("{name} is larger than MQTT can carry (256 MiB)"))
-}
-
-/// Publishes everything and returns when all of it has come to its end, good or bad.
-async fn publish(link: &mut Link, source: Source, message: Message, stop: &CancellationToken) -> Result<Exit, Problem> {
-    let topic = message.topic.clone();
-    let window = Semaphore::new(WINDOW as usize);
-    let mut tally = Tally::default();
-    let online = link.news.online();
-    let ended = tokio::select! {
-        biased;
-        () = stop.cancelled() => Ok(()),
-        broken = settle(&mut link.news, &window, &mut tally) => broken,
-        fed = feed(&link.session, online, source, message, &window) => fed,
-    };
-    tally.verdict(&topic).and(ended).map(|()| Exit::Done)
-}
-
-/// Hands on every message while there is a connection, and ends when the last one is settled.
-async fn feed(
-    session: &Session,
-    mut online: watch::Receiver<bool>,
-    mut source: Source,
+/// What publishes, and what becomes of it.
+struct Publisher {
+    link: Link,
+    /// The message, whose payload comes from elsewhere.
     message: Message,
-    window: &Semaphore,
-) -> Result<(), Problem> {
-    let mut token = 0;
-    while let Some(payload) = source.next().await? {
-        window.acquire().await.expect("the semaphore is never closed").forget();
-        // Without a sender the link is being closed, and this future with it.
-        let _ = online.wait_for(|up| *up).await;
-        let command = Command::Publish { token: Token(token), message: Message { payload, ..message.clone() } };
-        session.send(command).await.map_err(|failure| Problem::of(&message.topic, &failure))?;
-        token += 1;
-    }
-    let _all = window.acquire_many(WINDOW).await.expect("the semaphore is never closed");
-    Ok(())
+    /// Room for messages that are not settled.
+    window: Semaphore,
+    /// Shared by who hands messages in and who hears what became of them, both on one task.
+    tally: RefCell<Tally>,
 }
 
-/// Counts what has come to its end, and makes room for as many; ends only when the connection is given up.
-async fn settle(news: &mut News, window: &Semaphore, tally: &mut Tally) -> Result<(), Problem> {
-    loop {
-        if let Event::Settled { token: _, outcome } = news.next().await? {
-            tally.count(outcome.err());
-            window.add_permits(1);
+impl Publisher {
+    /// Publishes everything and returns when all of it has come to its end, good or bad.
+    async fn publish(&mut self, source: Source, stop: &CancellationToken) -> Result<(), Problem> {
+        let Self { link: Link { session, news }, message, window, tally } = self;
+        let online = news.online();
+        let way = Way { session, message, window, tally };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Ok(()),
+            broken = way.settle(news, online.clone()) => broken,
+            fed = way.feed(online, source) => fed,
         }
     }
 }
 
-/// What became of the messages.
-#[derive(Debug, Default)]
-struct Tally {
-    settled: u64,
-    failed: u64,
-    first: Option<Failure>,
+/// The way to the broker.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    session: &'a Session,
+    message: &'a Message,
+    window: &'a Semaphore,
+    tally: &'a RefCell<Tally>,
 }
 
-impl Tally {
-    fn count(&mut self, failure: Option<Failure>) {
-        self.settled += 1;
-        if let Some(failure) = failure {
-            self.failed += 1;
-            self.first.get_or_insert(failure);
+impl Way<'_> {
+    /// Hands on every message while there is a connection, and ends when the last one is settled.
+    async fn feed(self, mut online: watch::Receiver<bool>, mut source: Source) -> Result<(), Problem> {
+        while let Some(payload) = source.next().await? {
+            self.window.acquire().await.expect("the semaphore is never closed").forget();
+            // Without a sender the link is being closed, and this future with it.
+            let _ = online.wait_for(|up| *up).await;
+            let token = self.tally.borrow_mut().hand_in(payload.clone());
+            self.session.send(self.command(token, payload)).await.map_err(|failure| self.problem(&failure))?;
+        }
+        let _all = self.window.acquire_many(WINDOW).await.expect("the semaphore is never closed");
+        Ok(())
+    }
+
+    /// Takes note of what has come to its end, and makes room for as many; ends only when the connection is given up.
+    async fn settle(self, news: &mut News, mut online: watch::Receiver<bool>) -> Result<(), Problem> {
+        loop {
+            let has_unsent = self.tally.borrow().has_unsent();
+            let event = tokio::select! {
+                biased;
+                event = news.next() => event?,
+                up = online.wait_for(|up| *up), if has_unsent => {
+                    drop(up);
+                    self.send_again()?;
+                    continue;
+                }
+            };
+            match event {
+                // It met with a loss that nobody here had heard of, and never left.
+                Event::Settled { token, outcome: Err(Failure::Offline) } => self.tally.borrow_mut().was_not_sent(token),
+                Event::Settled { token, outcome } => {
+                    if let Some(said) = self.tally.borrow_mut().settle(token, outcome.err(), news.stamp()) {
+                        note(&said);
+                    }
+                    self.window.add_permits(1);
+                }
+                Event::Status(_)
+                | Event::Messages(_)
+                | Event::Lost(_)
+                | Event::Skipped(_)
+                | Event::Subscribed { .. }
+                | Event::Unsubscribed { .. }
+                | Event::Reauthenticated(_)
+                | Event::RoundTrip(_)
+                | Event::Packets(_) => {}
+            }
         }
     }
 
-    fn verdict(self, topic: &str) -> Result<(), Problem> {
-        let Some(failure) = self.first else { return Ok(()) };
-        let what = if self.settled == 1 {
-            format!("publish to {topic}")
-        } else {
-            format!("publish to {topic}: {} of {} messages failed", human::count(self.failed), human::count(self.settled))
-        };
-        Err(Problem::of(&what, &failure))
+    /// Hands in again what was not sent; the session has room for a whole window.
+    fn send_again(self) -> Result<(), Problem> {
+        for (token, payload) in self.tally.borrow_mut().take_unsent() {
+            self.session.command(self.command(token, payload)).map_err(|failure| self.problem(&failure))?;
+        }
+        Ok(())
+    }
+
+    fn command(self, token: Token, payload: Bytes) -> Command {
+        Command::Publish { token, message: Message { payload, ..self.message.clone() } }
+    }
+
+    fn problem(self, failure: &Failure) -> Problem {
+        Problem::of(&self.message.topic, failure)
     }
 }

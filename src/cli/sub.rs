@@ -1,6 +1,6 @@
 //! `mqtap sub`: prints messages.
 
-use std::num::NonZeroU64;
+use std::{num::NonZeroU64, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -36,8 +36,11 @@ pub(super) fn run(args: SubArgs) -> Result<Exit, Problem> {
     let Target { mut options, .. } = target::resolve(&args.target, &args.connect, needs_v5)?;
     options.user_properties.extend(args.properties.connect_user_properties.iter().cloned());
     if !args.filters.is_empty() {
-        options.subscriptions = args.filters.iter().map(|filter| args.subscription(filter)).collect();
+        // Retain As Published is for who asks: then RETAIN tells what was kept from what is new.
+        let plain = |filter: &String| Subscription { retain_as_published: false, ..Subscription::new(filter, Qos::AtMostOnce) };
+        options.subscriptions = args.filters.iter().map(plain).collect();
     }
+    options.subscriptions.iter_mut().for_each(|subscription| args.amend(subscription));
     options.unsubscribe.clone_from(&args.unsubscribe);
     if options.subscriptions.is_empty() && options.unsubscribe.is_empty() {
         return Err(Problem::usage("nothing to subscribe to").hint("name a filter, such as 'plant/#', after the target"));
@@ -68,16 +71,24 @@ impl SubArgs {
         }
     }
 
-    fn subscription(&self, filter: &str) -> Subscription {
-        let RetainedArgs { no_retained, retain_handling, retain_as_published, retained_only: _ } = self.retained;
-        Subscription {
-            no_local: self.no_local,
-            identifier: self.subscription_identifier,
-            retain_as_published,
-            // Not sent is better than sent and thrown away, where the broker can do that.
-            retain_handling: if no_retained { 2 } else { retain_handling.unwrap_or(0) },
-            ..Subscription::new(filter, self.qos)
+    /// Puts what was given over what the profile says.
+    fn amend(&self, subscription: &mut Subscription) {
+        subscription.qos = self.qos.unwrap_or(subscription.qos);
+        subscription.no_local |= self.no_local;
+        subscription.identifier = self.subscription_identifier.or(subscription.identifier);
+        let RetainedArgs { no_retained, retain_handling, retain_as_published, retained_only } = self.retained;
+        if retain_as_published {
+            subscription.retain_as_published = true;
+        } else if no_retained || retained_only {
+            // With the flag as it was published, a new message could not be told from one that was kept.
+            subscription.retain_as_published = false;
         }
+        subscription.retain_handling = match retain_handling {
+            // Not sent is better than sent and thrown away, where the broker can do that.
+            None if no_retained => 2,
+            None if retained_only => 0,
+            given => given.unwrap_or(subscription.retain_handling),
+        };
     }
 }
 
@@ -92,6 +103,8 @@ struct Tap {
     unanswered: usize,
     /// Whether a filter was granted.
     granted: bool,
+    /// How long it goes on, where that has an end.
+    waits: Option<Duration>,
 }
 
 /// Which messages are printed.
@@ -112,6 +125,7 @@ impl Tap {
             left: args.count,
             unanswered: options.subscriptions.len(),
             granted: false,
+            waits: args.timeout,
         }
     }
 
@@ -129,7 +143,7 @@ impl Tap {
             let mut event = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(Exit::Done),
-                () = &mut timeout => return self.late(),
+                () = &mut timeout => return self.late(news),
                 () = &mut reader_gone => return Ok(Exit::Done),
                 event = news.next() => event?,
             };
@@ -149,8 +163,11 @@ impl Tap {
         }
     }
 
-    /// Without a count the end of the time was asked for, and needs no words.
-    fn late(&self) -> Result<Exit, Problem> {
+    /// Without a count the end of the time was asked for, and needs no words where there is a connection.
+    fn late(&self, news: &News) -> Result<Exit, Problem> {
+        if let Some(problem) = self.waits.and_then(|waits| news.late(waits)) {
+            return Err(problem);
+        }
         let Some(left) = self.left else { return Ok(Exit::TimedOut) };
         Err(Problem::new(Exit::TimedOut, format!("the time ran out with {} more messages to come", human::count(left.get()))))
     }
@@ -245,7 +262,7 @@ mod tests {
     fn tap(filters: usize) -> Tap {
         let printer = Printer::new(crate::cli::format::Format::Text, false);
         let retained = Retained::Both;
-        Tap { printer, output: Output::default(), retained, left: None, unanswered: filters, granted: false }
+        Tap { printer, output: Output::default(), retained, left: None, unanswered: filters, granted: false, waits: None }
     }
 
     fn denied() -> Result<Qos, Failure> {

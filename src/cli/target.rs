@@ -13,6 +13,7 @@ use super::{
     args::{AuthenticationArgs, ConnectArgs, PasswordArgs, ScreenArgs, TermArgs, TlsArgs, TraceArgs, WayArgs, WillArgs},
     exit::{Exit, Problem},
     profiles,
+    replaced::replaced,
 };
 use crate::{
     base::{secret::Secret, text},
@@ -39,6 +40,8 @@ pub(super) struct Target {
     pub(super) options: Options,
     /// Whether the profile forbids to publish.
     pub(super) read_only: bool,
+    /// Whether the profile wants to be asked before anything is published.
+    pub(super) protect: bool,
 }
 
 /// Where a secret comes from.
@@ -85,7 +88,7 @@ pub(super) fn resolve(target: &str, args: &ConnectArgs, needs_v5: Option<&str>) 
         need.put(&mut options, secret);
     }
     runtime.block_on(profile.fetch(&mut options, &|name| env::var_os(name))).map_err(Problem::usage)?;
-    Ok(Target { options, read_only: profile.read_only })
+    Ok(Target { options, read_only: profile.read_only, protect: profile.protect })
 }
 
 /// Finds what the screen connects to, with the options of the command line over it; nothing without a target.
@@ -134,7 +137,7 @@ fn apply(args: &ConnectArgs, options: &mut Options) -> Result<(), Problem> {
     set(&mut options.keep_alive, args.keep_alive);
     set(&mut options.clean_start, args.clean_start);
     set(&mut options.session_expiry, args.session_expiry);
-    set(&mut options.max_packet_size, args.max_packet_size);
+    options.max_packet_size = args.max_packet_size.or(options.max_packet_size);
     let TermArgs { receive_maximum, topic_alias_maximum, request_response_information, request_problem_information } = args.terms;
     options.receive_maximum = receive_maximum.or(options.receive_maximum);
     set(&mut options.topic_alias_maximum, topic_alias_maximum);
@@ -210,17 +213,8 @@ fn apply_way(args: &WayArgs, options: &mut Options) -> Result<(), Problem> {
 
 /// Keeps the secrets of the profile from what the command line put in the place of its own.
 fn forget_replaced(args: &ConnectArgs, profile: &mut Profile) {
-    if args.tls.cert.is_some() {
-        profile.forget(&Need::Passphrase);
-    }
-    if args.authentication.auth_method.is_some() {
-        profile.forget(&Need::Authentication);
-    }
-    if args.way.proxy.is_some() {
-        profile.forget(&Need::ProxyPassword);
-    }
-    for (name, _) in &args.way.ws_header {
-        profile.forget(&Need::Header(name.clone()));
+    for (need, _) in replaced(args) {
+        profile.forget(&need);
     }
 }
 

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     exit::{Exit, Problem},
+    notice::report,
     signals::Signals,
 };
 
@@ -70,7 +71,12 @@ async fn end(
     };
     stop.cancel();
     tokio::select! {
-        _ = timeout(GOODBYE, done) => {}
+        ended = timeout(GOODBYE, done) => {
+            // What went wrong before is worth knowing, whatever ended it.
+            if let Ok(Ok(Err(problem))) = ended {
+                report(&problem);
+            }
+        }
         _ = signals.next() => {}
     }
     Some(Ok(Exit::Signal(number)))

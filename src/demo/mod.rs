@@ -31,19 +31,24 @@ mod service;
 const SEED: u64 = 20_261_120;
 
 /// The most devices that are simulated.
-const MOST_DEVICES: usize = 100_000;
+pub const MOST_DEVICES: usize = 100_000;
+
+/// The most messages per second that the plant can be asked for.
+pub const MOST_RATE: u32 = 100_000;
 
 /// How long the clients may take to say goodbye.
 const GOODBYE: Duration = Duration::from_millis(300);
 
-/// What the demo can be asked for.
+/// What the demo can be asked for; a number out of its bounds is taken for the nearest that is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DemoOptions {
     /// Where the broker listens; a free port of the loopback interface unless said otherwise.
     pub listen: Option<SocketAddr>,
-    /// Messages per second of all devices together, about 30 unless said otherwise; the plant's time runs as fast as that takes.
+    /// Messages per second of all devices together, from 1 to [`MOST_RATE`], about 30 unless said otherwise; the plant's time
+    /// runs as fast as that takes.
     pub rate: Option<u32>,
-    /// How many devices there are, 12 unless said otherwise; a vehicle, a panel and a service come on top.
+    /// How many devices there are, from 1 to [`MOST_DEVICES`], 12 unless said otherwise; a vehicle, a panel and a service come
+    /// on top.
     pub devices: Option<usize>,
 }
 
@@ -93,7 +98,7 @@ impl Demo {
 
     async fn populate(&mut self, options: DemoOptions) -> Result<(), String> {
         let clock = Clock::start();
-        let devices = options.devices.unwrap_or(DEFAULT_DEVICES).min(MOST_DEVICES);
+        let devices = options.devices.unwrap_or(DEFAULT_DEVICES).clamp(1, MOST_DEVICES);
         let plant = Arc::new(Plant::new(SEED, clock.now(), devices));
         let broker = self.local();
 

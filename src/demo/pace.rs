@@ -4,7 +4,7 @@ use std::{ops::Range, time::Duration};
 
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::plant::TICK;
+use super::{MOST_RATE, plant::TICK};
 use crate::base::clock::{Clock, Stamp};
 
 /// The shortest sleep between two looks at the clock; ticks that are shorter come several at once.
@@ -21,7 +21,7 @@ pub(super) struct Pace {
 impl Pace {
     /// Starts plant time now, so fast that a plant of `natural` messages per second sends `rate`.
     pub(super) fn new(clock: Clock, natural: f64, rate: Option<u32>) -> Self {
-        let speed = rate.map_or(1.0, |rate| f64::from(rate.clamp(1, 100_000)) / natural.max(1.0));
+        let speed = rate.map_or(1.0, |rate| f64::from(rate.clamp(1, MOST_RATE)) / natural.max(1.0));
         Self { clock, started: clock.now(), tick: TICK.div_f64(speed) }
     }
 

@@ -77,7 +77,7 @@ impl Plant {
     /// Builds a plant of so many devices; the vehicle that dies, the panel and the service come on top.
     pub(super) fn new(seed: u64, started: Stamp, devices: usize) -> Self {
         let vehicle = Source::new("plant/hall2/agv7/position", SECOND / 2, Reading::Position { radius: 9.0 });
-        Self { seed, started, sources: (0..devices.max(1)).flat_map(device).collect(), vehicle }
+        Self { seed, started, sources: (0..devices).flat_map(device).collect(), vehicle }
     }
 
     /// Returns what is retained when the plant starts, so that a new subscriber sees all of it at once.

@@ -226,6 +226,7 @@ actions! {
         Palette, "palette", "commands", "Finds an action by its name.";
         Theme, "theme", "theme", "Chooses the colours.";
         Notices, "notices", "", "Shows what was said: errors, acknowledgements.";
+        Mouse, "mouse", "", "Takes the mouse, so that it selects and scrolls, or leaves it to the terminal.";
         Redraw, "redraw", "", "Draws the screen anew.";
         Suspend, "suspend", "", "Suspends mqtap; `fg` brings it back.";
         Quit, "quit", "quit", "Closes what is open, else leaves mqtap.";

@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod key;
+mod overlay;
 
 use std::collections::BTreeMap;
 
@@ -15,10 +16,13 @@ const LONGEST: usize = 3;
 
 const DEFAULT: &str = include_str!("default.toml");
 
+/// A sequence of keys in a context.
+type Place = (Context, Vec<Key>);
+
 /// Which keys mean what, by context.
 #[derive(Debug, Clone, Default)]
 pub struct Keymap {
-    bindings: BTreeMap<(Context, Vec<Key>), Action>,
+    bindings: BTreeMap<Place, Action>,
     /// The same, in the order of the file: the first key of an action is the one that is shown.
     order: Vec<(Context, Vec<Key>, Action)>,
 }
@@ -46,53 +50,6 @@ impl Keymap {
         let problems = keymap.overlay(DEFAULT);
         debug_assert!(problems.is_empty(), "{problems:?}");
         keymap
-    }
-
-    /// Lays the keys of a file over these, and returns what is wrong in it; the rest is used.
-    pub fn overlay(&mut self, toml: &str) -> Vec<String> {
-        let document: toml::Table = match toml.parse() {
-            Ok(table) => table,
-            Err(error) => return vec![crate::base::text::safe(&error.to_string().replace('\n', " ")).to_string()],
-        };
-        let mut problems = Vec::new();
-        for (section, keys) in &document {
-            let Some(context) = Context::ALL.into_iter().find(|context| context.name() == section) else {
-                let names = Context::ALL.map(Context::name).join(", ");
-                problems.push(format!("`{}` is no place for keys; there are {names}", crate::base::text::line(section, 30)));
-                continue;
-            };
-            let Some(keys) = keys.as_table() else {
-                problems.push(format!("`{section}` is not a table of keys"));
-                continue;
-            };
-            for (sequence, action) in keys {
-                if let Err(problem) = self.bind(context, sequence, action) {
-                    problems.push(format!("[{section}] {problem}"));
-                }
-            }
-        }
-        problems
-    }
-
-    fn bind(&mut self, context: Context, sequence: &str, action: &toml::Value) -> Result<(), String> {
-        let keys = sequence.split(' ').map(str::parse).collect::<Result<Vec<Key>, String>>()?;
-        if keys.len() > LONGEST {
-            return Err(format!("`{sequence}`: a sequence has at most {LONGEST} keys"));
-        }
-        let name = action.as_str().ok_or_else(|| format!("`{sequence}` is not set to the name of an action"))?;
-        self.order.retain(|(place, bound, _)| (*place, bound) != (context, &keys));
-        if name == "none" {
-            self.bindings.remove(&(context, keys));
-            return Ok(());
-        }
-        let action = Action::ALL.iter().copied().find(|action| action.name() == name).ok_or_else(|| {
-            let nearest = Action::ALL.iter().max_by(|a, b| similarity(a.name(), name).total_cmp(&similarity(b.name(), name)));
-            let nearest = nearest.map_or("help", |action| action.name());
-            format!("`{}` is not an action; did you mean `{nearest}`?", crate::base::text::line(name, 40))
-        })?;
-        self.order.push((context, keys.clone(), action));
-        self.bindings.insert((context, keys), action);
-        Ok(())
     }
 
     /// Looks a sequence up in `contexts`, innermost first.
@@ -134,10 +91,6 @@ impl Keymap {
 pub fn label(keys: &[Key]) -> String {
     let labels: Vec<_> = keys.iter().map(|key| key.label()).collect();
     if labels.iter().all(|label| label.chars().count() == 1) { labels.concat() } else { labels.join(" ") }
-}
-
-fn similarity(a: &str, b: &str) -> f64 {
-    strsim::jaro_winkler(a, b)
 }
 
 #[cfg(test)]
@@ -187,14 +140,5 @@ mod tests {
                 assert!(!keymap.bindings.contains_key(&(*context, bound[..end].to_vec())), "{}", label(bound));
             }
         }
-    }
-
-    #[test]
-    fn a_bad_keymap_reports_every_line_and_keeps_the_rest() {
-        let mut keymap = Keymap::builtin();
-        let problems = keymap.overlay("[global]\nF12 = \"quit\"\nx = \"qiut\"\nQ = \"quit\"\nq = \"none\"\n[nowhere]\n");
-        assert_eq!(problems.len(), 3, "{problems:?}");
-        assert!(problems.iter().any(|problem| problem.contains("did you mean `quit`")), "{problems:?}");
-        assert_eq!(keymap.labels(Action::Quit), ["Q"]);
     }
 }

@@ -3,6 +3,7 @@
 //! The library ends the connection on most of these, so none of them may reach it.
 
 use super::{
+    bounds::{self, MAX_CLIENT_ID_V31, MAX_REMAINING},
     error::Failure,
     event::Limits,
     message::{Message, Properties},
@@ -10,16 +11,7 @@ use super::{
     scram::Hash,
     topic,
 };
-use crate::base::human;
-
-/// The longest string or binary data in a packet, in bytes (MQTT 5.0, 1.5.4).
-const MAX_STRING: usize = 65_535;
-
-/// The largest Subscription Identifier (MQTT 5.0, 3.8.2.1.2).
-const MAX_IDENTIFIER: u32 = 268_435_455;
-
-/// The largest Remaining Length (MQTT 5.0, 1.5.5).
-const MAX_REMAINING: usize = 268_435_455;
+use crate::base::{human, secret::Secret};
 
 /// Checks a message against the standard and against what the broker grants.
 pub(super) fn publish(message: &Message, limits: &Limits, protocol: Protocol) -> Result<(), Failure> {
@@ -52,8 +44,8 @@ pub(super) fn subscribe(subscription: &Subscription, limits: &Limits, protocol: 
         if protocol != Protocol::V5 {
             return invalid(format!("a subscription identifier needs MQTT 5, and this connection speaks {protocol}"));
         }
-        if !(1..=MAX_IDENTIFIER).contains(&identifier) {
-            return invalid(format!("a subscription identifier is 1 to {MAX_IDENTIFIER}"));
+        if let Err(why) = bounds::identifier(identifier.into()) {
+            return invalid(format!("a subscription identifier {why}"));
         }
         if !limits.identifiers_available {
             return invalid("the broker has no subscription identifiers".into());
@@ -82,19 +74,13 @@ pub(super) fn unsubscribe(filter: &str, limits: &Limits, protocol: Protocol) -> 
 
 /// Checks what goes into CONNECT.
 pub(super) fn connect(options: &Options, protocol: Protocol) -> Result<(), Failure> {
-    string("the client identifier", &options.client_id)?;
-    let characters = options.client_id.chars().count();
-    if protocol == Protocol::V31 && !(1..=23).contains(&characters) {
-        return invalid(format!("MQTT 3.1 wants a client identifier of 1 to 23 characters, this one has {characters}"));
-    }
+    client_id(&options.client_id, protocol)?;
     if options.receive_maximum == Some(0) {
         return invalid("Receive Maximum is at least 1".into());
     }
-    authentication(options, protocol)?;
+    credentials(options, protocol)?;
     string("the user name", options.username.as_deref().unwrap_or_default())?;
-    if options.password.as_ref().is_some_and(|password| password.len() > MAX_STRING) {
-        return invalid(format!("the password has more than {MAX_STRING} bytes"));
-    }
+    binary("the password", options.password.as_ref().map(Secret::expose))?;
     pairs(&options.user_properties)?;
     if let Some(will) = &options.will {
         if will.message.properties.as_deref().is_some_and(|given| given.topic_alias.is_some() || !given.subscription_ids.is_empty())
@@ -103,22 +89,41 @@ pub(super) fn connect(options: &Options, protocol: Protocol) -> Result<(), Failu
         }
         application_message(&will.message, Protocol::V5)
             .map_err(|failure| Failure::Invalid(format!("the will message: {failure}")))?;
-        if will.message.payload.len() > MAX_STRING {
-            return invalid(format!("the payload of the will message has more than {MAX_STRING} bytes"));
-        }
+        binary("the payload of the will message", Some(&will.message.payload))?;
     }
     options.subscriptions.iter().try_for_each(|subscription| topic::check_filter(&subscription.filter).map_err(Failure::Invalid))
 }
 
-fn authentication(options: &Options, protocol: Protocol) -> Result<(), Failure> {
+/// Checks a Client Identifier.
+///
+/// # Errors
+///
+/// Says what MQTT does not allow.
+pub fn client_id(client_id: &str, protocol: Protocol) -> Result<(), Failure> {
+    string("the client identifier", client_id)?;
+    let characters = client_id.chars().count();
+    if protocol == Protocol::V31 && !(1..=MAX_CLIENT_ID_V31).contains(&characters) {
+        let wanted = format!("MQTT 3.1 wants a client identifier of 1 to {MAX_CLIENT_ID_V31} characters");
+        return invalid(format!("{wanted}, this one has {characters}"));
+    }
+    Ok(())
+}
+
+/// Checks whether what proves who we are goes together, whatever the secrets are.
+///
+/// # Errors
+///
+/// Says what does not.
+pub fn credentials(options: &Options, protocol: Protocol) -> Result<(), Failure> {
+    if protocol != Protocol::V5 && options.username.is_none() && options.password.is_some() {
+        return invalid("MQTT 3 takes no password without a user name".into());
+    }
     let Some(wanted) = &options.authentication else { return Ok(()) };
     string("the authentication method", &wanted.method)?;
     if protocol != Protocol::V5 {
         return invalid(format!("authentication with {} needs MQTT 5, and this connection speaks {protocol}", wanted.method));
     }
-    if wanted.data.as_ref().is_some_and(|data| data.len() > MAX_STRING) {
-        return invalid(format!("the authentication data has more than {MAX_STRING} bytes"));
-    }
+    binary("the authentication data", wanted.data.as_ref().map(Secret::expose))?;
     if Hash::of_method(&wanted.method).is_some() {
         return match (&options.username, &options.password, &wanted.data) {
             (Some(_), Some(_), None) => Ok(()),
@@ -145,9 +150,7 @@ fn application_message(message: &Message, protocol: Protocol) -> Result<(), Fail
         topic::check_name(response_topic).map_err(|problem| Failure::Invalid(format!("Response Topic: {problem}")))?;
     }
     string("Content Type", properties.content_type.as_deref().unwrap_or_default())?;
-    if properties.correlation_data.as_ref().is_some_and(|data| data.len() > MAX_STRING) {
-        return invalid(format!("Correlation Data has more than {MAX_STRING} bytes"));
-    }
+    binary("Correlation Data", properties.correlation_data.as_deref())?;
     pairs(&properties.user_properties)
 }
 
@@ -156,13 +159,11 @@ fn pairs(pairs: &[(String, String)]) -> Result<(), Failure> {
 }
 
 fn string(what: &str, text: &str) -> Result<(), Failure> {
-    if text.len() > MAX_STRING {
-        return invalid(format!("{what} has {} bytes, MQTT allows {MAX_STRING}", text.len()));
-    }
-    if text.contains('\0') {
-        return invalid(format!("{what} holds a NUL character"));
-    }
-    Ok(())
+    bounds::text(text).map_err(|why| Failure::Invalid(format!("{what} {why}")))
+}
+
+fn binary(what: &str, data: Option<&[u8]>) -> Result<(), Failure> {
+    bounds::binary(data.unwrap_or_default()).map_err(|why| Failure::Invalid(format!("{what} {why}")))
 }
 
 fn fits(size: usize, limits: &Limits) -> Result<(), Failure> {
@@ -171,8 +172,8 @@ fn fits(size: usize, limits: &Limits) -> Result<(), Failure> {
         let (size, allowed) = (human::size(size as u64), human::size(allowed as u64));
         return invalid(format!("the packet has {size}, the broker takes {allowed} at most"));
     }
-    if size > MAX_REMAINING {
-        return invalid(format!("the packet has {}, MQTT allows {}", human::size(size as u64), human::size(MAX_REMAINING as u64)));
+    if size > MAX_REMAINING as usize {
+        return invalid(format!("the packet has {}, MQTT allows {}", human::size(size as u64), human::size(MAX_REMAINING.into())));
     }
     Ok(())
 }

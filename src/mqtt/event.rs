@@ -24,7 +24,7 @@ pub enum Event {
     Messages(Batch),
     /// So many messages were let go because the consumer was slow; precedes the next batch.
     Lost(u64),
-    /// Messages above [`super::options::Options::max_packet_size`] were passed over since this was last told.
+    /// Messages above [`super::options::Options::packet_limit`] were passed over since this was last told.
     Skipped(Skipped),
     /// The broker answered to a subscription: the granted QoS, or why not.
     Subscribed {

@@ -3,7 +3,8 @@
 mod authentication;
 pub mod backoff;
 pub mod batch;
-mod check;
+pub mod bounds;
+pub mod check;
 pub mod command;
 pub mod conversation;
 pub mod error;

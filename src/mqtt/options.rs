@@ -2,7 +2,11 @@
 
 use std::{fmt, time::Duration};
 
-use super::message::{Message, Qos};
+use super::{
+    bounds::MAX_CLIENT_ID_V31,
+    message::{Message, Properties, Qos},
+    scram::Hash,
+};
 use crate::{
     base::secret::Secret,
     wire::{dial::Means, endpoint::Endpoint, proxy::Proxy, tls::TlsOptions, websocket::WebSocketOptions},
@@ -13,9 +17,6 @@ pub const DEFAULT_MAX_PACKET_SIZE: u32 = 16 << 20;
 
 /// How many topics the broker may abbreviate unless the user says otherwise.
 pub const DEFAULT_TOPIC_ALIASES: u16 = 32;
-
-/// The most characters of a Client Identifier in MQTT 3.1.
-const MAX_CLIENT_ID_V31: usize = 23;
 
 /// The version of MQTT to speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -96,6 +97,31 @@ pub struct Will {
     pub message: Message,
     /// Will Delay Interval in seconds (MQTT 5).
     pub delay: Option<u32>,
+}
+
+impl Will {
+    /// Says what of it an older version than MQTT 5 does not carry, as a sentence; nothing where all of it goes out.
+    #[must_use]
+    pub fn left_out(&self, protocol: Protocol) -> Option<String> {
+        if protocol == Protocol::V5 {
+            return None;
+        }
+        let none = Properties::default();
+        let properties = self.message.properties.as_deref().unwrap_or(&none);
+        let Properties { payload_format, message_expiry, response_topic, correlation_data, user_properties, content_type, .. } =
+            properties;
+        let parts = [
+            (self.delay.is_some(), "delay"),
+            (message_expiry.is_some(), "expiry"),
+            (content_type.is_some(), "content type"),
+            (response_topic.is_some(), "response topic"),
+            (correlation_data.is_some(), "correlation data"),
+            (payload_format.is_some(), "payload format"),
+            (!user_properties.is_empty(), "user properties"),
+        ];
+        let parts: Vec<&str> = parts.into_iter().filter_map(|(is_there, name)| is_there.then_some(name)).collect();
+        (!parts.is_empty()).then(|| format!("the will went without what MQTT {protocol} does not have: {}", parts.join(", ")))
+    }
 }
 
 /// One Topic Filter with its Subscription Options (MQTT 5.0, 3.8.3.1).
@@ -187,8 +213,8 @@ pub struct Options {
     pub unsubscribe: Vec<String>,
     /// What to subscribe to after each CONNACK; more can be added by command.
     pub subscriptions: Vec<Subscription>,
-    /// The largest incoming packet that is accepted, in bytes.
-    pub max_packet_size: u32,
+    /// The largest incoming packet that is accepted, in bytes, where the user says so; see [`Options::packet_limit`].
+    pub max_packet_size: Option<u32>,
     /// Receive Maximum (MQTT 5): how many messages of QoS 1 and 2 the broker may send ahead of our acknowledgements, at least
     /// 1; nothing is 65,535.
     pub receive_maximum: Option<u16>,
@@ -231,7 +257,7 @@ impl Options {
             reconnect: Some(Reconnect::default()),
             unsubscribe: Vec::new(),
             subscriptions: Vec::new(),
-            max_packet_size: DEFAULT_MAX_PACKET_SIZE,
+            max_packet_size: None,
             receive_maximum: None,
             topic_alias_maximum: DEFAULT_TOPIC_ALIASES,
             request_response_information: false,
@@ -270,6 +296,37 @@ impl Options {
         }
     }
 
+    /// Tells whether CONNECT carries the password: SCRAM proves that it is known, and does not send it.
+    #[must_use]
+    pub fn sends_password(&self) -> bool {
+        self.password.is_some() && !self.uses_scram()
+    }
+
+    /// Tells whether CONNECT carries Authentication Data that is a secret.
+    #[must_use]
+    pub fn sends_token(&self) -> bool {
+        self.authentication.as_ref().is_some_and(|wanted| wanted.data.is_some()) && !self.uses_scram()
+    }
+
+    pub(super) fn uses_scram(&self) -> bool {
+        self.authentication.as_ref().is_some_and(|wanted| Hash::of_method(&wanted.method).is_some())
+    }
+
+    /// Returns the size in bytes above which an incoming message is passed over.
+    #[must_use]
+    pub fn packet_limit(&self) -> u32 {
+        self.max_packet_size.unwrap_or(DEFAULT_MAX_PACKET_SIZE)
+    }
+
+    /// Returns Maximum Packet Size, which makes a broker of MQTT 5 leave out larger messages without a word.
+    ///
+    /// It is what the user asks for. A limit of our own stays here, so that a larger message is passed over and told of; but a
+    /// frame of a WebSocket is read as a whole, so that there a larger one would end the connection.
+    pub(super) fn advertised_limit(&self) -> Option<u32> {
+        let is_websocket = self.endpoints().any(|endpoint| endpoint.transport.is_websocket());
+        self.max_packet_size.or_else(|| is_websocket.then_some(DEFAULT_MAX_PACKET_SIZE))
+    }
+
     /// Returns where the broker may be, the first choice first.
     pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         std::iter::once(&self.endpoint).chain(&self.fallbacks)
@@ -278,6 +335,47 @@ impl Options {
     /// Returns what dialling needs to know beside the endpoint.
     #[must_use]
     pub fn means(&self) -> Means<'_> {
-        Means { tls: &self.tls, websocket: &self.websocket, proxy: self.proxy.as_ref(), max_packet_size: self.max_packet_size }
+        Means { tls: &self.tls, websocket: &self.websocket, proxy: self.proxy.as_ref(), max_packet_size: self.packet_limit() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::endpoint::Url;
+
+    #[test]
+    fn what_an_old_version_leaves_out_of_a_will_is_named() {
+        let properties = Properties { content_type: Some("t".into()), ..Properties::default() };
+        let message = Message { properties: Some(Box::new(properties)), ..Message::default() };
+        let will = Will { message, delay: Some(5) };
+        let said = will.left_out(Protocol::V311);
+        assert_eq!(said.as_deref(), Some("the will went without what MQTT 3.1.1 does not have: delay, content type"));
+        assert_eq!(will.left_out(Protocol::V5), None);
+        assert_eq!(Will { message: Message::default(), delay: None }.left_out(Protocol::V31), None);
+    }
+
+    #[test]
+    fn a_limit_that_nobody_asked_for_is_told_to_the_broker_only_where_a_larger_message_would_do_harm() {
+        let limit = |url: &str, asked| {
+            let options = Options::new(Url::parse(url).expect("valid").endpoint, "id");
+            Options { max_packet_size: asked, ..options }.advertised_limit()
+        };
+        assert_eq!((limit("mqtts://h", None), limit("mqtt://h", Some(100))), (None, Some(100)));
+        assert_eq!(limit("wss://h", None), Some(DEFAULT_MAX_PACKET_SIZE));
+    }
+
+    #[test]
+    fn scram_sends_no_password_and_a_token_is_sent() {
+        let secret = || Some(Secret::from("CANARY".to_owned()));
+        let with = |method: Option<&str>, data| {
+            let authentication = method.map(|method| Authentication { method: method.into(), data });
+            let endpoint = Url::parse("mqtt://h").expect("valid").endpoint;
+            let options = Options { password: secret(), authentication, ..Options::new(endpoint, "id") };
+            (options.sends_password(), options.sends_token())
+        };
+        assert_eq!(with(None, None), (true, false));
+        assert_eq!(with(Some("SCRAM-SHA-256"), None), (false, false));
+        assert_eq!(with(Some("token"), secret()), (true, true));
     }
 }

@@ -1,7 +1,7 @@
 //! Topic Names and Topic Filters (MQTT 5.0, 4.7): what is valid, and what matches.
 
 /// The longest topic that MQTT can carry, in bytes.
-pub const MAX_TOPIC: usize = 65_535;
+pub const MAX_TOPIC: usize = super::bounds::MAX_STRING;
 
 /// Checks a Topic Name that shall be published to.
 ///

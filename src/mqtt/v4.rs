@@ -9,6 +9,7 @@ use rumqttc_v4::{
 };
 
 use super::{
+    bounds,
     error::Failure,
     link::{self, Arrival, Broken, CONNECT_GRACE, Connack, REQUESTS},
     message::{Message, Qos},
@@ -22,7 +23,7 @@ use crate::{base::text, wire::error::WireError};
 const IN_FLIGHT: u16 = 20;
 
 /// The largest packet that MQTT can carry, so that the library adds no limit of its own to what we send.
-const MAX_PACKET: usize = 268_435_460;
+const MAX_PACKET: usize = bounds::MAX_PACKET as usize;
 
 /// Builds the two ends of the library; the socket connector is set later, once per attempt.
 pub(super) fn build(options: &Options) -> Result<(AsyncClient, EventLoop), Failure> {
@@ -36,7 +37,7 @@ pub(super) fn build(options: &Options) -> Result<(AsyncClient, EventLoop), Failu
 
 fn library_options(options: &Options) -> Result<MqttOptions, Failure> {
     let mut library = MqttOptions::new(options.client_id.as_str(), (options.endpoint.host.as_str(), options.endpoint.port));
-    let max_packet = usize::try_from(options.max_packet_size.max(1)).unwrap_or(MAX_PACKET);
+    let max_packet = usize::try_from(options.packet_limit().max(1)).unwrap_or(MAX_PACKET);
     library
         .set_keep_alive(link::keep_alive_seconds(options.keep_alive))
         .set_read_batch_size(128)
@@ -50,7 +51,8 @@ fn library_options(options: &Options) -> Result<MqttOptions, Failure> {
     library.set_auth(match (options.username.clone(), password) {
         (None, None) => ConnectAuth::None,
         (Some(username), None) => ConnectAuth::Username { username },
-        (None, Some(_)) => return Err(Failure::Invalid("MQTT 3 takes no password without a user name".into())),
+        // That was checked.
+        (None, Some(_)) => return Err(Failure::Invalid("no user name".into())),
         (Some(username), Some(password)) => ConnectAuth::UsernamePassword { username, password },
     });
     if let Some(will) = &options.will {

@@ -27,7 +27,6 @@ use super::{
     message::{Message, Properties, Qos},
     options::{Options, SessionExpiry, Subscription, Will},
     reason::Reason,
-    scram::Hash,
 };
 use crate::base::text;
 
@@ -49,7 +48,6 @@ fn library_options(options: &Options) -> MqttOptions {
         .set_read_batch_size(128)
         .set_max_request_batch(64)
         .set_broker_session_resume_policy(BrokerSessionResumePolicy::AllowBrokerOnly)
-        .set_incoming_packet_size_limit(IncomingPacketSizeLimit::Bytes(options.max_packet_size.max(1)))
         .set_receive_maximum(options.receive_maximum)
         .set_topic_alias_max((options.topic_alias_maximum > 0).then_some(options.topic_alias_maximum))
         .set_request_response_info(options.request_response_information.then_some(1))
@@ -71,12 +69,16 @@ fn library_options(options: &Options) -> MqttOptions {
     if !options.clean_start {
         library.set_session_store_arc(Arc::new(Blank));
     }
+    // What is over our limit never gets as far as the library. After all the other properties, the first of which sets its own.
+    library.set_incoming_packet_size_limit(
+        options.advertised_limit().map_or(IncomingPacketSizeLimit::Unlimited, |limit| IncomingPacketSizeLimit::Bytes(limit.max(1))),
+    );
     library
 }
 
 /// Returns User Name and Password as CONNECT carries them: neither where SCRAM proves them.
 fn credentials(options: &Options) -> ConnectAuth {
-    if options.authentication.as_ref().is_some_and(|wanted| Hash::of_method(&wanted.method).is_some()) {
+    if options.uses_scram() {
         return ConnectAuth::None;
     }
     let password = options.password.as_ref().map(|password| bytes::Bytes::copy_from_slice(password.expose()));

@@ -67,6 +67,9 @@ pub enum WillFault {
     /// The client with the will did not connect.
     #[error("the client with the will: {0}")]
     Victim(Failure),
+    /// It was told to stop before anything was known.
+    #[error("the test of the will was stopped")]
+    Stopped,
 }
 
 impl WillFault {
@@ -75,6 +78,7 @@ impl WillFault {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::NoWill => "set will.topic in the profile, or give --will-topic",
+            Self::Stopped => "",
             Self::Watcher(failure) | Self::Topic(failure) | Self::Victim(failure) => failure.hint(),
         }
     }
@@ -118,38 +122,90 @@ impl WillReport {
 
 /// Makes the test; `options` are those of the profile, whose own session it leaves alone.
 ///
-/// It takes as long as Will Delay Interval, and at most `patience` more. Dropping the future ends it politely.
+/// It takes as long as Will Delay Interval, and at most `patience` more. [`run_until`] can be stopped in good order.
 ///
 /// # Errors
 ///
 /// Returns what kept the two clients from connecting.
 pub async fn run(options: &Options, patience: Duration, clock: Clock) -> Result<WillReport, WillFault> {
+    run_until(options, patience, clock, std::future::pending()).await
+}
+
+/// Makes the test as [`run`] does, unless `stop` comes first; however it ends, both clients have left, and nothing of them
+/// is kept by the broker.
+///
+/// # Errors
+///
+/// Returns what kept the two clients from connecting, or that it was stopped.
+pub async fn run_until(
+    options: &Options,
+    patience: Duration,
+    clock: Clock,
+    stop: impl Future<Output = ()>,
+) -> Result<WillReport, WillFault> {
     let will = options.will.clone().ok_or(WillFault::NoWill)?;
-    let mut watcher = Conversation::start(Options { will: None, ..options.sibling("will-watch") }, clock);
-    let protocol = watcher.online().await.map_err(WillFault::Watcher)?.protocol;
-    let subscription = Subscription::new(&*will.message.topic, will.message.qos);
-    watcher.subscribe(&subscription).await.map_err(WillFault::Topic)?;
-
-    let mut victim = Conversation::start(Options { session_expiry: options.session_expiry, ..options.sibling("will-test") }, clock);
-    let welcome = victim.online().await.map_err(WillFault::Victim)?;
-    let due = due(&will, options.session_expiry, &welcome);
-    let cut_at = clock.now();
-    victim.cut().await;
-
-    // A broker may take the delay at its word although the session ends before.
-    let delay = Duration::from_secs(will.delay.unwrap_or_default().into());
-    let wait = delay.saturating_add(patience);
-    let mut others = 0;
-    let arrival = match timeout(wait, arrival(&mut watcher, &will, protocol, cut_at, &mut others)).await {
-        Ok(arrival) => Some(arrival.map_err(WillFault::Watcher)?),
-        Err(_) => None,
+    let watcher = Conversation::start(Options { will: None, ..options.sibling("will-watch") }, clock);
+    let mut clients = Clients { watcher, victim: None, kept: None };
+    let tested = tokio::select! {
+        biased;
+        () = stop => Err(WillFault::Stopped),
+        tested = clients.test(options, will, patience, clock) => tested,
     };
-    let waited = clock.now().since(cut_at);
-    watcher.leave(GOODBYE).await;
-    if welcome.protocol == Protocol::V5 && options.session_expiry != SessionExpiry::AtDisconnect {
-        forget(options, &welcome.client_id, clock).await;
+    clients.leave(options, clock).await;
+    tested
+}
+
+/// The two clients, and what is left of one.
+struct Clients {
+    watcher: Conversation,
+    /// Until it is cut.
+    victim: Option<Conversation>,
+    /// The Client Identifier under which the broker keeps a session of it.
+    kept: Option<String>,
+}
+
+impl Clients {
+    async fn test(&mut self, options: &Options, will: Will, patience: Duration, clock: Clock) -> Result<WillReport, WillFault> {
+        let protocol = self.watcher.online().await.map_err(WillFault::Watcher)?.protocol;
+        let subscription = Subscription::new(&*will.message.topic, will.message.qos);
+        self.watcher.subscribe(&subscription).await.map_err(WillFault::Topic)?;
+
+        let asked = Options { session_expiry: options.session_expiry, ..options.sibling("will-test") };
+        let victim = self.victim.insert(Conversation::start(asked, clock));
+        let welcome = victim.online().await.map_err(WillFault::Victim)?;
+        if welcome.protocol == Protocol::V5 && options.session_expiry != SessionExpiry::AtDisconnect {
+            self.kept = Some(welcome.client_id.clone());
+        }
+        let due = due(&will, options.session_expiry, &welcome);
+        let cut_at = clock.now();
+        if let Some(victim) = self.victim.take() {
+            victim.cut().await;
+        }
+
+        // A broker may take the delay at its word although the session ends before.
+        let delay = Duration::from_secs(will.delay.unwrap_or_default().into());
+        let wait = delay.saturating_add(patience);
+        let mut others = 0;
+        let arrival = match timeout(wait, arrival(&mut self.watcher, &will, protocol, cut_at, &mut others)).await {
+            Ok(arrival) => Some(arrival.map_err(WillFault::Watcher)?),
+            Err(_) => None,
+        };
+        let waited = clock.now().since(cut_at);
+        Ok(WillReport { will, protocol, client_id: welcome.client_id, due, arrival, others, waited })
     }
-    Ok(WillReport { will, protocol, client_id: welcome.client_id, due, arrival, others, waited })
+
+    /// Says goodbye with both, and has the broker forget what it keeps.
+    async fn leave(self, options: &Options, clock: Clock) {
+        let victim = async {
+            if let Some(victim) = self.victim {
+                victim.leave(GOODBYE).await;
+            }
+            if let Some(client_id) = self.kept {
+                forget(options, &client_id, clock).await;
+            }
+        };
+        tokio::join!(self.watcher.leave(GOODBYE), victim);
+    }
 }
 
 /// Returns how long the broker has to wait: the delay, but never longer than the session lasts (MQTT 5.0, 3.1.3.2.2).

@@ -41,7 +41,13 @@ pub(super) struct Sample<'a> {
 impl<'a> Sample<'a> {
     /// Takes at most `window` bytes of a payload.
     pub(super) fn of(payload: &'a [u8], window: usize) -> Self {
-        Self { bytes: &payload[..payload.len().min(window)], whole: payload.len() <= window }
+        Self { bytes: payload, whole: true }.first(window)
+    }
+
+    /// Takes at most so many bytes of the sample.
+    pub(super) fn first(self, window: usize) -> Self {
+        let len = self.bytes.len();
+        Self { bytes: &self.bytes[..len.min(window)], whole: self.whole && len <= window }
     }
 }
 

@@ -50,27 +50,37 @@ pub struct Document {
 ///
 /// Returns why the payload cannot be shown in this format.
 pub fn document(payload: &[u8], format: Format, limits: &Limits) -> Result<Document, String> {
+    page(Sample { bytes: payload, whole: true }, format, limits)
+}
+
+/// Writes a payload, or what there is of one.
+fn page(payload: Sample<'_>, format: Format, limits: &Limits) -> Result<Document, String> {
     match format {
         Format::Empty => Ok(Document { lines: Vec::new(), notes: vec!["no bytes".into()] }),
         Format::Json => Ok(json_page(payload, limits)),
         Format::Text => Ok(text_page(payload, limits)),
+        // A tree is decoded as a whole or not at all.
+        Format::Cbor | Format::MessagePack if !payload.whole => Ok(hex_page(payload.bytes, limits)),
         Format::Cbor => {
-            tree_page(whole(payload, limits)?, limits, |bytes, page| cbor::decode(bytes).map(|value| cbor::write(&value, page)))
+            let bytes = bounded(payload.bytes, limits)?;
+            tree_page(bytes, limits, |bytes, page| cbor::decode(bytes).map(|value| cbor::write(&value, page)))
         }
-        Format::MessagePack => tree_page(whole(payload, limits)?, limits, |bytes, page| {
-            msgpack::decode(bytes).map(|value| msgpack::write(&value, page))
-        }),
+        Format::MessagePack => {
+            let bytes = bounded(payload.bytes, limits)?;
+            tree_page(bytes, limits, |bytes, page| msgpack::decode(bytes).map(|value| msgpack::write(&value, page)))
+        }
         Format::Image(image) => {
-            let title = format!("{}, {}", image_title(image), size(payload.len()));
+            let size = if payload.whole { format!(", {}", size(payload.bytes.len())) } else { String::new() };
+            let title = format!("{}{size}", image_title(image));
             Ok(Document { lines: vec![vec![Span::new(title, Tone::Note)]], notes: Vec::new() })
         }
-        Format::Gzip => gzip_page(payload, limits),
-        Format::Binary => Ok(hex_page(payload, limits)),
+        Format::Gzip => gzip_page(payload.bytes, limits),
+        Format::Binary => Ok(hex_page(payload.bytes, limits)),
     }
 }
 
-fn json_page(payload: &[u8], limits: &Limits) -> Document {
-    let sample = Sample::of(payload, limits.bytes);
+fn json_page(payload: Sample<'_>, limits: &Limits) -> Document {
+    let sample = payload.first(limits.bytes);
     if let Err(stop) = json::check(sample.bytes, sample.whole) {
         let mut page = text_page(payload, limits);
         page.notes.insert(0, format!("not JSON, {}", stop.describe(sample.bytes)));
@@ -78,11 +88,11 @@ fn json_page(payload: &[u8], limits: &Limits) -> Document {
     }
     let mut pretty = Pretty::new(lines(limits), limits.depth);
     json::write(sample.bytes, &mut pretty);
-    pretty_page(pretty, limits, payload.len(), sample.bytes.len())
+    pretty_page(pretty, limits, payload.bytes.len(), sample.bytes.len())
 }
 
-fn text_page(payload: &[u8], limits: &Limits) -> Document {
-    let sample = Sample::of(payload, limits.bytes);
+fn text_page(payload: Sample<'_>, limits: &Limits) -> Document {
+    let sample = payload.first(limits.bytes);
     let tone = if sample.whole { text::tone(sample.bytes) } else { Tone::Plain };
     let mut page = lines(limits);
     let body = sample.bytes.strip_suffix(b"\n").unwrap_or(sample.bytes);
@@ -92,7 +102,7 @@ fn text_page(payload: &[u8], limits: &Limits) -> Document {
         }
         page.push_bytes(line.strip_suffix(b"\r").unwrap_or(line), tone);
     }
-    finish(page, payload.len(), sample.bytes.len())
+    finish(page, payload.bytes.len(), sample.bytes.len())
 }
 
 fn tree_page(
@@ -114,7 +124,7 @@ fn gzip_page(payload: &[u8], limits: &Limits) -> Result<Document, String> {
     let sample = Sample { bytes: &inflated.bytes, whole: inflated.whole };
     let inside = sniff(sample, &Hints::default()).format;
     let format = if inside == Format::Gzip { Format::Binary } else { inside };
-    let mut page = document(&inflated.bytes, format, limits)?;
+    let mut page = page(sample, format, limits)?;
     let inside = size(inflated.bytes.len());
     page.notes.insert(
         0,
@@ -161,8 +171,8 @@ fn lines(limits: &Limits) -> Lines {
     Lines::new(limits.lines, limits.columns)
 }
 
-/// A tree is decoded as a whole or not at all.
-fn whole<'a>(payload: &'a [u8], limits: &Limits) -> Result<&'a [u8], String> {
+/// Takes bytes that are not too many to decode.
+fn bounded<'a>(payload: &'a [u8], limits: &Limits) -> Result<&'a [u8], String> {
     if payload.len() <= limits.bytes {
         Ok(payload)
     } else {

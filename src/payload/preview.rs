@@ -27,7 +27,7 @@ pub fn preview(payload: &[u8], hints: &Hints<'_>, columns: usize) -> Vec<Span> {
     match format {
         Format::Gzip => write_gzip(&mut row, payload, columns),
         Format::Empty | Format::Json | Format::Text | Format::Cbor | Format::MessagePack | Format::Image(_) | Format::Binary => {
-            write(&mut row, sample, format, payload.len(), "");
+            write(&mut row, sample, format, Some(payload.len()), "");
         }
     }
     row.finish()
@@ -45,10 +45,12 @@ fn write_gzip(row: &mut Row, payload: &[u8], columns: usize) {
     if inside == Format::Json {
         *row = Row::new(columns, false);
     }
-    write(row, sample, inside, inflated.bytes.len(), "gzip→");
+    let len = inflated.whole.then_some(inflated.bytes.len());
+    write(row, sample, inside, len, "gzip→");
 }
 
-fn write(row: &mut Row, sample: Sample<'_>, format: Format, len: usize, wrap: &str) {
+/// Writes a sample of `len` bytes in all, where that is known.
+fn write(row: &mut Row, sample: Sample<'_>, format: Format, len: Option<usize>, wrap: &str) {
     let bytes = sample.bytes;
     let named = |row: &mut Row| note(row, &format!("{wrap}{format}"));
     match format {
@@ -67,11 +69,13 @@ fn write(row: &mut Row, sample: Sample<'_>, format: Format, len: usize, wrap: &s
         Format::Cbor | Format::MessagePack => write_tree(row, sample, format, len, wrap),
         Format::Image(image) => {
             note(row, &format!("{wrap}{}", image_title(image)));
-            row.push(&format!(" {}", size(len)), Tone::Plain);
+            if let Some(len) = len {
+                row.push(&format!(" {}", size(len)), Tone::Plain);
+            }
         }
         Format::Empty | Format::Gzip => named(row),
         Format::Binary => {
-            note(row, &format!("{wrap}{}", size(len)));
+            note(row, &len.map_or_else(|| format!("{wrap}{format}"), |len| format!("{wrap}{}", size(len))));
             write_digits(row, sample);
         }
     }
@@ -88,9 +92,9 @@ fn write_text(row: &mut Row, sample: Sample<'_>) {
 }
 
 /// Writes a CBOR or MessagePack value where it is small, else its first bytes.
-fn write_tree(row: &mut Row, sample: Sample<'_>, format: Format, len: usize, wrap: &str) {
+fn write_tree(row: &mut Row, sample: Sample<'_>, format: Format, len: Option<usize>, wrap: &str) {
     if !sample.whole {
-        note(row, &format!("{wrap}{format} {}", size(len)));
+        note(row, &len.map_or_else(|| format!("{wrap}{format}"), |len| format!("{wrap}{format} {}", size(len))));
         write_digits(row, sample);
         return;
     }

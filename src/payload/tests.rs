@@ -69,6 +69,17 @@ fn a_large_tree_by_content_type_is_previewed_by_its_bytes() {
 }
 
 #[test]
+fn a_preview_of_gzip_tells_no_size_that_it_does_not_know() {
+    let image = [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\x40\0\0\0\xc8".as_slice(), &vec![7; 200_000]].concat();
+    assert_eq!(short(&gzip::deflate(&image), 80), "⟨gzip→png 320×200⟩");
+    assert_eq!(short(&gzip::deflate(&image[..3_000]), 80), "⟨gzip→png 320×200⟩ 2.9 KiB");
+    let bytes = vec![0xff; 200_000];
+    assert_eq!(short(&gzip::deflate(&bytes), 23), "⟨gzip→binary⟩ ff ff ff…");
+    let tree = [b"\xd9\xd9\xf7\x5a\0\x03\x0d\x40".as_slice(), &vec![7; 200_000]].concat();
+    assert_eq!(short(&gzip::deflate(&tree), 21), "⟨gzip→cbor⟩ d9 d9 f7…");
+}
+
+#[test]
 fn json_is_laid_out_with_every_digit() {
     let source = br#"{"n":1e400,"n":99999999999999999999,"v":[1.10,{"e":{},"l":[]}],"s":"a\u00e9\n","b":true,"z":null}"#;
     let expected = r#"{
@@ -109,6 +120,34 @@ fn depth_is_shown_to_its_limit() {
     let shallow = Limits { depth: 1, ..Limits::default() };
     let document = document_of(b"[[1,[2]],3]", &shallow);
     assert_eq!(document, ["[", "  […],", "  3", "]"]);
+}
+
+#[test]
+fn what_gzip_holds_beyond_the_limit_is_not_missed() {
+    let list = gzip::deflate(format!("[{}1]", "1,\n".repeat(700_000)).as_bytes());
+    let limits = Limits { lines: 5, ..Limits::default() };
+    let document = document(&list, Format::Gzip, &limits).expect("can be shown");
+    assert_eq!(lines(&document), ["[", "  1,", "  1,", "  1,", "  1,"]);
+    assert!(document.notes[0].ends_with("hold json, the first 1.0 MiB are shown"), "{:?}", document.notes);
+}
+
+#[test]
+fn json_of_a_broken_gzip_stream_is_shown_as_far_as_it_goes() {
+    let whole: Vec<u8> = (0..4_000_u32).flat_map(|n| format!("{},", n.wrapping_mul(2_654_435_761)).into_bytes()).collect();
+    let whole = gzip::deflate(&[b"[".as_slice(), &whole, b"1]"].concat());
+    let document = page(&whole[..whole.len() / 2], Format::Gzip);
+    assert_eq!(lines(&document)[..2], ["[", "  0,"]);
+    assert!(document.notes[0].starts_with("gzip: broken after"), "{:?}", document.notes);
+}
+
+#[test]
+fn a_tree_that_gzip_holds_in_part_is_shown_as_bytes() {
+    let tree = [b"\xd9\xd9\xf7\x5a\0\x1e\x84\x80".as_slice(), &vec![7; 2_000_000]].concat();
+    let document = page(&gzip::deflate(&tree), Format::Gzip);
+    assert!(lines(&document)[0].contains("d9 d9 f7 5a"), "{:?}", lines(&document)[0]);
+    assert!(document.notes[0].contains("hold cbor, the first 1.0 MiB are shown"), "{:?}", document.notes);
+    let image = [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\x40\0\0\0\xc8".as_slice(), &vec![7; 2_000_000]].concat();
+    assert_eq!(lines(&page(&gzip::deflate(&image), Format::Gzip)), ["png 320×200"]);
 }
 
 fn document_of(payload: &[u8], limits: &Limits) -> Vec<String> {

@@ -259,7 +259,12 @@ static CONNECT: &[Key] = &[
         Kind::Number(set_receive_maximum),
         "How many messages of QoS 1 and 2 the broker may send ahead of their acknowledgement: 1 to 65535.",
     ),
-    Key::new("maximum_packet_size", Kind::Size(set_max_packet_size), "The largest packet that is accepted."),
+    Key::new(
+        "maximum_packet_size",
+        Kind::Size(set_max_packet_size),
+        "The largest packet that is accepted, which a broker of MQTT 5 is told and heeds in silence; left out, messages above 16MiB \
+         are passed over and told of.",
+    ),
     Key::v5(
         "topic_alias_maximum",
         Kind::Number(set_topic_alias_maximum),

@@ -150,6 +150,15 @@ impl Profile {
         }
     }
 
+    /// Returns the options with an empty stand-in for each secret that the profile says where to find.
+    pub(super) fn with_stand_ins(&self) -> Options {
+        let mut options = self.template.clone();
+        for (need, _) in self.sources() {
+            need.put(&mut options, Secret::new(Vec::new()));
+        }
+        options
+    }
+
     fn sources(&self) -> Vec<(Need, &PasswordSource)> {
         let Sources { authentication, passphrase, proxy, headers } = &self.sources;
         let one = [

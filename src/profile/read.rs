@@ -22,6 +22,13 @@ use crate::{
     wire::endpoint::{Endpoint, Transport, Url},
 };
 
+/// What other programs call a key, and a slip of the keyboard does not explain.
+const MEANT: &[(&[&str], &str)] = &[
+    (&["subscribe", "subscriptions", "topic", "topics", "filters"], "subscription"),
+    (&["host", "hostname", "port", "address", "broker", "server"], "url"),
+    (&["clean_session"], "clean_start"),
+];
+
 /// The most problems that are listed; a file with more is hostile or not ours.
 const MAX_PROBLEMS: usize = 100;
 
@@ -380,19 +387,8 @@ impl<'a> Reader<'a> {
             let said = format!("has no effect, because protocol is \"{}\"", template.protocol);
             notes.extend(v5.into_iter().map(|(path, at)| (path, at, said.clone())));
         }
-        let place = |path: &str| draft.settings.iter().find(|setting| setting.path == path).and_then(|setting| setting.at);
-        if let Some(authentication) = &template.authentication {
-            let at = place("connect.authentication.method");
-            if template.protocol != Protocol::V5 {
-                notes.push(("connect.authentication".into(), at, "needs protocol = \"5\"".into()));
-            } else if authentication.method.starts_with("SCRAM-") && template.username.is_none() {
-                notes.push(("connect.authentication".into(), at, format!("{} needs a username", authentication.method)));
-            }
-        }
-        let is_fixed = !template.client_id.contains('{');
-        if template.protocol == Protocol::V31 && is_fixed && !(1..=23).contains(&template.client_id.chars().count()) {
-            notes.push(("client_id".into(), place("client_id"), "has 1 to 23 characters in MQTT 3.1".into()));
-        }
+        draft.check_connect(&mut notes);
+        let template = &mut draft.profile.template;
         if template.reconnect.is_some_and(|reconnect| reconnect.max < reconnect.initial) {
             let at = draft.settings.iter().find(|setting| setting.path == "reconnect.max" || setting.path == "reconnect.initial");
             notes.push((
@@ -463,6 +459,10 @@ fn names(keys: &[Key]) -> String {
 
 /// Says what was probably meant by a key that is not known here.
 fn suggest(name: &str, known: &'static [Key], profile: &str) -> Option<String> {
+    let meant = MEANT.iter().find(|(words, _)| words.contains(&name)).map(|(_, meant)| *meant);
+    if let Some(meant) = meant.filter(|meant| known.iter().any(|key| key.name == *meant)) {
+        return Some(format!("did you mean `{meant}`?"));
+    }
     if let Some(near) = problem::nearest(name, known.iter().map(|key| key.name)) {
         return Some(format!("did you mean `{near}`?"));
     }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{Profile, client_id, secret::PasswordSource};
 use crate::{
     mqtt::{
+        bounds,
         message::{Message, Properties, Qos},
         options::{Authentication, Protocol, Reconnect, Subscription, Will},
         topic,
@@ -19,15 +20,6 @@ use crate::{
     },
 };
 
-/// The longest text that MQTT carries, in bytes (MQTT 5.0, 1.5.4).
-const MAX_TEXT: usize = 65_535;
-
-/// The largest packet of MQTT: four bytes of Remaining Length, and the header before it (MQTT 5.0, 2.1.4).
-const MAX_PACKET: u64 = 268_435_455 + 5;
-
-/// The largest Subscription Identifier (MQTT 5.0, 3.8.2.1.2).
-const MAX_IDENTIFIER: u32 = 268_435_455;
-
 /// The least memory for messages that a store works with.
 const MIN_MEMORY: u64 = 1 << 20;
 
@@ -37,15 +29,8 @@ pub(super) fn put<T>(place: &mut T, value: T) -> Result<(), String> {
     Ok(())
 }
 
-fn check_text(text: &str) -> Result<(), String> {
-    if text.len() > MAX_TEXT {
-        return Err(format!("has {} bytes, MQTT allows {MAX_TEXT}", text.len()));
-    }
-    if text.contains('\0') { Err("holds a NUL character, which MQTT forbids".into()) } else { Ok(()) }
-}
-
 pub(super) fn set_text(place: &mut Option<String>, text: &str) -> Result<(), String> {
-    check_text(text)?;
+    bounds::text(text)?;
     put(place, Some(text.to_owned()))
 }
 
@@ -91,23 +76,17 @@ pub(super) fn set_protocol(profile: &mut Profile, text: &str) -> Result<(), Stri
 }
 
 pub(super) fn set_client_id(profile: &mut Profile, text: &str) -> Result<(), String> {
-    check_text(text)?;
+    bounds::text(text)?;
     client_id::check(text)?;
     put(&mut profile.template.client_id, text.to_owned())
 }
 
 pub(super) fn set_connect_timeout(profile: &mut Profile, time: Duration) -> Result<(), String> {
-    if time.is_zero() {
-        return Err("must be longer than nothing".into());
-    }
-    put(&mut profile.template.connect_timeout, time)
+    put(&mut profile.template.connect_timeout, bounds::some_time(time)?)
 }
 
 pub(super) fn set_keep_alive(profile: &mut Profile, time: Duration) -> Result<(), String> {
-    if time.subsec_nanos() != 0 || time.as_secs() > u64::from(u16::MAX) {
-        return Err("must be whole seconds, at most 65535".into());
-    }
-    put(&mut profile.template.keep_alive, time)
+    put(&mut profile.template.keep_alive, bounds::keep_alive(time)?)
 }
 
 pub(super) fn set_reconnect(profile: &mut Profile, on: bool) -> Result<(), String> {
@@ -115,17 +94,11 @@ pub(super) fn set_reconnect(profile: &mut Profile, on: bool) -> Result<(), Strin
 }
 
 pub(super) fn set_reconnect_initial(profile: &mut Profile, time: Duration) -> Result<(), String> {
-    if time.is_zero() {
-        return Err("must be longer than nothing".into());
-    }
-    put(&mut profile.template.reconnect.get_or_insert_default().initial, time)
+    put(&mut profile.template.reconnect.get_or_insert_default().initial, bounds::some_time(time)?)
 }
 
 pub(super) fn set_reconnect_max(profile: &mut Profile, time: Duration) -> Result<(), String> {
-    if time.is_zero() {
-        return Err("must be longer than nothing".into());
-    }
-    put(&mut profile.template.reconnect.get_or_insert_default().max, time)
+    put(&mut profile.template.reconnect.get_or_insert_default().max, bounds::some_time(time)?)
 }
 
 pub(super) fn set_memory(profile: &mut Profile, bytes: u64) -> Result<(), String> {
@@ -136,23 +109,19 @@ pub(super) fn set_memory(profile: &mut Profile, bytes: u64) -> Result<(), String
 }
 
 pub(super) fn set_max_packet_size(profile: &mut Profile, bytes: u64) -> Result<(), String> {
-    match u32::try_from(bytes) {
-        Ok(size) if size > 0 && bytes <= MAX_PACKET => put(&mut profile.template.max_packet_size, size),
-        Ok(_) | Err(_) => Err(format!("must be 1 to {MAX_PACKET} bytes, the largest packet of MQTT")),
-    }
+    put(&mut profile.template.max_packet_size, Some(bounds::packet_size(bytes)?))
 }
 
 pub(super) fn set_receive_maximum(profile: &mut Profile, most: i64) -> Result<(), String> {
-    let most = u16::try_from(most).ok().filter(|most| *most > 0).ok_or("is 1 to 65535")?;
-    put(&mut profile.template.receive_maximum, Some(most))
+    put(&mut profile.template.receive_maximum, Some(bounds::some_number(most)?))
 }
 
 pub(super) fn set_topic_alias_maximum(profile: &mut Profile, most: i64) -> Result<(), String> {
-    put(&mut profile.template.topic_alias_maximum, u16::try_from(most).map_err(|_| "is 0 to 65535")?)
+    put(&mut profile.template.topic_alias_maximum, bounds::topic_alias_maximum(most)?)
 }
 
 pub(super) fn set_method(profile: &mut Profile, method: &str) -> Result<(), String> {
-    check_text(method)?;
+    bounds::text(method)?;
     if method.is_empty() {
         return Err("is empty".into());
     }
@@ -267,10 +236,7 @@ pub(super) fn set_will_topic(profile: &mut Profile, text: &str) -> Result<(), St
 }
 
 pub(super) fn set_will_payload(profile: &mut Profile, text: &str) -> Result<(), String> {
-    // A will's payload is Binary Data, whose length is two bytes (MQTT 5.0, 3.1.3.4).
-    if text.len() > MAX_TEXT {
-        return Err(format!("has {} bytes, a will carries at most {MAX_TEXT}", text.len()));
-    }
+    bounds::binary(text.as_bytes())?;
     put(&mut will(profile).message.payload, Bytes::copy_from_slice(text.as_bytes()))
 }
 
@@ -280,9 +246,7 @@ pub(super) fn set_will_response_topic(profile: &mut Profile, text: &str) -> Resu
 }
 
 pub(super) fn set_will_correlation_data(profile: &mut Profile, text: &str) -> Result<(), String> {
-    if text.len() > MAX_TEXT {
-        return Err(format!("has {} bytes, MQTT allows {MAX_TEXT}", text.len()));
-    }
+    bounds::binary(text.as_bytes())?;
     put(&mut will_properties(profile).correlation_data, Some(Bytes::copy_from_slice(text.as_bytes())))
 }
 
@@ -292,8 +256,7 @@ pub(super) fn set_will_payload_format(profile: &mut Profile, format: i64) -> Res
 }
 
 pub(super) fn set_seconds(place: &mut Option<u32>, time: Duration) -> Result<(), String> {
-    let seconds = u32::try_from(time.as_secs()).ok().filter(|_| time.subsec_nanos() == 0);
-    put(place, Some(seconds.ok_or("must be whole seconds, at most 4294967295")?))
+    put(place, Some(bounds::seconds(time)?))
 }
 
 pub(super) fn set_qos(place: &mut Qos, level: i64) -> Result<(), String> {
@@ -320,6 +283,5 @@ pub(super) fn set_retain_handling(profile: &mut Profile, handling: i64) -> Resul
 }
 
 pub(super) fn set_identifier(profile: &mut Profile, identifier: i64) -> Result<(), String> {
-    let identifier = u32::try_from(identifier).ok().filter(|identifier| (1..=MAX_IDENTIFIER).contains(identifier));
-    put(&mut subscription(profile).identifier, Some(identifier.ok_or_else(|| format!("is 1 to {MAX_IDENTIFIER}"))?))
+    put(&mut subscription(profile).identifier, Some(bounds::identifier(identifier)?))
 }

@@ -9,7 +9,10 @@ use super::{
     keys::{Key, Kind},
     read::Surroundings,
 };
-use crate::{base::human, mqtt::options::SessionExpiry};
+use crate::{
+    base::human,
+    mqtt::{bounds, options::SessionExpiry},
+};
 
 /// Why a value was not taken.
 #[derive(Debug)]
@@ -87,13 +90,7 @@ fn expiry(item: &Item) -> Result<SessionExpiry, Fault> {
     if item.as_str().is_some_and(|text| text.trim().eq_ignore_ascii_case("never")) {
         return Ok(SessionExpiry::Never);
     }
-    let time = duration(item)?;
-    match u32::try_from(time.as_secs()) {
-        Ok(0) if time.is_zero() => Ok(SessionExpiry::AtDisconnect),
-        // The largest number means never (MQTT 5.0, 3.1.2.11.2).
-        Ok(seconds) if seconds < u32::MAX && time.subsec_nanos() == 0 => Ok(SessionExpiry::After(seconds)),
-        Ok(_) | Err(_) => Err(Fault::Value("must be whole seconds below 4294967295, or \"never\"".into())),
-    }
+    Ok(bounds::session_expiry(duration(item)?)?)
 }
 
 fn size(item: &Item) -> Result<u64, Fault> {
@@ -123,8 +120,8 @@ fn texts(array: &Array) -> Result<Vec<String>, Fault> {
 fn pairs(item: &Item) -> Result<Vec<(String, String)>, Fault> {
     let pair = |value: &toml_edit::Value| {
         let [name, value] = <[String; 2]>::try_from(texts(value.as_array().ok_or(Fault::Type)?)?).map_err(|_| Fault::Type)?;
-        if let Some(bad) = [&name, &value].into_iter().find(|text| text.len() > 65_535 || text.contains('\0')) {
-            return Err(Fault::Value(format!("a text of {} bytes, or with a NUL, is not possible in MQTT", bad.len())));
+        for text in [&name, &value] {
+            bounds::text(text).map_err(|why| format!("one of the texts {why}"))?;
         }
         Ok((name, value))
     };

@@ -138,6 +138,7 @@ impl Effects {
             | Effect::TestWill(_)
             | Effect::Stop(_)
             | Effect::Edit(_)
+            | Effect::Mouse(_)
             | Effect::Redraw
             | Effect::Suspend
             | Effect::Quit => {}

@@ -16,6 +16,7 @@ mod fault;
 mod hang_up;
 mod input;
 mod launch;
+mod lend;
 mod link;
 mod pace;
 mod panic;
@@ -47,7 +48,7 @@ use self::{
     screen::Screen,
     sessions::Sessions,
     signals::{Asked, Signals},
-    terminal::Terminal,
+    terminal::{MOUSE_OFF, MOUSE_ON, Terminal},
     themes::Themes,
     writer::Writer,
 };
@@ -69,12 +70,6 @@ const FRAME_SSH: Duration = Duration::from_millis(100);
 
 /// How long messages or keys are taken in before anything else is looked at again.
 const SLICE: Duration = Duration::from_millis(4);
-
-/// The longest that answers of the terminal are waited for before somebody else reads from it.
-const ANSWERS: Duration = Duration::from_millis(400);
-
-/// How long a terminal may take to tell its background; most that know the question answer at once.
-const BACKGROUND: Duration = Duration::from_secs(1);
 
 /// Why the UI did not start: a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -145,6 +140,8 @@ struct Shell {
     editor: Option<Editor>,
     /// Bytes for the terminal that are no frame, sent between two of them; the last copy to the clipboard counts.
     aside: Option<Vec<u8>>,
+    /// What the terminal has to be told before the next frame: whether it reports the mouse.
+    mode: Option<&'static [u8]>,
     /// When the terminal was asked for its background, whose answer has not come.
     background: Option<Instant>,
     hang_up: HangUp,
@@ -185,6 +182,8 @@ impl Shell {
             app.say(Level::Warning, why, "MQTAP_STATE_DIR says where it is");
         }
         app.theme_chosen = launch.theme.is_some();
+        // Over SSH text is more often selected, and a slow way is not made for every turn of a wheel.
+        app.has_mouse = !over_ssh;
         let asks = asks_for_background(launch);
         let mut shell = Self {
             app,
@@ -197,6 +196,7 @@ impl Shell {
             input: None,
             editor: None,
             aside: asks.then(|| input::ASK_BACKGROUND.to_vec()),
+            mode: (!over_ssh).then_some(MOUSE_ON),
             background: asks.then(Instant::now),
             hang_up,
             signals,
@@ -231,7 +231,9 @@ impl Shell {
                 return ended;
             }
             if self.may_write() {
-                if let Some(bytes) = self.aside.take() {
+                if let Some(mode) = self.mode.take() {
+                    self.writer.write(mode.to_vec());
+                } else if let Some(bytes) = self.aside.take() {
                     self.writer.write(bytes);
                 } else if self.dirty && self.opens().is_none_or(|opens| opens <= Instant::now()) {
                     self.draw();
@@ -392,6 +394,7 @@ impl Shell {
                     self.effects.test_will(id, options.clone(), self.clock);
                 }
             }
+            Effect::Mouse(on) => self.mode = Some(if on { MOUSE_ON } else { MOUSE_OFF }),
             Effect::Redraw => {
                 #[cfg(debug_assertions)]
                 fault::inject((self.variable)(fault::VARIABLE).as_deref());
@@ -424,55 +427,6 @@ impl Shell {
             | Effect::Probe
             | Effect::StartDemo) => self.effects.carry_out(effect),
         }
-    }
-
-    /// Lets somebody else use the terminal.
-    fn give_away(&mut self) {
-        self.hear_out();
-        self.input = None;
-        self.terminal.leave();
-    }
-
-    /// Waits for answers that are on the way, which would be typed to whoever reads from the terminal next.
-    fn hear_out(&mut self) {
-        let until = Instant::now() + ANSWERS;
-        while (self.link.expects() || self.background.is_some_and(|asked| asked.elapsed() < BACKGROUND))
-            && let Some(input) = &mut self.input
-            && let Some(heard) = input.next_until(until)
-        {
-            for heard in heard {
-                match heard {
-                    Heard::Cursor(row, column) => drop(self.link.answered(Instant::now(), (row, column))),
-                    Heard::Osc(_) => self.background = None,
-                    Heard::Key(_) | Heard::Paste(_) => {}
-                }
-            }
-        }
-    }
-
-    /// Lets the reader know whether an answer is due.
-    fn expect_answers(&self) {
-        if let Some(input) = &self.input {
-            input.expect(self.link.expects());
-        }
-    }
-
-    fn take_back_terminal(&mut self) {
-        self.input = None;
-        match self.terminal.take().and_then(|()| Input::start()) {
-            Ok(input) => self.input = Some(input),
-            Err(_) => self.ended = Some(Ended::TerminalGone),
-        }
-        self.link = Link::default();
-        self.resize();
-    }
-
-    /// Says what went wrong with the editor, and reads what it may have changed.
-    fn after_editing(&mut self, outcome: Option<Outcome>) {
-        if let Some(outcome) = outcome {
-            self.update(Event::Done(outcome));
-        }
-        self.effects.read_profiles();
     }
 
     fn draw(&mut self) {

@@ -17,8 +17,14 @@ use rustix::termios::{Action, QueueSelector, tcflow, tcflush, tcgetwinsize};
 /// Alternate screen, no cursor, bracketed paste; plain attributes first, as the alternate screen gives back those it found.
 const ENTER: &[u8] = b"\x1b[0m\x1b[?1049h\x1b[?25l\x1b[?2004h";
 
-/// The reverse, after plain text attributes and the end of a frame and its scrolling that may have been cut short.
-const LEAVE: &[u8] = b"\x1b[?2026l\x1b[r\x1b[0m\x1b[?2004l\x1b[?25h\x1b[?1049l";
+/// Has the terminal report presses and the wheel, in the form that has no greatest column (SGR).
+pub(super) const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+
+/// The reverse.
+pub(super) const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
+
+/// The reverse of all that, after plain text attributes and the end of a frame and its scrolling that may have been cut short.
+const LEAVE: &[u8] = b"\x1b[?2026l\x1b[r\x1b[0m\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[?25h\x1b[?1049l";
 
 /// How long a terminal that takes no byte is waited for before what it has not taken is thrown away.
 const STALLED: Duration = Duration::from_millis(300);

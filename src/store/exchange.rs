@@ -110,7 +110,7 @@ pub struct Exchange {
     lost: u64,
     packets: u64,
     version: Version,
-    /// When the last CONNECT was sent.
+    /// When the CONNECT of the connection was sent, until it ends.
     connected: Option<Stamp>,
     /// Exchanges with a Packet Identifier, by who began them.
     open: HashMap<(Direction, u16), Opened>,
@@ -159,7 +159,8 @@ impl Exchange {
         self.ping = None;
         self.connect = None;
         self.aliases.clear();
-        self.push(Row { at, what: What::Ended(why), joined: None, connected: self.connected });
+        let connected = self.connected.take();
+        self.push(Row { at, what: What::Ended(why), joined: None, connected });
     }
 
     fn packet(&mut self, packet: Packet) {

@@ -28,6 +28,7 @@ use crate::{
     mqtt::{message::Properties, topic},
 };
 
+mod field;
 mod json;
 mod needle;
 mod packets;
@@ -115,7 +116,7 @@ impl Filter {
     ///
     /// Returns the token that is wrong, and why.
     pub fn parse(text: &str, formats: Formats) -> Result<Self, FilterError> {
-        let mut terms = parse::parse(text, formats)?;
+        let mut terms = parse::messages(text, formats)?;
         terms.sort_by_key(|term| term.test.cost());
         Ok(Self { terms })
     }
@@ -159,15 +160,7 @@ impl TopicFilter {
     ///
     /// Returns the token that is wrong, and why.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
-        let none = Formats { names: &[], is: |_, _| false };
-        let terms = parse::parse(text, none)?;
-        match terms.iter().find(|term| !term.test.is_of_topic()) {
-            None => Ok(Self { terms }),
-            Some(term) => {
-                let message = "topics are narrowed by words, /expressions/ and `topic:`".to_owned();
-                Err(FilterError { span: term.span.clone(), message })
-            }
-        }
+        Ok(Self { terms: parse::topics(text)? })
     }
 
     /// Tells whether everything is let through.
@@ -192,11 +185,6 @@ impl TopicFilter {
 }
 
 impl Test {
-    /// Tells whether the topic alone decides, or can.
-    fn is_of_topic(&self) -> bool {
-        matches!(self, Self::Topic(_) | Self::InTopic(_) | Self::Word(_) | Self::Regex(_))
-    }
-
     /// Tells whether a topic meets the test by itself.
     fn is_met_by(&self, topic: &str) -> bool {
         match self {

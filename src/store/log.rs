@@ -25,13 +25,14 @@ const HOT: usize = 4;
 /// How many segments are compressed for one that begins: few, so that no message waits long for its place.
 const PACKED_AT_ONCE: usize = 2;
 
-/// How many blocks of compressed segments stay unpacked for the next look, at most 64 KiB each.
-const UNPACKED: usize = 64;
+/// The bytes of compressed segments that stay unpacked for the next look.
+const UNPACKED: usize = 4 << 20;
 
 /// Bounded in bytes as they are allocated: while there are more, the oldest segments are compressed, then the oldest of all
 /// goes, but never the newest message.
 ///
-/// Nothing is compressed before the budget is spent. Beside the budget, up to 4 MiB are unpacked for reading.
+/// Nothing is compressed before the budget is spent. Beside the budget, up to 4 MiB stay unpacked between two passes over the
+/// log; within a pass, [`Self::record`] adds what it is asked for, and a [`Cursor`] one block of at most 256 KiB.
 #[derive(Debug)]
 pub(super) struct Log {
     segments: VecDeque<Segment>,
@@ -42,10 +43,25 @@ pub(super) struct Log {
     next: u64,
     /// Segments from this message on were not tried to be compressed.
     unpacked_from: u64,
-    /// The blocks that are unpacked: the first message of their segment, and their index in it.
-    unpacked: RefCell<VecDeque<(u64, usize)>>,
+    unpacked: RefCell<Unpacked>,
     /// Where properties are encoded before they are appended.
     scratch: Vec<u8>,
+}
+
+/// What was unpacked to stay, the oldest first; what was evicted since then counts until it is forgotten.
+#[derive(Debug, Default)]
+struct Unpacked {
+    blocks: VecDeque<UnpackedBlock>,
+    bytes: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct UnpackedBlock {
+    /// The first message of its segment.
+    first: u64,
+    /// Its index there.
+    block: usize,
+    bytes: usize,
 }
 
 impl Log {
@@ -161,13 +177,16 @@ impl Log {
     pub(super) fn clear(&mut self) {
         self.segments.clear();
         self.sealed = 0;
+        self.unpacked.take();
     }
 
     /// Packs away what was unpacked first, beyond what may stay.
     pub(super) fn forget_unpacked(&mut self) {
-        while self.unpacked.get_mut().len() > UNPACKED
-            && let Some((first, block)) = self.unpacked.get_mut().pop_front()
+        let unpacked = self.unpacked.get_mut();
+        while unpacked.bytes > UNPACKED
+            && let Some(UnpackedBlock { first, block, bytes }) = unpacked.blocks.pop_front()
         {
+            unpacked.bytes -= bytes;
             let index = self.segments.partition_point(|segment| segment.first() < first);
             let segment = self.segments.get_mut(index).filter(|segment| segment.first() == first);
             if let Some(packed) = segment.and_then(Segment::packed_mut) {
@@ -180,27 +199,22 @@ impl Log {
     pub(super) fn record(&self, seq: u64) -> Option<(Slot, Record<'_>)> {
         let segment = self.segment(seq)?;
         let slot = segment.slot(seq)?;
-        Some((slot, record::read(self.tail(segment, slot), segment.base())))
+        Some((slot, record::read(self.tail(segment, slot)?, segment.base())))
     }
 
-    /// Returns how far the previous message of the topic is back, 0 when there is none.
-    pub(super) fn back(&self, seq: u64) -> Option<u64> {
-        let segment = self.segment(seq)?;
-        Some(record::read_back(self.tail(segment, segment.slot(seq)?)))
-    }
-
-    fn tail<'a>(&self, segment: &'a Segment, slot: Slot) -> &'a [u8] {
+    fn tail<'a>(&self, segment: &'a Segment, slot: Slot) -> Option<&'a [u8]> {
         if let Some(arena) = segment.plain() {
-            return arena.get(slot.offset()..).unwrap_or_default();
+            return arena.get(slot.offset()..);
         }
-        let Some((packed, block)) = segment.packed().and_then(|packed| Some((packed, packed.block(slot.offset())?))) else {
-            return &[];
-        };
-        let (records, was_packed) = packed.records(block);
-        if was_packed {
-            self.unpacked.borrow_mut().push_back((segment.first(), block));
+        let packed = segment.packed()?;
+        let block = packed.block(slot.offset())?;
+        let (records, bytes) = packed.records(block);
+        if bytes > 0 {
+            let mut unpacked = self.unpacked.borrow_mut();
+            unpacked.bytes += bytes;
+            unpacked.blocks.push_back(UnpackedBlock { first: segment.first(), block, bytes });
         }
-        records.get(slot.offset() - packed.part(block).start..).unwrap_or_default()
+        records.get(slot.offset() - packed.part(block).start..)
     }
 
     /// Returns the first message that arrived at a moment of the monotonic clock or later.
@@ -208,9 +222,10 @@ impl Log {
         let after = self.segments.partition_point(|segment| segment.base().mono < mono);
         let Some(segment) = after.checked_sub(1).and_then(|before| self.segments.get(before)) else { return self.range().start };
         let (mut low, mut high) = (segment.first(), segment.first() + segment.len() as u64);
+        let mut cursor = self.cursor();
         while low < high {
             let middle = low.midpoint(high);
-            match self.record(middle) {
+            match cursor.record(middle) {
                 Some((_, record)) if record.at.mono >= mono => high = middle,
                 Some(_) | None => low = middle + 1,
             }
@@ -221,6 +236,12 @@ impl Log {
     /// Starts to read many messages.
     pub(super) fn cursor(&self) -> Cursor<'_> {
         Cursor { log: self, segment: None, part: 0..0, unpacked: Vec::new() }
+    }
+
+    /// Returns the bytes that stay unpacked.
+    #[cfg(test)]
+    pub(super) fn unpacked(&self) -> usize {
+        self.segments.iter().map(Segment::unpacked).sum()
     }
 
     fn segment(&self, seq: u64) -> Option<&Segment> {
@@ -253,16 +274,30 @@ impl Cursor<'_> {
     /// Returns the index entry of a message, and its record.
     pub(super) fn record(&mut self, seq: u64) -> Option<(Slot, Record<'_>)> {
         let slot = self.slot(seq)?;
+        let base = self.segment?.base();
+        Some((slot, record::read(self.tail(slot)?, base)))
+    }
+
+    /// Returns how far the previous message of the topic is back, 0 when there is none.
+    pub(super) fn back(&mut self, seq: u64) -> Option<u64> {
+        let slot = self.slot(seq)?;
+        self.tail(slot).map(record::read_back)
+    }
+
+    fn tail(&mut self, slot: Slot) -> Option<&[u8]> {
         let segment = self.segment?;
         if let Some(arena) = segment.plain() {
-            return Some((slot, record::read(arena.get(slot.offset()..)?, segment.base())));
+            return arena.get(slot.offset()..);
         }
         if !self.part.contains(&slot.offset()) {
             let packed = segment.packed()?;
             let block = packed.block(slot.offset())?;
+            if let Some(records) = packed.at_hand(block) {
+                return records.get(slot.offset() - packed.part(block).start..);
+            }
             packed.unpack(block, &mut self.unpacked);
             self.part = packed.part(block);
         }
-        Some((slot, record::read(self.unpacked.get(slot.offset() - self.part.start..)?, segment.base())))
+        self.unpacked.get(slot.offset() - self.part.start..)
     }
 }

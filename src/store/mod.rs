@@ -10,7 +10,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use self::log::Log;
+use self::log::{Cursor, Log};
 use self::record::Record;
 use self::segment::Slot;
 use self::tree::Home;
@@ -227,11 +227,18 @@ impl Store {
         self.log.range()
     }
 
-    /// Returns a message, nothing when it is not kept.
+    /// Returns a message, nothing when it is not kept; to look at more than a screen of them takes a [`View`].
+    ///
+    /// An old one is unpacked with its neighbours, which stays so until [`Self::tidy`].
     #[must_use]
     pub fn message(&self, seq: Seq) -> Option<Entry<'_>> {
         let (slot, record) = self.log.record(seq.0)?;
         Some(self.entry(seq, slot, record))
+    }
+
+    /// Starts to look at many messages.
+    fn reader(&self) -> Reader<'_> {
+        Reader { store: self, cursor: self.log.cursor() }
     }
 
     fn entry<'a>(&'a self, seq: Seq, slot: Slot, record: Record<'a>) -> Entry<'a> {
@@ -256,8 +263,7 @@ impl Store {
     /// Returns the previous kept message of the same topic.
     #[must_use]
     pub fn previous(&self, seq: Seq) -> Option<Seq> {
-        let back = self.log.back(seq.0).filter(|&back| back > 0)?;
-        self.kept(seq.0.checked_sub(back)?)
+        self.reader().previous(seq)
     }
 
     /// Returns the newest kept message of exactly this topic.
@@ -284,5 +290,30 @@ impl Store {
     /// Returns the tree to open and close branches.
     pub fn tree_mut(&mut self) -> &mut Tree {
         &mut self.tree
+    }
+}
+
+/// Looks at many messages one after the other, in any order; what it unpacks is one piece at a time, of at most 256 KiB.
+#[derive(Debug)]
+struct Reader<'a> {
+    store: &'a Store,
+    cursor: Cursor<'a>,
+}
+
+impl Reader<'_> {
+    /// Returns a message, nothing when it is not kept.
+    fn message(&mut self, seq: Seq) -> Option<Entry<'_>> {
+        let (slot, record) = self.cursor.record(seq.0)?;
+        Some(self.store.entry(seq, slot, record))
+    }
+
+    /// Returns the previous kept message of the same topic.
+    fn previous(&mut self, seq: Seq) -> Option<Seq> {
+        let back = self.cursor.back(seq.0).filter(|&back| back > 0)?;
+        self.store.kept(seq.0.checked_sub(back)?)
+    }
+
+    fn slot(&mut self, seq: Seq) -> Option<Slot> {
+        self.cursor.slot(seq.0)
     }
 }

@@ -150,6 +150,12 @@ impl Segment {
         }
     }
 
+    /// Returns the bytes that stay unpacked to be read.
+    #[cfg(test)]
+    pub(super) fn unpacked(&self) -> usize {
+        self.packed().map_or(0, Packed::unpacked)
+    }
+
     /// Returns the moment that the records' times count from.
     pub(super) fn base(&self) -> Stamp {
         self.base

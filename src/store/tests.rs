@@ -35,6 +35,7 @@ fn message() -> impl Strategy<Value = Received> {
         8 => proptest::collection::vec(any::<u8>(), 0..300),
         8 => (any::<i16>(), 0..100).prop_map(|(t, n)| format!("{{\"t\":{t},\"unit\":\"C\",\"n\":{n}}}").repeat(3).into_bytes()),
         1 => (0_usize..30_000).prop_map(|len| vec![7; len]),
+        1 => (200_000_usize..400_000).prop_map(|len| vec![8; len]),
     ];
     let properties = proptest::option::weighted(0.2, "\\PC{0,9}")
         .prop_map(|text| text.map(|text| Box::new(Properties { content_type: Some(text), ..Properties::default() })));
@@ -206,6 +207,41 @@ fn what_is_compressed_is_read_in_any_order() {
             store.tidy();
         }
     }
+}
+
+#[test]
+fn what_stays_unpacked_is_bounded_in_bytes() {
+    let mut store = Store::new(64 << 20);
+    for n in 0..120_u32 {
+        store.insert(&received("small", &n.to_le_bytes().repeat(10_000)));
+        store.insert(&received("large", &n.to_le_bytes().repeat(500_000)));
+    }
+    for seq in store.range() {
+        assert!(store.message(Seq(seq)).is_some());
+    }
+    store.tidy();
+    assert!(store.log.unpacked() <= 4 << 20, "{} bytes", store.log.unpacked());
+}
+
+#[test]
+fn a_walk_over_everything_leaves_nothing_unpacked() {
+    let mut store = Store::new(1 << 20);
+    for n in 0..60_000_u32 {
+        store.insert(&Received { at: seconds(n.into()), ..received("a", &n.to_le_bytes().repeat(20)) });
+    }
+    let mut reader = store.reader();
+    let (mut next, mut seen) = (store.latest(store.tree().find("a").unwrap()), 0);
+    while let Some(seq) = next {
+        let entry = reader.message(seq).unwrap();
+        assert_eq!(entry.payload, u32::try_from(seq.0).unwrap().to_le_bytes().repeat(20));
+        next = reader.previous(seq);
+        seen += 1;
+    }
+    assert_eq!(seen, store.counts().kept);
+    let first = Seq(store.range().start + 1_000);
+    assert_eq!(store.previous(first), Some(Seq(first.0 - 1)));
+    assert_eq!(store.first_within(Duration::from_secs(10), seconds(first.0 + 10)), first);
+    assert_eq!(store.log.unpacked(), 0);
 }
 
 #[test]

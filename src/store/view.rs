@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use super::hits::Hits;
-use super::log::Cursor;
 use super::segment::Slot;
-use super::{Entry, NodeId, Seq, Store};
+use super::{Entry, NodeId, Reader, Seq, Store};
 
 /// Which messages are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +100,7 @@ impl View {
         hits.forget_below(range.start);
         let seen = seen.get_or_insert(range.end..range.end);
         *seen = seen.start.max(range.start)..seen.end.max(range.start);
-        let mut look = Look { store, scope: self.scope, cursor: store.log.cursor(), left: budget };
+        let mut look = Look { store, scope: self.scope, reader: store.reader(), left: budget };
         while look.left > 0 && seen.end < range.end {
             if look.takes(seen.end, keep.as_mut()) {
                 hits.push(seen.end);
@@ -120,7 +119,7 @@ impl View {
     /// Looks from a message on, in either direction, for one of the view that `keep` wants, at no more than `budget` messages.
     pub fn find(&self, store: &Store, from: Seq, back: bool, budget: usize, mut keep: impl FnMut(&Entry<'_>) -> bool) -> Found {
         let range = store.range();
-        let mut look = Look { store, scope: self.scope, cursor: store.log.cursor(), left: budget };
+        let mut look = Look { store, scope: self.scope, reader: store.reader(), left: budget };
         let mut seq = from.0;
         while look.left > 0 {
             if !range.contains(&seq) {
@@ -190,7 +189,7 @@ impl View {
 struct Look<'a> {
     store: &'a Store,
     scope: Scope,
-    cursor: Cursor<'a>,
+    reader: Reader<'a>,
     left: usize,
 }
 
@@ -198,12 +197,12 @@ impl Look<'_> {
     /// Tells whether a message is of the view.
     fn takes(&mut self, seq: u64, keep: Option<&mut impl FnMut(&Entry<'_>) -> bool>) -> bool {
         self.left -= 1;
-        if !self.cursor.slot(seq).is_some_and(|slot| self.scope.takes(self.store, slot)) {
+        let seq = Seq(seq);
+        if !self.reader.slot(seq).is_some_and(|slot| self.scope.takes(self.store, slot)) {
             return false;
         }
         let Some(keep) = keep else { return true };
-        let Some((slot, record)) = self.cursor.record(seq) else { return false };
-        let entry = self.store.entry(Seq(seq), slot, record);
+        let Some(entry) = self.reader.message(seq) else { return false };
         self.left = self.left.saturating_sub(entry.size() / BYTES_PER_COST);
         keep(&entry)
     }

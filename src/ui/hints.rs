@@ -68,8 +68,13 @@ fn keys(app: &App, pen: &mut Pen<'_>) {
     if !app.typed.is_empty() {
         pen.put(" ", Role::Hint).put(&keymap::label(&app.typed), Role::Key).put(" … ", Role::Hint);
     }
-    if let Some(Popup::Filter(_)) = app.popups.last() {
-        for (key, word) in [("↵", "keep"), ("Esc", "show all"), ("↑ ↓", "move")] {
+    let typed = match app.popups.last() {
+        Some(Popup::Filter(_)) => Some([("↵", "keep"), ("Esc", "show all"), ("↑ ↓", "move")]),
+        Some(Popup::Palette { .. }) => Some([("↵", "do it"), ("Esc", "cancel"), ("↑ ↓", "select")]),
+        _ => None,
+    };
+    if let Some(typed) = typed {
+        for (key, word) in typed {
             write(pen.skip(1), &(key.to_owned(), word, Action::Filter));
         }
         return;

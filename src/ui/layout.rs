@@ -3,16 +3,13 @@
 use super::{filter, trouble::wrap};
 use crate::app::{
     App, Screen,
-    geometry::{Area, Geometry},
+    geometry::{Area, Geometry, has_room},
     popup::Popup,
     workspace::{Grant, Pane, View, Workspace},
 };
 
 /// The smallest terminal, in columns and rows.
 pub const MIN: (u16, u16) = (60, 16);
-
-/// From here on two columns of panes fit.
-const TWO_COLUMNS: (u16, u16) = (80, 20);
 
 /// From here on the tree is wide and messages have all their columns.
 const WIDE: u16 = 120;
@@ -88,7 +85,7 @@ fn protocol(geometry: &mut Geometry) {
 
 fn panes(geometry: &mut Geometry, workspace: &Workspace) {
     let body = geometry.body;
-    if workspace.zoom || body.width < TWO_COLUMNS.0 || geometry.screen.height < TWO_COLUMNS.1 {
+    if workspace.zoom || !has_room((geometry.screen.width, geometry.screen.height)) {
         match workspace.focus {
             Pane::Topics => geometry.topics = body,
             Pane::Messages => geometry.messages = body,
@@ -127,12 +124,12 @@ fn tree(geometry: &mut Geometry, workspace: &Workspace) {
 fn popup_area(app: &App, popup: &Popup, screen: Area) -> Area {
     let (width, height) = match popup {
         Popup::Help { .. } => (78, screen.height - 2),
-        Popup::Palette { .. } => (64, 18),
+        Popup::Palette { .. } => (72, 21),
         Popup::Notices { .. } => (110, screen.height - 4),
         Popup::Themes { .. } => (36, u16::try_from(app.facts.themes.len()).unwrap_or(u16::MAX).saturating_add(2)),
         Popup::Subscriptions { .. } => (90, 16),
         Popup::Publish(_) => (76, 20),
-        Popup::Subscribe(form) | Popup::Connect(form) | Popup::Secret(.., form) | Popup::LogIn(_, form) => {
+        Popup::Subscribe(_, form) | Popup::Connect(form) | Popup::Secret(.., form) | Popup::LogIn(_, form) => {
             (66, u16::try_from(form.rows.len()).unwrap_or(u16::MAX).saturating_add(5))
         }
         Popup::Confirm { question, .. } => {

@@ -4,7 +4,11 @@ use ratatui::buffer::Buffer;
 
 use super::widget::{Pen, frame};
 use crate::{
-    app::{App, geometry::Geometry, start::Entry},
+    app::{
+        App,
+        geometry::Geometry,
+        start::{Entry, PROBLEMS},
+    },
     keymap::action::Action,
     mqtt::event::Status,
     theme::{Role, Theme},
@@ -16,30 +20,19 @@ pub(super) fn render(app: &App, geometry: &Geometry, theme: &Theme, buffer: &mut
     let inner = area.inner();
     let entries = app.start.entries(&app.workspaces, app.facts.has_demo);
     let selected = app.start.selected.min(entries.len().saturating_sub(1));
-    let own = entries.iter().filter(|entry| matches!(entry, Entry::Live(_) | Entry::Saved(_))).count();
-    let about = app.facts.about.len() + app.start.problems.len().min(3) + 2;
-    let intro = if own == 0 { "No saved connections yet. Pick a start:" } else { "" };
-    let mut line = 1;
-    if !intro.is_empty() {
-        Pen::new(buffer, theme, inner, line).skip(2).put(intro, Role::Text);
-        line += 2;
+    if !entries.iter().any(|entry| matches!(entry, Entry::Live(_) | Entry::Saved(_))) {
+        Pen::new(buffer, theme, inner, 1).skip(2).put("No saved connections yet. Pick a start:", Role::Text);
     }
-    // A long list scrolls so that the selected row is in sight.
-    let room = inner.rows().saturating_sub(line + about + 1).max(1);
-    let first = (selected + 1).saturating_sub(room);
-    for (index, entry) in entries.iter().enumerate().skip(first).take(room) {
-        if index == own && own > 0 && index > first {
-            line += 1;
-        }
+    for (line, index) in app.start_lines(inner.rows()) {
+        let Some(entry) = entries.get(index) else { break };
         let mut pen = Pen::new(buffer, theme, inner, line);
         if index == selected {
             pen.select(Role::Selection);
         }
         pen.put(if index == selected { "  › " } else { "    " }, Role::Accent);
         row(app, *entry, &mut pen);
-        line += 1;
     }
-    foot(app, inner.rows().saturating_sub(about), geometry, theme, buffer);
+    foot(app, inner.rows().saturating_sub(app.foot_rows()), geometry, theme, buffer);
 }
 
 fn row(app: &App, entry: Entry, pen: &mut Pen<'_>) {
@@ -83,13 +76,13 @@ fn row(app: &App, entry: Entry, pen: &mut Pen<'_>) {
 /// Writes what is wrong with the profiles file, and what mqtap knows of its surroundings.
 fn foot(app: &App, mut line: usize, geometry: &Geometry, theme: &Theme, buffer: &mut Buffer) {
     let inner = geometry.body.inner();
-    for problem in app.start.problems.iter().take(3) {
+    for problem in app.start.problems.iter().take(PROBLEMS) {
         Pen::new(buffer, theme, inner, line).skip(2).put("✗ ", Role::Error).put(problem, Role::Error);
         line += 1;
     }
     line += 1;
-    for about in &app.facts.about {
-        Pen::new(buffer, theme, inner, line).skip(2).put(about, Role::Dim);
+    for about in app.about() {
+        Pen::new(buffer, theme, inner, line).skip(2).put(&about, Role::Dim);
         line += 1;
     }
 }

@@ -1,7 +1,10 @@
 //! Where a broker is: transport, host, port and path, read from a URL.
 
+mod password;
+
 use std::fmt;
 
+pub use self::password::take_password;
 use crate::base::text;
 
 /// How the bytes travel.

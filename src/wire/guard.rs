@@ -152,8 +152,8 @@ impl<S> Guard<S> {
         self.progress.clone()
     }
 
-    /// Minds what was said before, too: aliases that were not set or are above the Topic Alias Maximum, answers to nothing,
-    /// answers of the wrong length, and messages above the Receive Maximum.
+    /// Minds what was said before, too: aliases that were not set or are above the Topic Alias Maximum, answers to nothing
+    /// and answers of the wrong length; that there were more messages at once than the Receive Maximum is only logged.
     #[must_use]
     pub fn with_history(mut self, topic_alias_maximum: u16, receive_maximum: u16) -> Self {
         self.history = Some(History::new(topic_alias_maximum, receive_maximum));

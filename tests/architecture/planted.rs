@@ -46,6 +46,14 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ("src/ui/a.rs", "use std::fs::*;", "`ui` never names `std::fs::*`"),
     ("src/ui/a.rs", "async fn f() { tokio::select! { () = g() => {} } }", "`ui` never names `tokio::select`"),
     ("src/runtime/a.rs", "use std::sync::{Arc, Mutex};", "`runtime` never names `std::sync::Mutex`"),
+    // What looks like code of tests and is not.
+    (
+        "src/app/a.rs",
+        "#[cfg(any(test, feature = \"demo\"))]\nfn f() { std::fs::read(\"a\"); }",
+        "`app` never names `std::fs::read`",
+    ),
+    ("src/app/a.rs", "#[cfg(feature = \"latest\")]\nfn f() { std::fs::read(\"a\"); }", "`app` never names `std::fs::read`"),
+    ("src/app/a.rs", "#[cfg(all(unix, not(test)))]\nfn f() { std::fs::read(\"a\"); }", "`app` never names `std::fs::read`"),
     // State.
     ("src/ui/a.rs", "use crate::app::App;\nfn f(app: &mut App) {}", "`ui` changes no state, and takes `&mut crate::app::App`"),
     ("src/app/a.rs", "thread_local! { static A: u8 = 1; }", "`thread_local!`"),
@@ -103,7 +111,7 @@ fn a_clean_file_passes() {
             }
         }
 
-        #[cfg(test)]
+        #[cfg(all(unix, test))]
         mod tests {
             use std::{fs, net::TcpListener, time::SystemTime};
 

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use syn::{
-    Attribute, Item, ItemMod, UseTree,
+    Attribute, Item, ItemMod, Meta, Token, UseTree,
+    punctuated::Punctuated,
     spanned::Spanned,
     visit::{self, Visit},
 };
@@ -219,7 +220,7 @@ impl<'ast> Visit<'ast> for Reader {
     }
 
     fn visit_attribute(&mut self, attribute: &'ast Attribute) {
-        if let syn::Meta::List(list) = &attribute.meta {
+        if let Meta::List(list) = &attribute.meta {
             let conditional = attribute.path().is_ident("cfg_attr")
                 && list.tokens.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(ident) if ident == "allow"));
             if attribute.path().is_ident("allow") || conditional {
@@ -290,9 +291,19 @@ fn absolute(path: &[String], module: &[String]) -> Option<Vec<String>> {
 }
 
 fn is_for_tests(attribute: &Attribute) -> bool {
-    let syn::Meta::List(list) = &attribute.meta else { return false };
-    let names = list.tokens.to_string();
-    attribute.path().is_ident("cfg") && names.contains("test") && !names.contains("not")
+    attribute.path().is_ident("cfg") && attribute.parse_args().is_ok_and(|predicate| needs_test(&predicate))
+}
+
+/// Tells whether a predicate holds in tests only: `test`, alone or as a part of `all(...)`.
+fn needs_test(predicate: &Meta) -> bool {
+    match predicate {
+        Meta::Path(path) => path.is_ident("test"),
+        Meta::List(list) if list.path.is_ident("all") => {
+            let parts = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+            parts.is_ok_and(|parts| parts.iter().any(needs_test))
+        }
+        Meta::List(_) | Meta::NameValue(_) => false,
+    }
 }
 
 fn attributes(item: &Item) -> &[Attribute] {

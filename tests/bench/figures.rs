@@ -3,12 +3,14 @@
 //! | part | ours | beside |
 //! |---|---|---|
 //! | `store` | a message taken in, the memory it takes, a search | a hash table, the bytes of the payload, a search of the bytes |
-//! | `frame` | a frame of a million open topics, bytes of a frame | a frame of ten topics, the fewest bytes that draw it |
+//! | `frame` | a frame of a million open topics | a frame of ten topics |
+//! | `bytes` | bytes of a frame | the fewest that draw it |
 //! | `session` | CPU of a message from socket to consumer | a reader of packet lengths on the same socket |
 //! | `ui` | CPU of a message in the whole program, what it loses, key to screen | the same reader |
 //! | `verb` | CPU of a message of `mqtap sub` to /dev/null | `mosquitto_sub`, where there is one |
 //!
-//! Needs Linux for `session`, `ui` and `verb`, which read CPU times from /proc. Times are the best of several runs.
+//! Times of `session`, `ui` and `verb` are CPU times, which are read from /proc on Linux; all others, and those from a key to the
+//! screen, are wall times. Times are the best of several runs, losses the worst.
 
 #![expect(clippy::cast_precision_loss, reason = "figures are shown with two digits")]
 #![expect(clippy::print_stdout, reason = "the table is what this program makes")]

@@ -4,14 +4,14 @@ use std::{collections::HashMap, hint::black_box, time::Instant};
 
 use mqtap::{
     base::clock::Stamp,
-    mqtt::message::{Message, Received},
+    mqtt::{
+        batch::Delivery,
+        message::{Message, Received},
+    },
     store::{Filter, Formats, Scope, Store, View},
 };
 
 use crate::table::{self, best};
-
-/// The bytes of each payload.
-const PAYLOAD: usize = 100;
 
 /// What each machine tells.
 const METRICS: [&str; 10] = ["temp", "pressure", "rpm", "vibration", "power", "current", "voltage", "state", "torque", "humidity"];
@@ -19,20 +19,44 @@ const METRICS: [&str; 10] = ["temp", "pressure", "rpm", "vibration", "power", "c
 /// Messages of one measurement.
 const MESSAGES: u32 = 1_000_000;
 
+/// Messages of the one that lists what may be kept: more than fits.
+const SENT: u32 = 40_000_000;
+
+/// The time from one message to the next, in microseconds: ten thousand a second.
+const STEP: u64 = 100;
+
 /// Messages of these topics, each topic once in an order that jumps between the branches.
 pub(crate) fn messages(topics: u32) -> Vec<Received> {
-    let message = |n: u32| {
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut message = |n: u32| {
         let n = (u64::from(n) * 7_919 % u64::from(topics)).try_into().unwrap_or(0_u32);
         let metric = METRICS[n as usize % METRICS.len()];
         let topic = format!("site/{}/line/{}/machine/{}/{metric}", n / 2_000, n / 200 % 10, n / 10 % 20);
-        let payload = format!("{{\"seq\":{n:09},\"val\":{:>1$}}}", n % 97, PAYLOAD - 25);
+        let payload = payload(&mut rng, metric);
         Received {
             at: Stamp::default(),
             resumed: false,
             message: Message { topic: topic.into(), payload: payload.into(), ..Message::default() },
         }
     };
-    (0..topics).map(message).collect()
+    (0..topics).map(&mut message).collect()
+}
+
+/// Makes JSON of about 100 bytes, of which the numbers are never the same.
+fn payload(rng: &mut fastrand::Rng, metric: &str) -> String {
+    let (minute, second, milli) = (rng.u8(..60), rng.u8(..60), rng.u16(..1_000));
+    let (value, seq) = (rng.f64() * 100.0, rng.u32(..1_000_000));
+    let quality = ["good", "good", "good", "uncertain"][rng.usize(..4)];
+    let time = format!("2026-11-20T09:{minute:02}:{second:02}.{milli:03}Z");
+    format!("{{\"ts\":\"{time}\",\"name\":\"{metric}\",\"value\":{value:.3},\"seq\":{seq},\"quality\":\"{quality}\"}}")
+}
+
+/// Returns messages over and over, each stamped a little later than the one before.
+fn live(messages: &[Received]) -> impl Iterator<Item = Delivery<'_>> {
+    messages.iter().cycle().zip(1..).map(|(received, n)| {
+        let wall = 1_795_176_271_000_000 + (n * STEP).cast_signed();
+        Delivery { at: Stamp { mono: n * STEP, wall }, ..received.into() }
+    })
 }
 
 /// Measures the store.
@@ -41,19 +65,21 @@ pub(crate) fn measure() {
         let messages = messages(topics);
         let ours = best(5, || {
             let mut store = Store::new(256 << 20);
-            time(&messages, |received| {
-                black_box(store.insert(received));
+            time(&messages, |message| {
+                black_box(store.insert(message));
             })
         });
         let floor = best(5, || {
             let mut last = HashMap::<Box<str>, Vec<u8>>::new();
-            let mut log: Vec<u8> = Vec::with_capacity(PAYLOAD * MESSAGES as usize);
-            time(&messages, |received| {
-                let message = &received.message;
-                log.extend_from_slice(&message.payload);
-                match last.get_mut(&*message.topic) {
-                    Some(value) => value.clone_from(&message.payload.to_vec()),
-                    None => drop(last.insert((*message.topic).into(), message.payload.to_vec())),
+            let mut log: Vec<u8> = Vec::with_capacity(2 * 120 * MESSAGES as usize);
+            time(&messages, |message| {
+                log.extend_from_slice(message.payload);
+                match last.get_mut(message.topic) {
+                    Some(value) => {
+                        value.clear();
+                        value.extend_from_slice(message.payload);
+                    }
+                    None => drop(last.insert(message.topic.into(), message.payload.to_vec())),
                 }
             })
         });
@@ -65,13 +91,14 @@ pub(crate) fn measure() {
 
 /// Measures what is asked for at most: many messages, many topics, many of them in one branch.
 fn limits() {
-    let (budget, sent) = (1 << 30, 10_000_000);
+    let budget = 1 << 30;
     let mut store = Store::new(budget);
-    for received in messages(100_000).iter().cycle().take(sent) {
-        store.insert(received);
+    for message in live(&messages(100_000)).take(SENT as usize) {
+        store.insert(message);
         assert!(store.counts().bytes <= budget, "over the budget");
     }
-    table::row("store: kept in 1 GiB", "millions", store.counts().kept as f64 / 1e6, Some(("sent", sent as f64 / 1e6)));
+    assert!(store.counts().evicted > 0, "all of them fit");
+    table::row("store: kept in 1 GiB", "millions", store.counts().kept as f64 / 1e6, Some(("sent", f64::from(SENT) / 1e6)));
     let mut store = Store::with_tree_budget(256 << 20, 1 << 30);
     for received in &messages(1_000_000) {
         store.insert(received);
@@ -91,8 +118,8 @@ fn limits() {
 fn memory() {
     let mut store = Store::new(1 << 30);
     let messages = messages(100_000);
-    for received in messages.iter().cycle().take(MESSAGES as usize) {
-        store.insert(received);
+    for message in live(&messages).take(MESSAGES as usize) {
+        store.insert(message);
     }
     let counts = store.counts();
     let payload = messages.iter().map(|received| received.message.payload.len() as f64).sum::<f64>() / messages.len() as f64;
@@ -123,9 +150,10 @@ fn search(store: &Store) {
 }
 
 /// Returns the nanoseconds that each message takes, the topics being known already.
-fn time(messages: &[Received], mut insert: impl FnMut(&Received)) -> f64 {
-    messages.iter().for_each(&mut insert);
+fn time(messages: &[Received], mut take: impl FnMut(Delivery<'_>)) -> f64 {
+    let mut stream = live(messages);
+    stream.by_ref().take(messages.len()).for_each(&mut take);
     let start = Instant::now();
-    messages.iter().cycle().take(MESSAGES as usize).for_each(insert);
+    stream.take(MESSAGES as usize).for_each(take);
     start.elapsed().as_nanos() as f64 / f64::from(MESSAGES)
 }

@@ -8,6 +8,7 @@ use std::{
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rstest::rstest;
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -15,14 +16,16 @@ use crate::{
     common::{
         mosquitto::{Config, Mosquitto},
         scripted::{CONNACK_V5, Scripted, Step},
+        within,
     },
-    mqtap,
+    has_read, mqtap,
+    running::Running,
 };
 
 /// Runs the doctor to its end and returns what it printed.
 fn doctor(arguments: &[&str], code: i32) -> String {
     let arguments = [&["doctor"], arguments].concat();
-    let assert = mqtap(&arguments).env("MQTAP_PASSWORD", "wrong").assert().code(code).stderr("");
+    let assert = mqtap(&arguments).env("MQTAP_PASSWORD", "CANARY").assert().code(code).stderr("");
     String::from_utf8(assert.get_output().stdout.clone()).expect("UTF-8")
 }
 
@@ -114,7 +117,7 @@ fn a_wrong_password_is_code_4() {
     let connect = check(&report, "connect");
     assert!(text(&connect["said"]).contains("Not authorized"), "{connect}");
     assert_eq!((&connect["facts"]["username"], &connect["facts"]["password"]), (&"ops".into(), &true.into()));
-    assert!(!report.to_string().contains("wrong"), "{report}");
+    assert!(!report.to_string().contains("CANARY"), "{report}");
 }
 
 #[test]
@@ -151,6 +154,20 @@ async fn a_broker_that_does_not_answer_is_code_27() {
         );
     });
     checked.await.expect("as it should");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_it_with_disconnect_and_without_a_will() {
+    let deaf = vec![Step::Read, Step::Send(CONNACK_V5.to_vec()), Step::Ignore];
+    let broker = Scripted::start(vec![vec![Step::Ignore], deaf]).await;
+    let url = format!("mqtt://127.0.0.1:{}", broker.port);
+    let doctor = Running::mqtap(&["doctor", &url, "t", "-i", "me", "--will-topic", "w"]);
+    within("SUBSCRIBE", has_read(&broker, 0x80)).await;
+    doctor.signal(Signal::TERM);
+    assert_eq!(doctor.end(), (Some(143), String::new()));
+    within("DISCONNECT", has_read(&broker, 0xe0)).await;
+    // The flags follow the header, the name of the protocol and its version.
+    assert_eq!(broker.read(0x10)[0][9] & 0x04, 0, "CONNECT has a will");
 }
 
 /// A certificate authority, and a broker's certificate signed by it, as files that everybody may read.
@@ -295,5 +312,5 @@ fn files_that_are_open_or_broken_are_named() {
     let said = of_machine(config.path(), &[], 1);
     assert!(said.contains("! profiles ") && said.contains("chmod 600"), "{said}");
     assert!(said.contains("✗ profiles           2 saved, 1 of them can be used\n"), "{said}");
-    assert!(said.contains("urll") && said.contains("did you mean `quit`"), "{said}");
+    assert!(said.contains("urll") && said.contains("line 2: [global] `qiut` is not an action"), "{said}");
 }

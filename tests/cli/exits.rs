@@ -73,8 +73,55 @@ fn a_publish_that_is_refused_is_code_5() {
     assert!(one.starts_with("mqtap: publish to closed/x: Not authorized (0x87)\n"), "{one}");
     let assert = mqtap(&["pub", url, "closed/x", "--lines", "-q", "1"]).write_stdin("1\n2\n3\n").assert().code(5);
     let many = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
-    assert!(many.starts_with("mqtap: publish to closed/x: 3 of 3 messages failed: Not authorized (0x87)\n"), "{many}");
+    let lines: Vec<&str> = many.lines().take(2).collect();
+    let [first, all] =
+        ["", "3 of 3 messages failed: "].map(|count| format!("mqtap: publish to closed/x: {count}Not authorized (0x87)"));
+    assert_eq!(lines, [first, all]);
     mqtap(&["pub", url, "open/x", "1", "-q", "1"]).assert().success();
+}
+
+#[test]
+fn a_refusal_is_said_while_more_may_come_and_again_after_a_signal() {
+    let broker = Config::default().acl("topic readwrite open/#\n").start();
+    let mut both = Command::new("bash");
+    both.args(["-c", "exec \"$0\" pub \"$1\" closed/x --lines -q 1 2>&1", env!("CARGO_BIN_EXE_mqtap"), &broker.url()]);
+    let mut publisher = Running::start(&mut both);
+    publisher.write("1\n2\n");
+    assert_eq!(publisher.line(), "mqtap: publish to closed/x: Not authorized (0x87)");
+    publisher.signal(Signal::INT);
+    assert!(publisher.line().ends_with("messages failed: Not authorized (0x87)"));
+    assert_eq!(publisher.end().0, Some(130));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_that_runs_out_without_a_connection_is_told_as_that() {
+    let mute = Scripted::start(vec![vec![Step::Ignore]]).await;
+    let url = format!("mqtt://127.0.0.1:{}", mute.port);
+    let said = |arguments: &[&str], code| {
+        let arguments = [&arguments[..1], &[&url, "t"], &arguments[1..]].concat();
+        said(&arguments, code)
+    };
+    for verb in ["get", "sub"] {
+        let impatient = said(&[verb, "-W", "300ms"], 27);
+        let expected = format!("mqtap: 127.0.0.1:{}: not connected yet after 300ms (CONNECT)\n", mute.port);
+        assert!(impatient.starts_with(&expected), "{impatient}");
+    }
+    let patient = said(&["get", "-W", "300ms", "--connect-timeout", "300ms"], 3);
+    assert!(!patient.contains("is the topic right"), "{patient}");
+}
+
+#[test]
+fn what_nobody_can_connect_with_is_wrong_usage() {
+    let broker = Mosquitto::start();
+    let url = broker.url();
+    for verb in [&["sub", "t"][..], &["get", "t"], &["pub", "t", "x"], &["doctor"]] {
+        let bad = ["-V", "3.1.1", "--password-env", "MQTAP_PASSWORD"];
+        let arguments = [&verb[..1], &[&url], &verb[1..], &bad[..]].concat();
+        let assert = mqtap(&arguments).env("MQTAP_PASSWORD", "x").assert().code(2);
+        let output = assert.get_output();
+        let said = [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat();
+        assert!(said.contains("no password without a user name"), "{said}");
+    }
 }
 
 #[rstest]

@@ -7,7 +7,15 @@ use std::{
 
 use rustix::process::Signal;
 
-use crate::{common::mosquitto::Mosquitto, mqtap, printed, running::Running};
+use crate::{
+    common::{
+        mosquitto::Mosquitto,
+        scripted::{CONNACK_V5, CONNACK_V311, Scripted, Step},
+        within,
+    },
+    mqtap, printed,
+    running::{Running, command},
+};
 
 #[test]
 fn a_payload_comes_from_the_argument_a_file_or_standard_input() {
@@ -55,6 +63,41 @@ fn a_count_ends_it_and_a_time_out_says_so_with_its_code() {
     mqtap(&["get", url, "t/nothing", "-W", "300ms"]).assert().code(27).stdout("");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_old_version_leaves_out_of_the_will_is_said() {
+    let home = tempfile::tempdir().expect("a directory");
+    let refused = vec![Step::Read, Step::Send(vec![0x20, 0x03, 0x00, 0x84, 0x00])];
+    let old = vec![Step::Read, Step::Send(CONNACK_V311.to_vec()), Step::Serve];
+    let broker = Scripted::start(vec![refused, old]).await;
+    let profile = format!("[profile.a]\nurl = \"mqtt://127.0.0.1:{}\"\nwill = {{ topic = \"w\", delay = 5 }}\n", broker.port);
+    fs::write(home.path().join("profiles.toml"), profile).expect("written");
+    let publish = mqtap(&["pub", "a", "t", "x"]).env("MQTAP_CONFIG_DIR", home.path()).assert().success();
+    let said = String::from_utf8_lossy(&publish.get_output().stderr).into_owned();
+    assert!(said.contains("the will went without what MQTT 3.1.1 does not have: delay\n"), "{said}");
+}
+
+#[test]
+fn a_message_over_our_own_limit_is_told_of_and_one_over_the_users_is_not_sent() {
+    let broker = Mosquitto::start();
+    let url = &broker.url();
+    let large = vec![b'x'; 17 << 20];
+    mqtap(&["pub", url, "t/most", "-r", "-q", "1"]).write_stdin(&large[..15 << 20]).assert().success();
+    assert_eq!(mqtap(&["get", url, "t/most"]).assert().success().get_output().stdout.len(), 15 << 20);
+    mqtap(&["pub", url, "t/large", "-r", "-q", "1"]).write_stdin(large).assert().success();
+    for protocol in ["3.1.1", "5"] {
+        let get = mqtap(&["get", url, "t/large", "-W", "2s", "-V", protocol]).assert().code(27).stdout("");
+        let said = String::from_utf8_lossy(&get.get_output().stderr).into_owned();
+        assert!(said.contains("a message of 17.0 MiB on t/large was passed over: the limit is 16.0 MiB"), "{protocol}: {said}");
+        assert!(!said.contains("is the topic right"), "{protocol}: {said}");
+    }
+    let get = mqtap(&["get", url, "t/large", "-W", "500ms", "--max-packet-size", "1MiB"]).assert().code(27).stdout("");
+    assert!(!String::from_utf8_lossy(&get.get_output().stderr).contains("passed over"));
+    assert_eq!(
+        mqtap(&["get", url, "t/large", "--max-packet-size", "32MiB"]).assert().success().get_output().stdout.len(),
+        17 << 20
+    );
+}
+
 #[test]
 fn retained_messages_are_left_out_or_singled_out() {
     for protocol in ["3.1.1", "5"] {
@@ -73,6 +116,39 @@ fn retained_messages_are_left_out_or_singled_out() {
         assert_eq!(next.as_deref(), Some("t/new 2"), "{protocol}");
         old.signal(Signal::TERM);
         assert_eq!(old.rest(), [""; 0], "{protocol}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_goes_over_the_filters_of_a_profile() {
+    let home = tempfile::tempdir().expect("a directory");
+    let broker = Scripted::start(vec![vec![Step::Read, Step::Send(CONNACK_V5.to_vec()), Step::Serve]]).await;
+    let profile = "url = \"mqtt://127.0.0.1:PORT\"\n[[profile.a.subscription]]\nfilter = \"t\"\nqos = 1\nretain_handling = 1\n";
+    let profile = profile.replace("PORT", &broker.port.to_string());
+    fs::write(home.path().join("profiles.toml"), format!("[profile.a]\n{profile}")).expect("written");
+    // Identifier, filter, and the options: 0-1 QoS, 2 No Local, 3 Retain As Published, 4-5 Retain Handling.
+    let plain = &[0, 0, 1, b't', 0b01_1001][..];
+    let cases = [
+        (&[][..], plain),
+        (&["-q", "2"], &[0, 0, 1, b't', 0b01_1010]),
+        (&["--no-local", "--retain-handling", "0"], &[0, 0, 1, b't', 0b00_1101]),
+        (&["--subscription-identifier", "5"], &[2, 0x0b, 5, 0, 1, b't', 0b01_1001]),
+        (&["--no-retained"], &[0, 0, 1, b't', 0b10_0001]),
+        (&["--retained-only"], &[0, 0, 1, b't', 0b00_0001]),
+    ];
+    for (n, (given, expected)) in cases.into_iter().enumerate() {
+        let mut sub = command(&[&["sub", "a"], given].concat());
+        let sub = Running::start(sub.env("MQTAP_CONFIG_DIR", home.path()));
+        within("SUBSCRIBE", async {
+            while broker.read(0x80).len() <= n {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+        sub.signal(Signal::TERM);
+        sub.end();
+        // After the header and the packet identifier.
+        assert_eq!(broker.read(0x80)[n][4..], *expected, "{given:?}");
     }
 }
 
@@ -191,7 +267,7 @@ fn the_default_client_identifier_suits_mqtt_3_1() {
     let url = &broker.url();
     mqtap(&["pub", url, "t/a", "x", "-V", "3.1", "-r", "-q", "1"]).assert().success();
     mqtap(&["get", url, "t/a", "-V", "3.1"]).assert().success().stdout("x");
-    let long = mqtap(&["get", url, "t/a", "-V", "3.1", "-i", "123456789012345678901234"]).assert().code(5);
+    let long = mqtap(&["get", url, "t/a", "-V", "3.1", "-i", "123456789012345678901234"]).assert().code(2);
     let said = String::from_utf8_lossy(&long.get_output().stderr).into_owned();
     assert!(said.contains("1 to 23 characters, this one has 24"), "{said}");
 }

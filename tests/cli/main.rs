@@ -13,7 +13,9 @@ mod running;
 mod secrets;
 mod trace;
 
-use common::{PATIENCE, mosquitto::Mosquitto};
+use std::time::Duration;
+
+use common::{PATIENCE, mosquitto::Mosquitto, scripted::Scripted};
 
 /// Makes a command that knows no profile and no password of the machine it runs on.
 fn mqtap(arguments: &[&str]) -> assert_cmd::Command {
@@ -26,6 +28,13 @@ fn mqtap(arguments: &[&str]) -> assert_cmd::Command {
 fn printed(arguments: &[&str]) -> String {
     let output = mqtap(arguments).assert().success().get_output().stdout.clone();
     String::from_utf8(output).expect("UTF-8")
+}
+
+/// Waits until the broker has read a packet of a type.
+async fn has_read(broker: &Scripted, first: u8) {
+    while broker.read(first).is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 impl Mosquitto {

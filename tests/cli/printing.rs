@@ -5,10 +5,12 @@ use std::{
     process::Command,
 };
 
+use clap::CommandFactory as _;
+use mqtap::cli::args::Cli;
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use rstest::rstest;
 
-use crate::{common::mosquitto::Mosquitto, mqtap, printed, running::Running};
+use crate::{common::mosquitto::Mosquitto, mqtap, printed};
 
 const HOSTILE: &str = "\u{1b}]0;pwned\u{7} \u{9b}31m \u{202e}abc\u{2028}\u{7f}\r\n\t\"\\ größe 😀";
 
@@ -97,7 +99,7 @@ fn completions_are_code_that_the_shell_reads(#[values("bash", "zsh", "fish", "el
 #[test]
 fn there_is_a_man_page_for_each_verb() {
     assert!(printed(&["man"]).contains(".TH mqtap 1"));
-    for verb in ["sub", "pub", "get", "profiles", "completions", "man"] {
+    for verb in Cli::command().get_subcommands().map(clap::Command::get_name) {
         assert!(printed(&["man", verb]).contains(&format!("mqtap\\-{verb}")), "{verb}");
     }
 }
@@ -105,7 +107,7 @@ fn there_is_a_man_page_for_each_verb() {
 #[cfg(feature = "demo")]
 #[test]
 fn the_demo_runs_alone_until_a_signal() {
-    let demo = Running::mqtap(&["demo", "--headless"]);
+    let demo = crate::running::Running::mqtap(&["demo", "--headless"]);
     let line = demo.line();
     let url = line.strip_prefix("listening on ").expect("the address");
     assert!(!printed(&["sub", url, "#", "-n", "5", "--format", "{topic}"]).is_empty());

@@ -1,11 +1,18 @@
 //! `mqtap profiles`: the file is written, shown and checked.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use rstest::rstest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::mqtap;
+use crate::{common::mosquitto::Mosquitto, mqtap};
 
 const FILE: &str = r#"schema = 1
 
@@ -141,6 +148,40 @@ fn a_profile_is_changed_and_the_rest_stays() {
 }
 
 #[test]
+fn a_secret_does_not_go_along_with_what_takes_the_place_of_its_own() {
+    let file = r#"[profile.a]
+url = "wss://eva@h"
+password = { env = "PW" }
+[profile.a.tls]
+cert_file = "old.pem"
+key_file = "old.key"
+key_password = { env = "KEY" }
+[profile.a.connect.authentication]
+method = "token"
+data = { env = "TOKEN" }
+[profile.a.proxy]
+url = "socks5://ops@old"
+password = { env = "PROXY" }
+"#;
+    let gone = |home: &Path, edit: &[&str], keys: &[&str]| {
+        profiles(home, &[&["edit", "a"], edit].concat()).success();
+        let shown: Value = serde_json::from_str(&printed(home, &["show", "a", "--json"])).expect("JSON");
+        for key in keys {
+            assert_eq!(shown["settings"][key], Value::Null, "{edit:?} keeps {key}");
+        }
+        shown["settings"].as_object().expect("settings").len()
+    };
+    let home = home(file);
+    let all = gone(home.path(), &["-k", "1m"], &[]);
+    assert_eq!(gone(home.path(), &["--proxy", "socks5://ops@new"], &["proxy.password"]), all - 1);
+    assert_eq!(gone(home.path(), &["--cert", "/new.pem"], &["tls.key_file", "tls.key_password"]), all - 3);
+    assert_eq!(gone(home.path(), &["--auth-method", "other"], &["connect.authentication.data"]), all - 4);
+    let with_key = ["--cert", "/new.pem", "--key", "/new.key"];
+    assert_eq!(gone(home.path(), &with_key, &[]), all - 3);
+    gone(home.path(), &["--password-prompt"], &["password.env"]);
+}
+
+#[test]
 fn a_profile_is_removed_only_with_a_yes() {
     let home = home(FILE);
     let asked = profiles(home.path(), &["remove", "plant"]).code(2);
@@ -164,6 +205,29 @@ fn a_check_lists_every_problem() {
 }
 
 #[test]
+fn the_path_of_the_file_cannot_steer_the_terminal() {
+    let parent = tempfile::tempdir().expect("a directory");
+    let home = parent.path().join("\u{1b}[31m");
+    fs::create_dir(&home).expect("a directory");
+    for (file, code) in [("schema = 1\n", 0), ("nonsense = 1\n", 1)] {
+        fs::write(home.join("profiles.toml"), file).expect("written");
+        let checked = profiles(&home, &["check"]).code(code);
+        let output = checked.get_output();
+        let said = String::from_utf8([&output.stdout[..], &output.stderr[..]].concat()).expect("UTF-8");
+        assert!(said.contains("␛[31m") && !said.contains('\u{1b}'), "{said:?}");
+    }
+}
+
+#[test]
+fn a_time_that_the_file_cannot_keep_is_refused() {
+    let home = home(FILE);
+    let refused = profiles(home.path(), &["add", "b", "mqtt://h", "--connect-timeout", "1.0005s"]).code(2);
+    assert!(String::from_utf8_lossy(&refused.get_output().stderr).contains("whole milliseconds"));
+    profiles(home.path(), &["add", "b", "mqtt://h", "--connect-timeout", "1.5s"]).success();
+    assert!(printed(home.path(), &["show", "b"]).contains("connect_timeout = 1s500ms\n"));
+}
+
+#[test]
 fn an_unknown_profile_is_code_2_with_the_nearest_name() {
     let home = home(FILE);
     for arguments in [&["profiles", "show", "plnat"][..], &["sub", "plnat", "t"], &["pub", "plnat", "t", "x"]] {
@@ -177,6 +241,47 @@ fn an_unknown_profile_is_code_2_with_the_nearest_name() {
 fn the_path_follows_the_environment() {
     let home = tempfile::tempdir().expect("a directory");
     assert_eq!(printed(home.path(), &["path"]), format!("{}/profiles.toml\n", home.path().display()));
+}
+
+#[test]
+fn a_protected_profile_publishes_only_with_a_yes() {
+    let broker = Mosquitto::start();
+    let home = home(&format!("[profile.a]\nurl = \"{}\"\nprotect = true\nwill = {{ topic = \"w\" }}\n", broker.url()));
+    let mqtap = |arguments: &[&str]| mqtap(arguments).env("MQTAP_CONFIG_DIR", home.path()).assert();
+    for (arguments, question) in [
+        (&["pub", "a", "t", "x", "-r", "-q", "1"][..], "publish to t on a, which is protected?"),
+        (&["doctor", "a", "--will"], "have the will published to w on a, which is protected?"),
+    ] {
+        let refused = mqtap(arguments).code(2).stdout("");
+        let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+        assert!(said.starts_with(&format!("mqtap: {question}\n")) && said.contains("--yes"), "{said}");
+        mqtap(&[arguments, &["--yes"]].concat()).success();
+    }
+    mqtap(&["get", "a", "t"]).success().stdout("x");
+    mqtap(&["doctor", "a"]).success();
+}
+
+#[rstest]
+#[case("n", 1)]
+#[case("y", 0)]
+fn a_protected_profile_asks_on_a_terminal(#[case] answer: &str, #[case] code: u32) {
+    let broker = Mosquitto::start();
+    let home = home(&format!("[profile.a]\nurl = \"{}\"\nprotect = true\n", broker.url()));
+    let pty = native_pty_system().openpty(PtySize::default()).expect("a terminal");
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_mqtap"));
+    command.args(["pub", "a", "t", "x", "-r", "-q", "1"]);
+    command.env("MQTAP_CONFIG_DIR", home.path());
+    let mut child = pty.slave.spawn_command(command).expect("it runs");
+    drop(pty.slave);
+    let mut writer = pty.master.take_writer().expect("a writer");
+    writer.write_all(format!("{answer}\r").as_bytes()).expect("it is typed");
+    let mut received = Vec::new();
+    // A terminal whose last user has gone gives an error instead of an end.
+    let _ = pty.master.try_clone_reader().expect("a reader").read_to_end(&mut received);
+    let said = String::from_utf8_lossy(&received).into_owned();
+    assert!(said.contains("publish to t on a, which is protected? [y/N]"), "{said}");
+    assert_eq!(child.wait().expect("it ends").exit_code(), code, "{said}");
+    mqtap(&["get", &broker.url(), "t", "-W", "300ms"]).assert().code(if code == 0 { 0 } else { 27 });
 }
 
 #[test]

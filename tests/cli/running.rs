@@ -63,6 +63,11 @@ impl Running {
         self.child.stdin.take().expect("fed once").write_all(text.as_bytes()).expect("the program reads");
     }
 
+    /// Writes to standard input, and leaves it open.
+    pub(crate) fn write(&mut self, text: &str) {
+        self.child.stdin.as_mut().expect("not closed").write_all(text.as_bytes()).expect("the program reads");
+    }
+
     /// Waits for the next line.
     pub(crate) fn line(&self) -> String {
         self.lines.recv_timeout(PATIENCE).expect("a line")

@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     fs, iter,
-    net::TcpListener,
+    net::{TcpListener, UdpSocket},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -174,7 +174,7 @@ impl Mosquitto {
     fn run(&mut self) -> bool {
         let earlier = self.log_text().matches(RUNNING).count();
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log()).expect("the log");
-        let mut child = Command::new(executable())
+        let child = Command::new(executable())
             .arg("-c")
             .arg(self.directory.path().join("mosquitto.conf"))
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
@@ -183,16 +183,19 @@ impl Mosquitto {
             .stderr(log)
             .spawn()
             .expect("mosquitto must be installed to run the tests");
+        // From here on it is killed, whatever happens.
+        self.child = Some(child);
         let deadline = Instant::now() + Duration::from_secs(10);
         // That something accepts on the port would not tell that it is this broker.
         while self.log_text().matches(RUNNING).count() == earlier {
+            let child = self.child.as_mut().expect("it was just started");
             if child.try_wait().expect("the state of the broker").is_some() {
+                self.child = None;
                 return false;
             }
             assert!(Instant::now() < deadline, "mosquitto does not run: {}", self.log_text());
             thread::sleep(Duration::from_millis(5));
         }
-        self.child = Some(child);
         true
     }
 
@@ -248,6 +251,14 @@ fn executable() -> PathBuf {
 
 /// Returns a port below those that the system gives to clients, so that it is still free when the broker starts again.
 pub(crate) fn free_port() -> u16 {
-    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    iter::repeat_with(|| fastrand::u16(10_000..32_000)).take(1_000).find(free).expect("a free port")
+    some_port(|port| TcpListener::bind(("127.0.0.1", port)).is_ok())
+}
+
+/// Returns such a port of UDP.
+pub(crate) fn free_udp_port() -> u16 {
+    some_port(|port| UdpSocket::bind(("127.0.0.1", port)).is_ok())
+}
+
+fn some_port(is_free: impl Fn(u16) -> bool) -> u16 {
+    iter::repeat_with(|| fastrand::u16(10_000..32_000)).take(1_000).find(|port| is_free(*port)).expect("a free port")
 }

@@ -264,6 +264,11 @@ impl Pty {
         self.screen.screen().contents()
     }
 
+    /// Returns the screen of the terminal.
+    pub(crate) fn screen(&self) -> &vt100::Screen {
+        self.screen.screen()
+    }
+
     /// Returns all bytes that the program wrote.
     pub(crate) fn log(&self) -> &[u8] {
         &self.log

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -11,16 +10,19 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{PATIENCE, pty::Setup};
+use super::{PATIENCE, mosquitto::free_port, pty::Setup};
 
 /// Where Debian and others keep the server, which wants to be called by its whole path.
 const SERVERS: [&str; 3] = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd"];
+
+/// What the server logs when it has its port.
+const LISTENING: &str = "Server listening on 127.0.0.1 port";
 
 /// A running server, killed when dropped.
 pub(crate) struct Sshd {
     port: u16,
     directory: TempDir,
-    child: Child,
+    child: Option<Child>,
 }
 
 impl Sshd {
@@ -38,19 +40,33 @@ impl Sshd {
             // Where the server of root locks itself up before anybody is known; its package makes it when the system starts.
             fs::create_dir_all("/run/sshd").expect("the directory of the server");
         }
-        let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port").port();
-        let config = directory.path().join("sshd_config");
-        fs::write(&config, settings(port, directory.path())).expect("the configuration");
-        let log = fs::File::create(directory.path().join("log")).expect("the log");
+        let mut sshd = Self { port: 0, directory, child: None };
+        for _ in 0..100 {
+            if sshd.run(server) {
+                return sshd;
+            }
+        }
+        panic!("sshd does not start: {}", sshd.log());
+    }
+
+    /// Runs the server on some port until it listens; tells whether it does, as another program may have the port.
+    fn run(&mut self, server: &str) -> bool {
+        self.port = free_port();
+        let config = self.path("sshd_config");
+        fs::write(&config, settings(self.port, self.directory.path())).expect("the configuration");
+        let log = fs::File::create(self.path("log")).expect("the log");
         let child = Command::new(server).args(["-D", "-e", "-f"]).arg(config).stdin(Stdio::null()).stderr(log).spawn();
-        let mut sshd = Self { port, directory, child: child.expect("sshd starts") };
+        let child = self.child.insert(child.expect("sshd starts"));
         let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let ended = sshd.child.try_wait().expect("the state of the server").is_some();
-            assert!(!ended && Instant::now() < deadline, "sshd does not accept: {}", sshd.log());
+        // That something accepts on the port would not tell that it is this server.
+        while !fs::read_to_string(self.directory.path().join("log")).is_ok_and(|log| log.contains(LISTENING)) {
+            if child.try_wait().expect("the state of the server").is_some() {
+                return false;
+            }
+            assert!(Instant::now() < deadline, "sshd does not listen");
             thread::sleep(Duration::from_millis(5));
         }
-        sshd
+        true
     }
 
     /// Prepares a client with a terminal that runs a script of the shell.
@@ -95,8 +111,10 @@ impl Sshd {
 
 impl Drop for Sshd {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

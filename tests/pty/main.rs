@@ -10,6 +10,7 @@ mod idle;
 mod jobs;
 mod journey;
 mod leaving;
+mod mouse;
 mod size;
 mod stall;
 mod trouble;

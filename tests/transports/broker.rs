@@ -101,7 +101,7 @@ pub(crate) fn options(endpoint: Endpoint, protocol: Protocol, tls: TlsOptions) -
 /// The embedded broker of the demo's library, for QUIC and for MQTT 5 over WebSocket as a second broker speaks it.
 #[cfg(feature = "demo")]
 pub(crate) mod embedded {
-    use std::{fs, net::UdpSocket};
+    use std::fs;
 
     use mqtap::wire::endpoint::{Endpoint, Transport};
     use mqtt5::broker::{
@@ -114,7 +114,10 @@ pub(crate) mod embedded {
 
     use crate::{
         certificates::{Authority, Identity},
-        common::{mosquitto::free_port, within},
+        common::{
+            mosquitto::{free_port, free_udp_port},
+            within,
+        },
     };
 
     /// A broker on TCP and on every transport that may ask for a certificate; it ends with the value.
@@ -135,10 +138,17 @@ pub(crate) mod embedded {
             user: Option<(&str, &str)>,
             is_two_way: bool,
         ) -> Self {
-            let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-            let quic = socket.local_addr().expect("an address").port();
-            drop(socket);
-            let (ws, wss) = (free_port(), free_port());
+            for _ in 0..100 {
+                if let Some(embedded) = Self::run(authority, identity, user, is_two_way).await {
+                    return embedded;
+                }
+            }
+            panic!("the broker does not start");
+        }
+
+        /// Runs it on some ports; nothing where another program has one of them.
+        async fn run(authority: &Authority, identity: &Identity, user: Option<(&str, &str)>, is_two_way: bool) -> Option<Self> {
+            let (quic, ws, wss) = (free_udp_port(), free_port(), free_port());
             let mut auth = AuthConfig::new();
             if let Some((name, password)) = user {
                 let file = authority.directory.path().join("passwords");
@@ -167,15 +177,15 @@ pub(crate) mod embedded {
                 .with_storage(StorageConfig::new().with_backend(StorageBackend::Memory))
                 .with_max_packet_size(16 << 20)
                 .with_server_delivery_strategy(ServerDeliveryStrategy::ControlOnly);
-            let mut broker = MqttBroker::with_config(config).await.expect("a broker");
+            let mut broker = MqttBroker::with_config(config).await.ok()?;
             let tcp = broker.local_addr().expect("a listener").port();
             let handle = broker.shutdown_handle();
             let mut ready = broker.ready_receiver();
             let task = tokio::spawn(async move {
                 let _ = broker.run().await;
             });
-            within("the broker", ready.wait_for(|ready| *ready)).await.expect("ready");
-            Self { tcp, quic, ws, wss, handle, task }
+            within("the broker", ready.wait_for(|ready| *ready)).await.ok()?;
+            Some(Self { tcp, quic, ws, wss, handle, task })
         }
 
         /// Returns where a transport listens.

@@ -14,7 +14,8 @@ use crate::{
     certificates::Authority,
     common::{
         listener::Listener,
-        mosquitto::{Config, Mosquitto, free_port},
+        mosquitto::{Config, free_port},
+        scripted::{Scripted, Step},
     },
 };
 
@@ -38,16 +39,17 @@ async fn the_first_address_that_works_is_used_and_told() {
 
 #[tokio::test]
 async fn when_none_works_they_are_tried_again_from_the_first() {
-    let (first, second) = (free_port(), free_port());
+    // It closes each connection behind its CONNECT.
+    let first = Scripted::start(vec![vec![Step::Read]]).await;
+    let second = free_port();
     let reconnect = Some(Reconnect { initial: Duration::from_millis(50), max: Duration::from_millis(100) });
-    let options = options(tcp(first), Protocol::V5, TlsOptions::default());
+    let options = options(tcp(first.port), Protocol::V5, TlsOptions::default());
     let mut listener = Listener::start(Options { fallbacks: vec![tcp(second)], reconnect, ..options });
-    let cause = listener.waiting().await;
-    assert!(cause.to_string().contains(&second.to_string()), "{cause}");
-    let broker = Mosquitto::start();
-    drop(broker);
-    let cause = listener.waiting().await;
-    assert!(cause.to_string().contains(&second.to_string()), "{cause}");
+    for rounds in 1..=2 {
+        let cause = listener.waiting().await;
+        assert!(cause.to_string().contains(&second.to_string()), "{cause}");
+        assert!(first.accepted() >= rounds, "{} connections in round {rounds}", first.accepted());
+    }
     listener.close().await;
 }
 

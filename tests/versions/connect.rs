@@ -47,9 +47,9 @@ fn property(id: u8, value: impl AsRef<[u8]>) -> (u8, Vec<u8>) {
     (id, value.as_ref().to_vec())
 }
 
-/// The properties that are always sent: Maximum Packet Size and Topic Alias Maximum.
+/// The property that is always sent: Topic Alias Maximum.
 fn usual() -> Vec<(u8, Vec<u8>)> {
-    vec![property(0x22, 32_u16.to_be_bytes()), property(0x27, (16_u32 << 20).to_be_bytes())]
+    vec![property(0x22, 32_u16.to_be_bytes())]
 }
 
 fn with(mut more: Vec<(u8, Vec<u8>)>) -> Vec<(u8, Vec<u8>)> {
@@ -113,7 +113,7 @@ async fn every_property_of_mqtt_5_is_sent() {
     let long = "v".repeat(65_535);
     let sent = connect(Protocol::V5, |options| {
         options.receive_maximum = Some(u16::MAX);
-        options.max_packet_size = 268_435_460;
+        options.max_packet_size = Some(268_435_460);
         options.topic_alias_maximum = u16::MAX;
         options.request_response_information = true;
         options.request_problem_information = false;
@@ -136,7 +136,7 @@ async fn every_property_of_mqtt_5_is_sent() {
 async fn the_smallest_values_are_sent_too() {
     let sent = connect(Protocol::V5, |options| {
         options.receive_maximum = Some(1);
-        options.max_packet_size = 5;
+        options.max_packet_size = Some(5);
         options.topic_alias_maximum = 0;
     })
     .await;

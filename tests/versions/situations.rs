@@ -3,11 +3,11 @@
 use std::{collections::HashMap, time::Duration};
 
 use mqtap::mqtt::{
-    command::Command,
+    command::{Command, Token},
     error::Failure,
     event::Event,
     message::Qos,
-    options::{Options, Protocol, Subscription},
+    options::{Options, Protocol, SessionExpiry, Subscription},
     reason::Reason,
 };
 use rstest::rstest;
@@ -212,4 +212,64 @@ async fn what_was_in_flight_is_sent_again_whole_marked_and_in_order(
     let rest = |publishes: &[Vec<u8>]| publishes.iter().map(|publish| publish[1..].to_vec()).collect::<Vec<_>>();
     assert_eq!(rest(before), rest(after), "the same identifiers and payloads in the same order, none twice");
     listener.close().await;
+}
+
+#[tokio::test]
+async fn an_assigned_client_identifier_of_the_greatest_length_is_kept_and_used_again() {
+    let assigned = "i".repeat(usize::from(u16::MAX));
+    let properties = [&[0x12, 0xff, 0xff][..], assigned.as_bytes()].concat();
+    // Property Length 65,538, Remaining Length 65,543.
+    let connack = [&[0x20, 0x87, 0x80, 0x04, 0, 0, 0x82, 0x80, 0x04][..], &properties].concat();
+    let broker = Scripted::start(vec![vec![Step::Read, Step::Send(connack), Step::Read], vec![Step::Read, Step::Ignore]]).await;
+    let session_expiry = SessionExpiry::After(3_600);
+    let ours = Options { client_id: String::new(), clean_start: false, session_expiry, reconnect: Some(QUICK), ..v5(broker.port) };
+    let mut listener = Listener::start(ours);
+    assert_eq!(listener.welcome().await.client_id, assigned);
+    // The script closes the connection once it has read something.
+    listener.session.send(Command::Ping).await.expect("the session lives");
+    let again = has_read(&broker, 0x10, 2).await.remove(1);
+    assert!(again.windows(assigned.len()).any(|window| window == assigned.as_bytes()), "the session is that of the identifier");
+    listener.close().await;
+}
+
+#[tokio::test]
+async fn a_request_for_an_answer_to_anywhere_is_shown_and_never_obeyed() {
+    // Message Expiry Interval 0 and the greatest, Response Topic $SYS/x, Correlation Data of one byte.
+    let request = |id: u8, expiry: [u8; 4]| {
+        let properties = [&[0x02][..], &expiry, &[0x08, 0, 6], b"$SYS/x", &[0x09, 0, 1, 7]].concat();
+        let length = u8::try_from(properties.len()).expect("short");
+        [&[0x32, 6 + length, 0, 1, b'a', 0, id, length][..], &properties].concat()
+    };
+    let bytes = [CONNACK_V5, &request(1, [0; 4]), &request(2, [0xff; 4])].concat();
+    let broker = Scripted::start(vec![vec![Step::Read, Step::Send(bytes), Step::Serve]]).await;
+    let mut listener = Listener::online(v5(broker.port)).await;
+    for expiry in [0, u32::MAX] {
+        let properties = listener.messages(1).await.remove(0).message.properties.expect("properties");
+        assert_eq!((properties.message_expiry, properties.response_topic.as_deref()), (Some(expiry), Some("$SYS/x")));
+    }
+    round_trip(&mut listener).await;
+    assert!(broker.read(0x30).is_empty(), "nothing is published by itself");
+    listener.close().await;
+}
+
+#[tokio::test]
+async fn a_broker_that_acknowledges_nothing_is_not_sent_more_and_more() {
+    const WANTED: usize = 70_000;
+    let broker = Scripted::start(vec![vec![Step::Read, Step::Send(CONNACK_V5.to_vec()), Step::Ignore]]).await;
+    let listener = Listener::online(Options { keep_alive: Duration::ZERO, ..v5(broker.port) }).await;
+    let mut refused = 0;
+    for n in 0..WANTED {
+        let publish = Command::Publish { token: Token(n as u64), message: message("t", "x", Qos::AtLeastOnce) };
+        match listener.session.command(publish) {
+            Ok(()) => tokio::task::yield_now().await,
+            Err(why) => {
+                assert!(why.to_string().contains("too many requests wait"), "{why}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > WANTED / 2, "only {refused} were refused: whoever publishes must feel it");
+    listener.close().await;
+    let sent = broker.read(0x30).len();
+    assert!(sent < WANTED - refused, "{sent} were sent: none is acknowledged, so that all but a few have to wait");
 }

@@ -1,17 +1,20 @@
 //! What each action does, a line each.
 
+use std::mem::discriminant;
+
 use crate::{
     app::{
-        App, DEMO, Screen,
+        App, Screen,
         event::Effect,
         notice::Level,
         popup::{self, Popup},
         protocol,
+        publish::Publishing,
         start::Entry,
-        workspace::{Pane, View, Workspace},
+        workspace::{Origin, Pane, View, Workspace},
     },
     keymap::action::Action,
-    mqtt::{command::Command, message::Message},
+    mqtt::command::Command,
     profile::Profile,
     store::exchange::What,
     wire::endpoint::Url,
@@ -110,6 +113,7 @@ impl App {
             Action::Palette => self.open(Popup::Palette { input: tui_input::Input::default(), selected: 0 }),
             Action::Theme => self.open_themes(),
             Action::Notices | Action::MatchPrevious => self.open_notices(),
+            Action::Mouse => self.toggle_mouse(),
             Action::Redraw => vec![Effect::Redraw],
             Action::Suspend => vec![Effect::Suspend],
             Action::Quit => self.close_or_quit(),
@@ -125,8 +129,17 @@ impl App {
         Vec::new()
     }
 
+    /// Opens a popup, or goes to the one of its kind that is open.
     fn open(&mut self, popup: Popup) -> Vec<Effect> {
-        self.popups.push(popup);
+        let kind = discriminant(&popup);
+        match self.popups.iter().position(|open| discriminant(open) == kind) {
+            Some(at) => {
+                while self.popups.len() > at + 1 {
+                    self.close();
+                }
+            }
+            None => self.popups.push(popup),
+        }
         Vec::new()
     }
 
@@ -209,8 +222,9 @@ impl App {
         if was_said >= Some(Level::Warning) {
             return Vec::new();
         }
-        if let (Screen::Start, Some(live)) = (self.screen, self.workspaces.first()) {
-            self.screen = Screen::Workspace(live.id);
+        let before = self.came_from.filter(|id| self.find(*id).is_some());
+        if let (Screen::Start, Some(id)) = (self.screen, before.or(self.workspaces.first().map(|live| live.id))) {
+            self.screen = Screen::Workspace(id);
             return Vec::new();
         }
         self.here(Workspace::back)
@@ -218,8 +232,11 @@ impl App {
 
     fn show_start(&mut self) -> Vec<Effect> {
         while self.close() {}
+        if let Screen::Workspace(id) = self.screen {
+            self.came_from = Some(id);
+            self.start.selected = self.workspaces.iter().position(|workspace| workspace.id == id).unwrap_or(0);
+        }
         self.screen = Screen::Start;
-        self.start.selected = 0;
         vec![Effect::Probe]
     }
 
@@ -245,7 +262,7 @@ impl App {
 
     fn connect_to_localhost(&mut self) -> Vec<Effect> {
         match Url::parse("mqtt://localhost") {
-            Ok(url) => vec![self.connect(Profile::ad_hoc(url).named("localhost"), None)],
+            Ok(url) => vec![self.connect_as(Origin::AdHoc, Profile::ad_hoc(url).named("localhost"), None)],
             Err(why) => {
                 self.say(Level::Error, &why, "");
                 Vec::new()
@@ -254,7 +271,7 @@ impl App {
     }
 
     fn start_demo(&mut self) -> Vec<Effect> {
-        if let Some(live) = self.workspaces.iter().find(|workspace| workspace.profile.title() == DEMO) {
+        if let Some(live) = self.workspaces.iter().find(|workspace| workspace.origin == Origin::Demo) {
             self.screen = Screen::Workspace(live.id);
             return Vec::new();
         }
@@ -272,12 +289,12 @@ impl App {
     }
 
     fn open_subscribe(&mut self) -> Vec<Effect> {
-        let filter = match self.workspace() {
-            Some(workspace) if workspace.view == View::Broker => "$SYS/#".to_owned(),
-            Some(workspace) => workspace.branch_filter().unwrap_or_default(),
-            None => String::new(),
+        let Some(workspace) = self.workspace() else { return Vec::new() };
+        let filter = match workspace.view {
+            View::Broker => "$SYS/#".to_owned(),
+            View::Panes | View::Protocol => workspace.branch_filter().unwrap_or_default(),
         };
-        self.open(Popup::Subscribe(popup::subscribe_form(&filter)))
+        self.open(Popup::Subscribe(workspace.id, popup::subscribe_form(&filter)))
     }
 
     fn unsubscribe(&mut self) -> Vec<Effect> {
@@ -289,19 +306,14 @@ impl App {
         filter.map(|filter| Effect::Mqtt(workspace.id, Command::Unsubscribe(filter))).into_iter().collect()
     }
 
-    /// Opens the publish form: with the selected message, with the last draft for this topic, or with the topic alone.
+    /// Opens the publish form: with the selected message, or with its topic.
     fn open_publish(&mut self, copy: bool) -> Vec<Effect> {
         let Some(workspace) = self.workspace() else { return Vec::new() };
-        let message = if copy {
-            workspace.selected_message().unwrap_or_default()
-        } else {
-            let topic = workspace.topic().unwrap_or_default();
-            match &workspace.draft {
-                Some(draft) if *draft.topic == topic || topic.is_empty() => draft.clone(),
-                _ => Message { topic: topic.into(), ..Message::default() },
-            }
+        let publishing = match workspace.selected_message().filter(|_| copy) {
+            Some(message) => Publishing::new(workspace, message),
+            None => Publishing::on_topic(workspace),
         };
-        self.open(Popup::Publish(popup::publish_form(&message)))
+        self.open(Popup::Publish(publishing))
     }
 
     /// Goes to the message of a PUBLISH, or connects again where the connection ended.

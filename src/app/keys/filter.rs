@@ -1,24 +1,26 @@
 //! Keys in the filter row, and from one of its messages to the next.
 
-use tui_input::{Input, InputRequest};
+use tui_input::Input;
 
 use crate::{
     app::{
         App,
         event::Effect,
         filter::{Target, Typing},
-        form,
+        form::line::{self, LeftOut},
         notice::Level,
         popup::Popup,
         workspace::Pane,
     },
-    base::text,
     keymap::{
         action::Action,
         key::{Code, Key},
     },
     store::LONGEST_FILTER,
 };
+
+/// The most bytes of the row: with one more than a filter has, it says itself that it is too long.
+const LONGEST_TYPED: usize = LONGEST_FILTER + 1;
 
 impl App {
     /// Opens the filter row for the list with the keys.
@@ -50,28 +52,22 @@ impl App {
             Code::PageDown => self.act(Action::PageDown),
             Code::PageUp => self.act(Action::PageUp),
             _ => {
-                if let Some(request) = form::line_request(key) {
-                    self.edit_filter(|input| {
-                        input.handle(request);
-                    });
-                }
+                self.edit_filter(|input| line::press(input, key, LONGEST_TYPED));
                 Vec::new()
             }
         }
     }
 
     pub(super) fn paste_into_filter(&mut self, pasted: &str) {
-        self.edit_filter(|input| {
-            for c in pasted.trim().chars().filter(|c| !text::is_hostile(*c)).take(LONGEST_FILTER + 1) {
-                input.handle(InputRequest::InsertChar(c));
-            }
-        });
+        self.edit_filter(|input| Some(line::splice(input, pasted, LONGEST_TYPED)));
     }
 
     /// Changes the text of the row, and narrows the list by it at once.
-    fn edit_filter(&mut self, edit: impl FnOnce(&mut Input)) {
+    fn edit_filter(&mut self, edit: impl FnOnce(&mut Input) -> Option<LeftOut>) {
         let Some(Popup::Filter(mut typing)) = self.popups.pop() else { return };
-        edit(&mut typing.input);
+        if let Some(left) = edit(&mut typing.input) {
+            self.say_left_out(left);
+        }
         let text = typing.input.value().trim();
         typing.error = self.workspace_mut().and_then(|workspace| workspace.type_filter(typing.target, text).err());
         if let Some(workspace) = self.workspace_mut().filter(|_| typing.target == Target::Topics) {

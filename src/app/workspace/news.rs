@@ -87,6 +87,11 @@ impl Workspace {
                     let said = format!("{again} to {} in {}", welcome.peer, human::span(welcome.took));
                     notices.say(now, Level::Success, &said, "");
                 }
+                if self.welcome.is_none()
+                    && let Some(said) = self.profile.will().and_then(|will| will.left_out(welcome.protocol))
+                {
+                    notices.say(now, Level::Warning, &said, "");
+                }
                 if welcome.session_lost {
                     let hint = "what was queued for this client is gone; subscriptions are made anew";
                     notices.say(now, Level::Warning, "the broker has lost the session", hint);

@@ -49,7 +49,8 @@ pub struct ConnectArgs {
     #[arg(short = 'x', long, value_name = "TIME", value_parser = value::session_expiry)]
     pub session_expiry: Option<SessionExpiry>,
 
-    /// The largest packet that is accepted, such as 64KiB [default: 16MiB].
+    /// The largest packet that is accepted, such as 64KiB; a broker of MQTT 5 leaves larger messages out [default: messages
+    /// above 16MiB are passed over, and that is told].
     #[arg(long, value_name = "SIZE", value_parser = value::packet_size)]
     pub max_packet_size: Option<u32>,
 
@@ -92,11 +93,11 @@ pub struct PasswordArgs {
 #[command(next_help_heading = "CONNECT properties (MQTT 5)")]
 pub struct TermArgs {
     /// Receive Maximum: how many messages of QoS 1 and 2 the broker may send ahead of our acknowledgements [default: 65535].
-    #[arg(long, value_name = "N", value_parser = value::receive_maximum())]
+    #[arg(long, value_name = "N", value_parser = value::some_number)]
     pub receive_maximum: Option<u16>,
 
     /// Topic Alias Maximum: how many topics the broker may abbreviate [default: 32].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = value::topic_alias_maximum)]
     pub topic_alias_maximum: Option<u16>,
 
     /// Request Response Information: asks the broker for the basis of response topics [default: false].

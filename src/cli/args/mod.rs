@@ -11,10 +11,13 @@ pub use self::{
         AuthenticationArgs, ConnectArgs, ConnectPropertyArgs, PasswordArgs, TermArgs, TlsArgs, TraceArgs, WayArgs, WillArgs,
     },
     verbs::{
-        AddArgs, CompletionsArgs, DemoArgs, DoctorArgs, EditArgs, GetArgs, ManArgs, ProfilesVerb, PubArgs, PublishPropertyArgs,
-        RetainedArgs, SubArgs,
+        AddArgs, CompletionsArgs, DoctorArgs, EditArgs, GetArgs, ManArgs, ProfilesVerb, PubArgs, PublishPropertyArgs, RetainedArgs,
+        SubArgs,
     },
 };
+
+#[cfg(feature = "demo")]
+pub use self::verbs::DemoArgs;
 
 const EXAMPLES: &str = "\
 Examples:

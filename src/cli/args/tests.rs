@@ -39,8 +39,23 @@ fn options_of_connecting_are_read() {
     assert_eq!(args.connect.protocol, Some(Protocol::V311));
     assert_eq!(args.connect.client_id.as_deref(), Some("me"));
     assert_eq!(args.connect.clean_start, Some(false));
-    assert_eq!(args.qos, Qos::ExactlyOnce);
+    assert_eq!(args.qos, Some(Qos::ExactlyOnce));
     assert_eq!(args.timeout, Some(std::time::Duration::from_mins(1)));
+}
+
+#[cfg(feature = "demo")]
+#[test]
+fn a_demo_out_of_bounds_is_refused_and_its_help_names_them() {
+    use crate::{base::human, demo};
+
+    for line in ["demo --rate 0", "demo --rate 100001", "demo --devices 0", "demo --devices 100001"] {
+        assert!(parse(line).is_err_and(|why| why.contains("1..=100000")), "{line}");
+    }
+    assert!(parse("demo --rate 100000 --devices 100000").is_ok());
+    let help = parse("demo --help").expect_err("help ends the call");
+    for most in [u64::from(demo::MOST_RATE), demo::MOST_DEVICES as u64] {
+        assert!(help.contains(&format!(", from 1 to {}", human::count(most))), "{help}");
+    }
 }
 
 #[test]

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+#[cfg(feature = "demo")]
+use crate::demo;
 use crate::{
     base::human,
     mqtt::{
+        bounds,
         message::Qos,
         options::{Protocol, SessionExpiry},
         topic,
     },
     wire::{proxy::Proxy, websocket},
 };
-
-/// The largest packet that MQTT can carry: a Remaining Length of four bytes and its header.
-const MAX_PACKET: u64 = 268_435_455 + 5;
 
 /// Reads a Quality of Service.
 pub(super) fn qos() -> impl TypedValueParser<Value = Qos> {
@@ -41,23 +41,39 @@ pub(super) fn retain_handling() -> impl TypedValueParser<Value = u8> {
 }
 
 /// Reads a Subscription Identifier.
-pub(super) fn subscription_identifier() -> impl TypedValueParser<Value = u32> {
-    RangedU64ValueParser::<u32>::new().range(1..=268_435_455)
+pub(super) fn subscription_identifier(text: &str) -> Result<u32, String> {
+    bounds::identifier(number(text)?)
 }
 
-/// Reads a Receive Maximum.
-pub(super) fn receive_maximum() -> impl TypedValueParser<Value = u16> {
-    RangedU64ValueParser::<u16>::new().range(1..)
+/// Reads a Receive Maximum or a Topic Alias.
+pub(super) fn some_number(text: &str) -> Result<u16, String> {
+    bounds::some_number(number(text)?)
+}
+
+/// Reads a Topic Alias Maximum.
+pub(super) fn topic_alias_maximum(text: &str) -> Result<u16, String> {
+    bounds::topic_alias_maximum(number(text)?)
+}
+
+fn number(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|_| "is not a whole number".into())
+}
+
+/// Reads how many messages a second the demo sends.
+#[cfg(feature = "demo")]
+pub(super) fn demo_rate() -> impl TypedValueParser<Value = u32> {
+    clap::builder::RangedU64ValueParser::<u32>::new().range(1..=u64::from(demo::MOST_RATE))
+}
+
+/// Reads how many devices the demo has.
+#[cfg(feature = "demo")]
+pub(super) fn demo_devices() -> impl TypedValueParser<Value = usize> {
+    clap::builder::RangedU64ValueParser::<usize>::new().range(1..=demo::MOST_DEVICES as u64)
 }
 
 /// Reads an Authentication Method.
 pub(super) fn method(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("a method has a name, such as SCRAM-SHA-256".into()) } else { Ok(text.to_owned()) }
-}
-
-/// Reads a Topic Alias.
-pub(super) fn topic_alias() -> impl TypedValueParser<Value = u16> {
-    RangedU64ValueParser::<u16>::new().range(1..)
 }
 
 /// Reads a Payload Format Indicator.
@@ -72,17 +88,12 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 
 /// Reads a duration that is longer than nothing.
 pub(super) fn some_duration(text: &str) -> Result<Duration, String> {
-    let time = human::parse_duration(text)?;
-    if time.is_zero() { Err("the time must be longer than nothing".into()) } else { Ok(time) }
+    bounds::some_time(human::parse_duration(text)?)
 }
 
 /// Reads a Keep Alive: whole seconds that fit into two bytes.
 pub(super) fn keep_alive(text: &str) -> Result<Duration, String> {
-    let time = human::parse_duration(text)?;
-    if time.subsec_nanos() != 0 || time.as_secs() > u64::from(u16::MAX) {
-        return Err("a keep-alive is whole seconds, at most 65535 (18h12m15s); 0 turns it off".into());
-    }
-    Ok(time)
+    bounds::keep_alive(human::parse_duration(text)?)
 }
 
 /// Reads a Session Expiry Interval: a duration in whole seconds, or `never`.
@@ -90,28 +101,17 @@ pub(super) fn session_expiry(text: &str) -> Result<SessionExpiry, String> {
     if text == "never" {
         return Ok(SessionExpiry::Never);
     }
-    match seconds(text).map_err(|error| format!("{error}, or never"))? {
-        0 => Ok(SessionExpiry::AtDisconnect),
-        seconds => Ok(SessionExpiry::After(seconds)),
-    }
+    bounds::session_expiry(human::parse_duration(text)?)
 }
 
 /// Reads a duration that MQTT carries as whole seconds in four bytes.
 pub(super) fn seconds(text: &str) -> Result<u32, String> {
-    let time = human::parse_duration(text)?;
-    match u32::try_from(time.as_secs()) {
-        Ok(seconds) if seconds < u32::MAX && time.subsec_nanos() == 0 => Ok(seconds),
-        Ok(_) | Err(_) => Err(format!("`{}` is not a time in whole seconds below {}", text.escape_debug(), u32::MAX)),
-    }
+    bounds::seconds(human::parse_duration(text)?)
 }
 
 /// Reads the size of the largest packet that is accepted.
 pub(super) fn packet_size(text: &str) -> Result<u32, String> {
-    match human::parse_size(text)? {
-        0 => Err("a packet has at least one byte".into()),
-        more if more > MAX_PACKET => Err("MQTT has no packets above 256 MiB".into()),
-        size => u32::try_from(size).map_err(|error| error.to_string()),
-    }
+    bounds::packet_size(human::parse_size(text)?)
 }
 
 /// Reads a Topic Filter.

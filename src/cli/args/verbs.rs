@@ -6,7 +6,6 @@ use clap::{Args, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use super::{
-    LookArgs,
     connect::{ConnectArgs, ConnectPropertyArgs, TraceArgs},
     value,
 };
@@ -41,7 +40,10 @@ Examples:
   mqtap pub plant test/load x --repeat 1000 --interval 10ms
 
 Without PAYLOAD, --file or --lines, the payload is all of standard input. The verb ends when the
-broker has acknowledged everything (QoS 1 and 2) or everything was sent (QoS 0).";
+broker has acknowledged everything (QoS 1 and 2) or everything was sent (QoS 0).
+
+On a profile with protect = true it asks first, once for all that it publishes. Where standard input
+is no terminal nobody can be asked, and only --yes lets it publish.";
 
 const GET_EXAMPLES: &str = "\
 Examples:
@@ -63,7 +65,8 @@ The doctor connects with a Client Identifier of its own, the profile's with -doc
 it takes over no connection that is called alike; -i names another one. It keeps no session.
 
 With --will, a client that ends in -will-test connects with the will and is cut off. The broker then
-publishes the will, as if that client had died: whoever listens sees it, and a retained one stays.
+publishes the will, as if that client had died: whoever listens sees it, and a retained one stays. On
+a profile with protect = true it asks first, unless --yes is given.
 
 The exit code is that of the first check that failed: 3 the broker cannot be reached, 4 it refused
 the connection, 5 it refused a filter, 27 it did not answer in time.";
@@ -75,13 +78,13 @@ pub struct SubArgs {
     /// A profile's name, or a URL such as `mqtt://localhost` or `mqtts://USER@HOST:PORT`.
     pub target: String,
 
-    /// Topic Filters; without them, those of the profile.
+    /// Topic Filters; without them, those of the profile, under the options that are given.
     #[arg(value_name = "FILTER", value_parser = value::filter)]
     pub filters: Vec<String>,
 
-    /// The most QoS that the broker may use.
-    #[arg(short = 'q', long, value_name = "0|1|2", value_parser = value::qos(), hide_possible_values = true, default_value = "0")]
-    pub qos: Qos,
+    /// The most QoS that the broker may use [default: 0, or that of the profile's filter].
+    #[arg(short = 'q', long, value_name = "0|1|2", value_parser = value::qos(), hide_possible_values = true)]
+    pub qos: Option<Qos>,
 
     /// Ends after so many messages.
     #[arg(short = 'n', long, value_name = "N")]
@@ -104,7 +107,7 @@ pub struct SubArgs {
     pub no_local: bool,
 
     /// Subscription Identifier, 1 to 268435455, which comes back with each message (MQTT 5).
-    #[arg(long, value_name = "N", value_parser = value::subscription_identifier())]
+    #[arg(long, value_name = "N", value_parser = value::subscription_identifier)]
     pub subscription_identifier: Option<u32>,
 
     /// Unsubscribes from this filter of a kept session first; may be repeated.
@@ -187,6 +190,10 @@ pub struct PubArgs {
     #[arg(long, value_name = "TIME", value_parser = value::duration)]
     pub interval: Option<Duration>,
 
+    /// Asks no question where the profile is protected.
+    #[arg(short = 'y', long)]
+    pub yes: bool,
+
     /// The properties.
     #[command(flatten)]
     pub properties: PublishPropertyArgs,
@@ -225,7 +232,7 @@ pub struct PublishPropertyArgs {
     pub payload_format: Option<u8>,
 
     /// Topic Alias, 1 to what the broker takes: later messages go without the topic.
-    #[arg(long, value_name = "N", value_parser = value::topic_alias())]
+    #[arg(long, value_name = "N", value_parser = value::some_number)]
     pub topic_alias: Option<u16>,
 
     /// User Property of the message; may be repeated.
@@ -288,6 +295,10 @@ pub struct DoctorArgs {
     #[arg(long, requires = "target")]
     pub will: bool,
 
+    /// Asks no question about --will where the profile is protected.
+    #[arg(short = 'y', long, requires = "will")]
+    pub yes: bool,
+
     /// Prints one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -302,14 +313,15 @@ pub struct DoctorArgs {
 }
 
 /// The arguments of `demo`.
+#[cfg(feature = "demo")]
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
-    /// Messages a second.
-    #[arg(long, value_name = "N")]
+    /// Messages a second, from 1 to 100,000.
+    #[arg(long, value_name = "N", value_parser = value::demo_rate())]
     pub rate: Option<u32>,
 
-    /// Devices of the plant.
-    #[arg(long, value_name = "N")]
+    /// Devices of the plant, from 1 to 100,000.
+    #[arg(long, value_name = "N", value_parser = value::demo_devices())]
     pub devices: Option<usize>,
 
     /// Where other clients may connect, such as 127.0.0.1:1883.
@@ -326,7 +338,7 @@ pub struct DemoArgs {
 
     /// What the screen looks like.
     #[command(flatten)]
-    pub look: LookArgs,
+    pub look: super::LookArgs,
 }
 
 /// What `profiles` does.

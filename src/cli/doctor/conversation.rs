@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::report::{Check, Fact, Report, millis};
 use crate::{
     base::{clock::Clock, human, text},
@@ -16,10 +18,12 @@ use crate::{
     wire::{dial::Stage, error::WireError},
 };
 
-/// How long DISCONNECT may take.
-const GOODBYE: Duration = Duration::from_millis(1_500);
+/// How long DISCONNECT may take, less than a verb has after a signal.
+const GOODBYE: Duration = Duration::from_millis(1_200);
 
 /// Connects, subscribes, pings and disconnects, and reports each step; tells whether the connection held.
+///
+/// Told to stop, or unable to report, it disconnects all the same: a connection that just breaks off is a death to the broker.
 ///
 /// # Errors
 ///
@@ -28,14 +32,34 @@ pub(super) async fn hold(
     options: &Options,
     subscriptions: &[Subscription],
     clock: Clock,
+    stop: &CancellationToken,
     report: &mut Report,
 ) -> Result<bool, Problem> {
     let mut conversation = Conversation::start(options.clone(), clock);
+    let talked = stop.run_until_cancelled(talk(&mut conversation, options, subscriptions, clock, report)).await;
+    let goodbye = farewell(conversation, clock).await;
+    let held = talked.unwrap_or(Ok(false))?;
+    if held {
+        report.check(&goodbye, Exit::Other)?;
+    }
+    Ok(held)
+}
+
+/// Asks all that there is to ask; tells whether the connection is still there to be closed.
+async fn talk(
+    conversation: &mut Conversation,
+    options: &Options,
+    subscriptions: &[Subscription],
+    clock: Clock,
+    report: &mut Report,
+) -> Result<bool, Problem> {
     let welcome = match conversation.online().await {
         Ok(welcome) => welcome,
         Err(failure) => {
             let facts = asked(options);
-            report.check(&bad("connect", "CONNECT", "", &failure).facts(facts), exit(&failure))?;
+            // What cannot be sent was not refused by anybody.
+            let exit = if matches!(failure, Failure::Invalid(_)) { Exit::Usage } else { exit(&failure) };
+            report.check(&bad("connect", "CONNECT", "", &failure).facts(facts), exit)?;
             return Ok(false);
         }
     };
@@ -54,7 +78,6 @@ pub(super) async fn hold(
         Ok(took) => report.check(&Check::good("ping", "ping", "the broker answers").took(Some(took)), Exit::Done)?,
         Err(failure) => report.check(&bad("ping", "ping", "", &failure), exit(&failure))?,
     }
-    report.check(&farewell(conversation, clock).await, Exit::Other)?;
     Ok(true)
 }
 
@@ -115,10 +138,16 @@ fn connected(options: &Options, welcome: &Welcome) -> Check {
             options.protocol, welcome.protocol
         ));
     }
-    if options.password.is_some() && !welcome.endpoint.is_encrypted() && !welcome.endpoint.is_local() {
-        return check.warn("the password went over the network unencrypted: use mqtts:// or wss:// where the broker has it");
+    let secret = match (options.sends_password(), options.sends_token()) {
+        (true, true) => "the password and the authentication data",
+        (true, false) => "the password",
+        (false, true) => "the authentication data",
+        (false, false) => return check,
+    };
+    if welcome.endpoint.is_encrypted() || welcome.endpoint.is_local() {
+        return check;
     }
-    check
+    check.warn(format!("{secret} went over the network unencrypted: use mqtts:// or wss:// where the broker has it"))
 }
 
 /// Tells of the connection itself.

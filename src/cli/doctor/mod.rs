@@ -7,9 +7,12 @@ mod stages;
 mod text;
 mod will;
 
+use tokio_util::sync::CancellationToken;
+
 use self::report::Report;
 use super::{
     args::DoctorArgs,
+    confirm::confirm,
     exit::{Exit, Problem},
     target::{self, Target},
     until_signal::until_signal,
@@ -35,7 +38,7 @@ pub(super) fn run(args: DoctorArgs) -> Result<Exit, Problem> {
         machine::examine(&mut report)?;
         return report.end();
     };
-    let Target { mut options, read_only } = target::resolve(target, &args.connect, args.properties.needs_v5())?;
+    let Target { mut options, read_only, protect } = target::resolve(target, &args.connect, args.properties.needs_v5())?;
     options.user_properties.extend(args.properties.connect_user_properties.iter().cloned());
     if args.will && read_only {
         let hint = "--will has the broker publish the will, as if this client had died";
@@ -44,15 +47,17 @@ pub(super) fn run(args: DoctorArgs) -> Result<Exit, Problem> {
     if args.will && options.will.is_none() {
         return Err(Problem::usage(WillFault::NoWill.to_string()).hint(WillFault::NoWill.hint()));
     }
+    if args.will
+        && !args.yes
+        && protect
+        && let Some(will) = &options.will
+    {
+        let question = format!("have the will published to {} on {target}, which is protected?", will.message.topic);
+        confirm(&question, "nothing was examined")?;
+    }
     let subscriptions = subscriptions(&args, &options);
     let report = Report::new(Some(target), args.json);
-    until_signal(move |stop| async move {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => Ok(Exit::Done),
-            ended = examine(&args, &options, &subscriptions, report) => ended,
-        }
-    })
+    until_signal(move |stop| async move { examine(&args, &options, &subscriptions, &stop, report).await })
 }
 
 /// Returns what to subscribe to: what was named, or what the profile says.
@@ -63,11 +68,12 @@ fn subscriptions(args: &DoctorArgs, options: &Options) -> Vec<Subscription> {
     args.filters.iter().map(|filter| Subscription::new(filter, args.qos.unwrap_or(Qos::AtMostOnce))).collect()
 }
 
-/// Examines each place where the broker may be, then the will.
+/// Examines each place where the broker may be, then the will; told to stop, it leaves the broker in good order first.
 async fn examine(
     args: &DoctorArgs,
     options: &Options,
     subscriptions: &[Subscription],
+    stop: &CancellationToken,
     mut report: Report,
 ) -> Result<Exit, Problem> {
     let clock = Clock::start();
@@ -77,16 +83,27 @@ async fn examine(
     } else {
         options.sibling("doctor")
     };
+    // Whatever becomes of the doctor, nobody is to be told that a client has died.
+    let own = Options { will: None, ..own };
     let mut held = false;
     for endpoint in options.endpoints() {
         report.section(endpoint.to_string())?;
         let one = Options { endpoint: endpoint.clone(), fallbacks: Vec::new(), ..own.clone() };
-        if stages::walk(&one, clock, &mut report).await? {
-            held |= conversation::hold(&one, subscriptions, clock, &mut report).await?;
+        let Some(walked) = stop.run_until_cancelled(stages::walk(&one, clock, &mut report)).await else {
+            return Ok(Exit::Done);
+        };
+        if walked? {
+            held |= conversation::hold(&one, subscriptions, clock, stop, &mut report).await?;
+        }
+        if stop.is_cancelled() {
+            return Ok(Exit::Done);
         }
     }
     if args.will && held {
-        will::test(options, clock, &mut report).await?;
+        will::test(options, clock, stop, &mut report).await?;
+        if stop.is_cancelled() {
+            return Ok(Exit::Done);
+        }
     }
     report.end()
 }

@@ -1,5 +1,7 @@
 //! The test of the will, as a check.
 
+use tokio_util::sync::CancellationToken;
+
 use super::{
     conversation::{exit, ms},
     report::{Check, Fact, Report},
@@ -19,22 +21,22 @@ const NAMES: (&str, &str) = ("will", "will");
 /// The columns of a payload that is shown.
 const PAYLOAD: usize = 200;
 
-/// Tests the will, and reports what came of it.
+/// Tests the will, and reports what came of it; told to stop, it tells nothing.
 ///
 /// # Errors
 ///
 /// Returns why the report could not be printed.
-pub(super) async fn test(options: &Options, clock: Clock, report: &mut Report) -> Result<(), Problem> {
-    match will_test::run(options, PATIENCE, clock).await {
-        Ok(tested) => report.check(&found(&tested), Exit::TimedOut),
-        Err(fault) => {
-            let exit = match &fault {
-                WillFault::NoWill => Exit::Usage,
-                WillFault::Watcher(failure) | WillFault::Topic(failure) | WillFault::Victim(failure) => exit(failure),
-            };
-            report.check(&Check::bad(NAMES.0, NAMES.1, fault.to_string(), fault.hint()), exit)
-        }
-    }
+pub(super) async fn test(options: &Options, clock: Clock, stop: &CancellationToken, report: &mut Report) -> Result<(), Problem> {
+    let fault = match will_test::run_until(options, PATIENCE, clock, stop.cancelled()).await {
+        Ok(tested) => return report.check(&found(&tested), Exit::TimedOut),
+        Err(fault) => fault,
+    };
+    let exit = match &fault {
+        WillFault::Stopped => return Ok(()),
+        WillFault::NoWill => Exit::Usage,
+        WillFault::Watcher(failure) | WillFault::Topic(failure) | WillFault::Victim(failure) => exit(failure),
+    };
+    report.check(&Check::bad(NAMES.0, NAMES.1, fault.to_string(), fault.hint()), exit)
 }
 
 fn found(report: &WillReport) -> Check {

@@ -95,6 +95,7 @@ struct Driver {
 ///
 /// Never cancelled but to be thrown away: connecting cannot be resumed, and a poll that is not awaited sends no pings.
 pub(super) async fn drive(attempt: Attempt, mut event_loop: Loop, online: oneshot::Sender<Granted>) -> (Loop, Option<Failure>) {
+    attempt.gate.forget_pings();
     let attempt = Arc::new(attempt);
     let route = Arc::new(OnceLock::new());
     let connector = (Arc::clone(&attempt), Arc::clone(&route));
@@ -135,7 +136,7 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>, client_id: Str
         Protocol::V5 => Version::V5,
     };
     let Dialed { stream, peer, tls, chain, unverified, times } = dialed;
-    let guarded = wire::open(stream, version, options.max_packet_size, attempt.clock, attempt.sink.clone());
+    let guarded = wire::open(stream, version, options.packet_limit(), attempt.clock, attempt.sink.clone());
     let receive_maximum = options.receive_maximum.unwrap_or(u16::MAX);
     let guarded = guarded.with_history(options.topic_alias_maximum, receive_maximum).with_skipped(attempt.skipped.clone());
     let guarded = guarded.taking_quiet();

@@ -23,6 +23,12 @@ pub(super) struct Gate {
 }
 
 impl Gate {
+    /// Forgets the pings of the connection before, which nobody answers any more.
+    pub(super) fn forget_pings(&self) {
+        self.ping.store(false, Ordering::Release);
+        self.pinged.store(0, Ordering::Release);
+    }
+
     /// Opens or closes.
     pub(super) fn set_closed(&self, closed: bool) {
         self.closed.store(closed, Ordering::Release);

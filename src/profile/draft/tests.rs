@@ -93,7 +93,7 @@ fn each_kind_of_value_is_written_as_the_reader_wants_it() {
     assert_eq!(template.will.as_ref().map(|will| will.message.qos), Some(Qos::ExactlyOnce));
     assert_eq!(template.user_properties, [("team".into(), "ops".into())]);
     assert_eq!(template.reconnect.map(|reconnect| reconnect.initial.as_secs()), Some(1));
-    assert_eq!((template.client_id.as_str(), template.max_packet_size), ("fixed", 1 << 20));
+    assert_eq!((template.client_id.as_str(), template.max_packet_size), ("fixed", Some(1 << 20)));
     assert_eq!(template.tls.ca_file.as_deref(), Some(Path::new("/ca.pem")));
 }
 

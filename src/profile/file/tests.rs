@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     mqtt::{
         message::Qos,
-        options::{DEFAULT_MAX_PACKET_SIZE, Protocol, Reconnect, SessionExpiry, Subscription},
+        options::{Protocol, Reconnect, SessionExpiry, Subscription},
     },
     profile::{EXAMPLE, client_id::Identity, keys, resolve, secret::PasswordSource},
     wire::{
@@ -102,7 +102,7 @@ fn every_key_of_the_example_reaches_the_options() {
     assert_eq!((options.connect_timeout, options.keep_alive), (Duration::from_secs(10), Duration::from_secs(30)));
     assert_eq!((options.clean_start, options.session_expiry), (true, SessionExpiry::After(3_600)));
     assert_eq!(options.reconnect, Some(Reconnect { initial: Duration::from_millis(500), max: Duration::from_mins(1) }));
-    assert_eq!(options.max_packet_size, DEFAULT_MAX_PACKET_SIZE);
+    assert_eq!(options.max_packet_size, Some(16 << 20));
     assert_eq!(options.user_properties, [("team".into(), "ops".into())]);
     assert_eq!(options.tls.ca_file.as_deref(), Some(Path::new("/home/anna/plant-ca.pem")));
     assert_eq!((options.tls.ca_only, options.tls.server_name.as_deref()), (false, Some("broker.internal")));
@@ -252,11 +252,27 @@ fn the_user_name_of_its_own_key_wins_wherever_it_stands() {
 #[case("connect.authentication = { method = \"\" }", "3:37: profile.p.connect.authentication.method: is empty")]
 #[case(
     "connect.authentication = { method = \"SCRAM-SHA-1\" }",
-    "3:37: profile.p.connect.authentication: SCRAM-SHA-1 needs a username"
+    "3:37: profile.p.connect.authentication: SCRAM-SHA-1 needs a user name and a password"
 )]
 #[case(
     "protocol = \"3.1.1\"\nconnect.authentication = { method = \"x\" }",
-    "4:37: profile.p.connect.authentication: needs protocol = \"5\""
+    "4:37: profile.p.connect.authentication: authentication with x needs MQTT 5, and this connection speaks 3.1.1"
+)]
+#[case(
+    "username = \"u\"\nconnect.authentication = { method = \"SCRAM-SHA-256\" }",
+    "4:37: profile.p.connect.authentication: SCRAM-SHA-256 needs a user name and a password"
+)]
+#[case(
+    "username = \"u\"\npassword = { env = \"A\" }\nconnect.authentication = { method = \"SCRAM-SHA-256\", data = { env = \"B\" } }",
+    "5:37: profile.p.connect.authentication: SCRAM-SHA-256 takes a user name and a password, no data"
+)]
+#[case(
+    "username = \"u\"\npassword.prompt = true\nconnect.authentication = { method = \"SCRAM-SHA-256-PLUS\" }",
+    "5:37: profile.p.connect.authentication: SCRAM-SHA-256-PLUS is not supported; SCRAM-SHA-1, SCRAM-SHA-256 and SCRAM-SHA-512 are"
+)]
+#[case(
+    "protocol = \"3.1.1\"\npassword = { env = \"A\" }",
+    "4:20: profile.p.password: MQTT 3 takes no password without a user name"
 )]
 #[case(
     "connect.authentication = { method = \"x\", data = {} }",
@@ -267,7 +283,7 @@ fn the_user_name_of_its_own_key_wins_wherever_it_stands() {
 #[case("subscription = [{ filter = \"a\", identifier = 0 }]", "3:46: profile.p.subscription[0].identifier: is 1 to 268435455")]
 #[case(
     "protocol = \"3.1\"\nclient_id = \"123456789012345678901234\"",
-    "4:13: profile.p.client_id: has 1 to 23 characters in MQTT 3.1"
+    "4:13: profile.p.client_id: MQTT 3.1 wants a client identifier of 1 to 23 characters, this one has 24"
 )]
 #[case("password = {}", "3:12: profile.p.password: give one of env, command, file or prompt")]
 #[case(
@@ -323,6 +339,10 @@ fn the_user_name_of_its_own_key_wins_wherever_it_stands() {
 #[case("tls.ca_only = true", "3:15: profile.p.tls.ca_only: no broker is trusted, because there is no ca_file")]
 // Names.
 #[case("keepalive = 5", "3:1: unknown key `keepalive` in profile.p; did you mean `keep_alive`?")]
+#[case("subscribe = \"a\"", "3:1: unknown key `subscribe` in profile.p; did you mean `subscription`?")]
+#[case("[[profile.p.subscriptions]]", "3:13: unknown key `subscriptions` in profile.p; did you mean `subscription`?")]
+#[case("host = \"h\"", "3:1: unknown key `host` in profile.p; did you mean `url`?")]
+#[case("port = 1883", "3:1: unknown key `port` in profile.p; did you mean `url`?")]
 #[case("  zebra = 5", "3:3: unknown key `zebra` in profile.p")]
 #[case("ca_file = \"x\"", "3:1: unknown key `ca_file` in profile.p; write it below [profile.p.tls]")]
 #[case("filter = \"x\"", "3:1: unknown key `filter` in profile.p; write it below [[profile.p.subscription]]")]

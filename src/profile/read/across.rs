@@ -1,12 +1,37 @@
 //! What no key of a profile can see alone: settings of transports that no URL has, and those that shut each other out.
 
 use super::{Draft, Position};
-use crate::wire::{endpoint::Endpoint, tls::Verify};
+use crate::{
+    mqtt::check,
+    wire::{endpoint::Endpoint, tls::Verify},
+};
 
 /// What was found: the path, the place, and the end of a sentence that begins with the path.
 pub(super) type Note = (String, Option<Position>, String);
 
 impl Draft {
+    /// Checks what goes into CONNECT, by the rules that would keep it from being sent.
+    pub(super) fn check_connect(&self, notes: &mut Vec<Note>) {
+        let options = self.profile.with_stand_ins();
+        let place = |path: &str| self.find(path).and_then(|setting| setting.at);
+        if let Err(failure) = check::credentials(&options, options.protocol) {
+            let method = self.find("connect.authentication.method");
+            let (path, at) = match method {
+                Some(method) => ("connect.authentication", method.at),
+                None => {
+                    ("password", self.settings.iter().find(|setting| setting.path.starts_with("password")).and_then(|it| it.at))
+                }
+            };
+            notes.push((path.into(), at, failure.to_string()));
+        }
+        // How long one with words in braces becomes is not known here.
+        if !options.client_id.contains('{')
+            && let Err(failure) = check::client_id(&options.client_id, options.protocol)
+        {
+            notes.push(("client_id".into(), place("client_id"), failure.to_string()));
+        }
+    }
+
     /// Checks the keys that belong to some transports against the URLs.
     pub(super) fn check_transports(&mut self, notes: &mut Vec<Note>) {
         let first = |prefix: &str| self.settings.iter().find(|setting| setting.path.starts_with(prefix)).map(|setting| setting.at);

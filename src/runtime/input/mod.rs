@@ -179,6 +179,7 @@ pub(super) fn event(heard: Heard) -> Option<Event> {
     match heard {
         Heard::Key(key) => Some(Event::Key(key)),
         Heard::Paste(text) => Some(Event::Paste(text)),
+        Heard::Mouse(mouse) => Some(Event::Mouse(mouse)),
         // F3 with a modifier looks like an answer; here nobody has asked.
         Heard::Cursor(row, mask) if is_key((row, mask)) => Some(Event::Key(modified(Code::F(3), mask))),
         Heard::Cursor(..) => None,

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::keymap::key::{Code, Key};
+use crate::{
+    app::event::Mouse,
+    keymap::key::{Code, Key},
+};
 
 /// How long a lone Esc may be the beginning of a sequence.
 const PAUSE: Duration = Duration::from_millis(30);
@@ -32,6 +35,8 @@ pub(in crate::runtime) enum Heard {
     Key(Key),
     /// Text was pasted.
     Paste(String),
+    /// The mouse was used, in a cell counted from 0.
+    Mouse(Mouse),
     /// The cursor is in this row and column, counted from 1; for row 1 it may as well be F3 with a modifier.
     Cursor(u16, u16),
     /// What an OSC answer says, as far as it is kept.
@@ -285,6 +290,10 @@ impl Parser {
             self.state = State::Paste;
             return;
         }
+        if let (Some(report), b'M') = (body.strip_prefix(b"<"), last) {
+            heard.extend(mouse(report).map(Heard::Mouse));
+            return;
+        }
         // A private marker or an intermediate byte makes it a report that nobody asked for.
         if body.len() > SEQUENCE || !body.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b';' | b':')) {
             return;
@@ -338,6 +347,19 @@ impl Parameters {
 pub(super) fn modified(code: Code, mask: u16) -> Key {
     let mask = mask.saturating_sub(1);
     Key { code, shift: mask & 1 != 0, alt: mask & 2 != 0, ctrl: mask & 4 != 0 }.normal()
+}
+
+/// Reads the report of a press (SGR): button, column and row from 1; of the buttons only the left one and the wheel mean something.
+fn mouse(report: &[u8]) -> Option<Mouse> {
+    let mut numbers = report.split(|&byte| byte == b';').map(|digits| std::str::from_utf8(digits).ok()?.parse::<u16>().ok());
+    let (button, x, y) = (numbers.next()??, numbers.next()??.checked_sub(1)?, numbers.next()??.checked_sub(1)?);
+    // Shift, Alt and Control are told with 4, 8 and 16.
+    match button & !0b1_1100 {
+        0 => Some(Mouse::Press { x, y }),
+        64 => Some(Mouse::Wheel { x, y, by: -1 }),
+        65 => Some(Mouse::Wheel { x, y, by: 1 }),
+        _ => None,
+    }
 }
 
 fn alt(c: char) -> Heard {
@@ -452,6 +474,18 @@ mod tests {
     }
 
     #[test]
+    fn presses_and_the_wheel_are_heard_with_their_cell() {
+        for (bytes, expected) in [
+            (&b"\x1b[<0;1;1M"[..], Mouse::Press { x: 0, y: 0 }),
+            (b"\x1b[<4;300;7M", Mouse::Press { x: 299, y: 6 }),
+            (b"\x1b[<64;10;2M", Mouse::Wheel { x: 9, y: 1, by: -1 }),
+            (b"\x1b[<81;10;2M", Mouse::Wheel { x: 9, y: 1, by: 1 }),
+        ] {
+            assert_eq!(heard(bytes), [Heard::Mouse(expected)], "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
     fn an_answer_that_nobody_expects_presses_no_key() {
         for answer in [
             &b"\x1b[?997;1n"[..],
@@ -462,7 +496,7 @@ mod tests {
             b"\x1b_Gi=1;OK\x1b\\",
             b"\x1b[0n",
             b"\x1b[I\x1b[O",
-            b"\x1b[<0;10;10M\x1b[<0;10;10m",
+            b"\x1b[<0;10;10m\x1b[<0;0;10M\x1b[<35;1;1M\x1b[<0;99999;1M\x1b[<0;1M\x1b[<M",
         ] {
             let with_key = [answer, b"q"].concat();
             assert_eq!(keys(&with_key), "q", "{}", answer.escape_ascii());

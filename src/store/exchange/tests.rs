@@ -31,6 +31,17 @@ fn a_ping_and_a_connect_are_joined_with_their_answers() {
 }
 
 #[test]
+fn an_attempt_that_fails_counts_from_no_connection_before_it() {
+    let mut exchange = exchange(&[(10, Out, CONNECT)]);
+    let later = |millis| Stamp::default().after(Duration::from_millis(millis));
+    exchange.end(later(20), "lost".into());
+    exchange.end(later(30), "refused".into());
+    exchange.insert(Noted { at: later(40), packets: vec![packet(40, Out, CONNECT)], ..Noted::default() });
+    let connected: Vec<_> = exchange.rows().map(|(_, row)| row.connected).collect();
+    assert_eq!(connected, [Some(later(10)), Some(later(10)), None, Some(later(40))]);
+}
+
+#[test]
 fn a_handshake_of_qos_2_is_joined_from_its_first_packet_to_its_last() {
     let publish = b"\x34\x06\0\x01t\0\x02\0";
     let steps: [(u64, Direction, &[u8]); 5] = [

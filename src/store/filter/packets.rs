@@ -18,6 +18,7 @@ use regex::bytes::Regex;
 
 use super::{
     FilterError, Needle, Relation, Term,
+    field::{Field, List},
     parse::{self, Result, Scanner, Token, Topic},
     regex_marks,
 };
@@ -30,9 +31,6 @@ use crate::{
         packet::{Direction, Kind, Packet},
     },
 };
-
-/// The fields, for what is almost one of them.
-const FIELDS: [&str; 10] = ["type", "dir", "topic", "id", "reason", "qos", "retain", "dup", "size", "since"];
 
 /// The fields of packets that hold a topic, or a filter for topics.
 const TOPICS: [&str; 2] = ["Topic Filter", "Will Topic"];
@@ -267,41 +265,40 @@ impl Asked<'_> {
 
 /// Reads what a term asks.
 fn test(scanner: &mut Scanner<'_>) -> Result<Test> {
-    match scanner.token()? {
-        (Token::Quoted(text), span) => parse::word(&text, span).map(Test::Word),
+    match scanner.token(List::Packets)? {
+        (Token::Word(needle), _) => Ok(Test::Word(needle)),
         (Token::Regex(regex), _) => Ok(Test::Regex(regex)),
-        (Token::Bare(token), span) => field(&token, span),
+        (Token::Field(field, value), span) => packet_field(field, &value, span),
     }
 }
 
-fn field(token: &str, span: Range<usize>) -> Result<Test> {
-    let Some((name, value)) = token.split_once(':') else { return parse::word(token, span).map(Test::Word) };
+fn packet_field(field: Field, value: &str, span: Range<usize>) -> Result<Test> {
     let fail = |message: &str| Err(parse::error(span.clone(), message));
-    match name {
-        "type" => match kinds(value) {
+    match field {
+        Field::Type => match kinds(value) {
             kinds if kinds.is_empty() => fail("`type:` takes a packet, as in CONNACK, sub or *ACK"),
             kinds => Ok(Test::Type(kinds)),
         },
-        "dir" => match value {
+        Field::Direction => match value {
             "in" => Ok(Test::Direction(Direction::In)),
             "out" => Ok(Test::Direction(Direction::Out)),
             _ => fail("`dir:` takes in (from the broker) or out"),
         },
-        "topic" => Ok(match parse::topic(value, span)? {
+        Field::Topic => Ok(match parse::topic(value, span)? {
             Topic::Filter(filter) => Test::Topic(filter),
             Topic::Part(needle) => Test::InTopic(needle),
         }),
-        "id" => match value.parse() {
+        Field::Id => match value.parse() {
             Ok(id @ 1..) => Ok(Test::Id(id)),
             Ok(0) | Err(_) => fail("`id:` takes a Packet Identifier, from 1 to 65535"),
         },
-        "reason" => reason(value, span),
-        "qos" => parse::qos(value, span).map(|(relation, level)| Test::Qos(relation, level)),
-        "retain" => parse::flag(value, span).map(Test::Retain),
-        "dup" => parse::flag(value, span).map(Test::Dup),
-        "size" => parse::size(value, span).map(|(relation, size)| Test::Size(relation, size)),
-        "since" => parse::since(value, span).map(Test::Since),
-        _ => parse::other(token, name, span, &FIELDS).map(Test::Word),
+        Field::Reason => reason(value, span),
+        Field::Qos => parse::qos(value, span).map(|(relation, level)| Test::Qos(relation, level)),
+        Field::Retain => parse::flag(value, span).map(Test::Retain),
+        Field::Dup => parse::flag(value, span).map(Test::Dup),
+        Field::Size => parse::size(value, span).map(|(relation, size)| Test::Size(relation, size)),
+        Field::Since => parse::since(value, span).map(Test::Since),
+        Field::Property => Err(field.elsewhere(span)),
     }
 }
 

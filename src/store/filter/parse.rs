@@ -6,6 +6,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::{
     FilterError, Formats, LONGEST_FILTER, Needle, Relation, Term, Test,
+    field::{self, Field, List},
     json::{Literal, Number, Step},
 };
 use crate::{base::human, mqtt::topic};
@@ -19,13 +20,19 @@ pub(super) const SINCE_NEGATED: &str = "`since:` cannot be turned around";
 /// The deepest nesting of a regular expression.
 const REGEX_DEPTH: u32 = 50;
 
-/// The fields, for what is almost one of them.
-const FIELDS: [&str; 8] = ["topic", "qos", "retain", "dup", "size", "prop", "type", "since"];
-
 pub(super) type Result<T> = std::result::Result<T, FilterError>;
 
+/// Reads a filter for topics.
+pub(super) fn topics(text: &str) -> Result<Vec<Term>> {
+    terms(text, |scanner| match scanner.token(List::Topics)? {
+        (Token::Word(needle), _) => Ok(Test::Word(needle)),
+        (Token::Regex(regex), _) => Ok(Test::Regex(regex)),
+        (Token::Field(field, value), span) => topic_field(field, &value, span),
+    })
+}
+
 /// Reads a filter for messages.
-pub(super) fn parse(text: &str, formats: Formats) -> Result<Vec<Term>> {
+pub(super) fn messages(text: &str, formats: Formats) -> Result<Vec<Term>> {
     let terms = terms(text, |scanner| scanner.test(formats))?;
     match terms.iter().find(|term| term.negated && matches!(term.test, Test::Since(_))) {
         None => Ok(terms),
@@ -67,12 +74,12 @@ pub(super) struct Scanner<'a> {
 
 /// What a term is written with.
 pub(super) enum Token {
-    /// A text between quotes.
-    Quoted(String),
+    /// A text to look for.
+    Word(Needle),
     /// A regular expression between slashes.
     Regex(Regex),
-    /// Everything else.
-    Bare(String),
+    /// A field and its value.
+    Field(Field, String),
 }
 
 impl Scanner<'_> {
@@ -90,13 +97,19 @@ impl Scanner<'_> {
         eaten
     }
 
-    /// Takes a token, and returns it with the bytes that it has in the text.
-    pub(super) fn token(&mut self) -> Result<(Token, Range<usize>)> {
+    /// Takes a token of a list's filter, and returns it with the bytes that it has in the text.
+    pub(super) fn token(&mut self, list: List) -> Result<(Token, Range<usize>)> {
         let start = self.at;
         let token = match self.rest().chars().next() {
-            Some('"') => Token::Quoted(self.quoted()?),
+            Some('"') => {
+                let text = self.quoted()?;
+                Token::Word(word(&text, start..self.at)?)
+            }
             Some('/') => Token::Regex(self.regex()?),
-            None | Some(_) => Token::Bare(self.bare()?),
+            None | Some(_) => {
+                let text = self.bare()?;
+                bare(&text, start..self.at, list)?
+            }
         };
         Ok((token, start..self.at))
     }
@@ -106,10 +119,10 @@ impl Scanner<'_> {
         if self.rest().starts_with('.') {
             return self.json();
         }
-        match self.token()? {
-            (Token::Quoted(text), span) => word(&text, span).map(Test::Word),
+        match self.token(List::Messages)? {
+            (Token::Word(needle), _) => Ok(Test::Word(needle)),
             (Token::Regex(regex), _) => Ok(Test::Regex(regex)),
-            (Token::Bare(token), span) => field(&token, span, formats),
+            (Token::Field(field, value), span) => message_field(field, &value, span, formats),
         }
     }
 
@@ -236,28 +249,61 @@ impl Scanner<'_> {
     }
 }
 
-/// Reads a field of a filter for messages, or a word.
-fn field(token: &str, span: Range<usize>, formats: Formats) -> Result<Test> {
-    let Some((name, value)) = token.split_once(':') else { return word(token, span).map(Test::Word) };
-    let fail = |message: &str| Err(error(span.clone(), message));
-    match name {
-        "topic" => Ok(match topic(value, span)? {
-            Topic::Filter(filter) => Test::Topic(filter),
-            Topic::Part(needle) => Test::InTopic(needle),
-        }),
-        "qos" => qos(value, span).map(|(relation, level)| Test::Qos(relation, level)),
-        "retain" => flag(value, span).map(Test::Retain),
-        "dup" => flag(value, span).map(Test::Dup),
-        "size" => size(value, span).map(|(relation, size)| Test::Size(relation, size)),
-        "prop" => {
+/// Tells what a token without quotes is; one with a colon that is no field is a word, unless it is almost a field.
+fn bare(text: &str, span: Range<usize>, list: List) -> Result<Token> {
+    if text.starts_with('.') {
+        return Err(field::path_elsewhere(span));
+    }
+    if let Some((name, value)) = text.split_once(':') {
+        if let Some(field) = Field::named(name) {
+            return Ok(Token::Field(field, value.to_owned()));
+        }
+        if let Some(field) = Field::almost(name, list) {
+            return Err(error(span, format!("did you mean `{}:`? As a word it needs quotes", field.name())));
+        }
+    }
+    word(text, span).map(Token::Word)
+}
+
+fn topic_field(field: Field, value: &str, span: Range<usize>) -> Result<Test> {
+    match field {
+        Field::Topic => topic_test(value, span),
+        Field::Qos
+        | Field::Retain
+        | Field::Dup
+        | Field::Size
+        | Field::Since
+        | Field::Type
+        | Field::Property
+        | Field::Direction
+        | Field::Id
+        | Field::Reason => Err(field.elsewhere(span)),
+    }
+}
+
+fn message_field(field: Field, value: &str, span: Range<usize>, formats: Formats) -> Result<Test> {
+    match field {
+        Field::Topic => topic_test(value, span),
+        Field::Qos => qos(value, span).map(|(relation, level)| Test::Qos(relation, level)),
+        Field::Retain => flag(value, span).map(Test::Retain),
+        Field::Dup => flag(value, span).map(Test::Dup),
+        Field::Size => size(value, span).map(|(relation, size)| Test::Size(relation, size)),
+        Field::Property => {
             let (name, value) = value.split_once('=').map_or((value, None), |(name, value)| (name, Some(value.to_owned())));
             Ok(Test::Property(name.to_owned(), value))
         }
-        "type" if formats.names.contains(&value) => Ok(Test::Format(value.to_owned(), formats.is)),
-        "type" => fail(&format!("`type:` takes {}", formats.names.join(", "))),
-        "since" => since(value, span).map(Test::Since),
-        _ => other(token, name, span, &FIELDS).map(Test::Word),
+        Field::Type if formats.names.contains(&value) => Ok(Test::Format(value.to_owned(), formats.is)),
+        Field::Type => Err(error(span, format!("`type:` takes {}", formats.names.join(", ")))),
+        Field::Since => since(value, span).map(Test::Since),
+        Field::Direction | Field::Id | Field::Reason => Err(field.elsewhere(span)),
     }
+}
+
+fn topic_test(value: &str, span: Range<usize>) -> Result<Test> {
+    Ok(match topic(value, span)? {
+        Topic::Filter(filter) => Test::Topic(filter),
+        Topic::Part(needle) => Test::InTopic(needle),
+    })
 }
 
 /// What `topic:` takes.
@@ -298,14 +344,6 @@ pub(super) fn size(value: &str, span: Range<usize>) -> Result<(Relation, u64)> {
 
 pub(super) fn since(value: &str, span: Range<usize>) -> Result<Duration> {
     human::parse_duration(value).map_err(|_| error(span, "`since:` takes a time, as in since:5m or since:1h30m"))
-}
-
-/// Reads a token with a colon that is no field as a word, unless it is almost a field.
-pub(super) fn other(token: &str, name: &str, span: Range<usize>, fields: &[&str]) -> Result<Needle> {
-    match fields.iter().find(|field| strsim::osa_distance(field, name) == 1) {
-        Some(field) => Err(error(span, format!("did you mean `{field}:`? As a word it needs quotes"))),
-        None => word(token, span),
-    }
 }
 
 pub(super) fn word(text: &str, span: Range<usize>) -> Result<Needle> {

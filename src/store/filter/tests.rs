@@ -4,7 +4,10 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::*;
+use super::{
+    field::{Field, List},
+    *,
+};
 use crate::{
     mqtt::message::{Message, Qos, Received},
     store::{Seq, Store},
@@ -138,6 +141,7 @@ fn what_is_wrong_is_underlined_and_explained() {
         ("size:>big", "size:>big", "bytes"),
         ("retain:maybe", "retain:maybe", "yes or no"),
         ("type:xml", "type:xml", "json, text"),
+        ("temp dir:in", "dir:in", "`dir:` works in the protocol view"),
         ("since:soon", "since:soon", "a time"),
         ("!since:5m", "!since:5m", "turned around"),
         ("topc:a", "topc:a", "did you mean `topic:`"),
@@ -158,6 +162,49 @@ fn what_is_wrong_is_underlined_and_explained() {
         assert_eq!(text.get(why.span.clone()), Some(token), "{text}: {why}");
         assert!(why.message.contains(message), "{text}: {why}");
     }
+}
+
+#[test]
+fn a_field_works_where_the_table_says_and_is_refused_elsewhere() {
+    let said = |list, field: Field| {
+        let text = match field {
+            Field::Topic => "topic:a",
+            Field::Qos => "qos:1",
+            Field::Retain => "retain:",
+            Field::Dup => "dup:",
+            Field::Size => "size:>1k",
+            Field::Since => "since:5m",
+            Field::Type if list == List::Packets => "type:PUB*",
+            Field::Type => "type:json",
+            Field::Property => "prop:site",
+            Field::Direction => "dir:in",
+            Field::Id => "id:7",
+            Field::Reason => "reason:fail",
+        };
+        match list {
+            List::Topics => TopicFilter::parse(text).err(),
+            List::Messages => Filter::parse(text, FORMATS).err(),
+            List::Packets => PacketFilter::parse(text).err(),
+        }
+    };
+    for field in Field::ALL {
+        for list in [List::Topics, List::Messages, List::Packets] {
+            let said = said(list, field).map(|why| why.message);
+            match &said {
+                None => assert!(field.is_of(list), "{field:?} of {list:?}"),
+                Some(why) => assert!(!field.is_of(list) && why.contains("works "), "{field:?} of {list:?}: {why}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_value_in_json_is_refused_where_there_is_no_payload() {
+    let message = "`.path` works among the messages; as a word it needs quotes";
+    for why in [TopicFilter::parse("a .t > 21").unwrap_err(), PacketFilter::parse("a .t > 21").unwrap_err()] {
+        assert_eq!((why.span, why.message.as_str()), (2..4, message));
+    }
+    assert!(TopicFilter::parse("\".t\"").is_ok() && PacketFilter::parse("\".t\"").is_ok());
 }
 
 #[test]

@@ -3,22 +3,26 @@
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
+    style::Modifier,
     widgets::Widget,
 };
 
 use super::{Pen, wrap};
 use crate::{
     app::{
-        form::{Field, Form, Row},
+        form::{self, Field, Form, Row},
         geometry::Area,
     },
-    base::human,
+    base::{human, text},
     theme::{Role, Theme},
     ui::widget::input::input,
 };
 
 /// Columns of the labels.
 const LABEL: usize = 10;
+
+/// The most bytes in one cell.
+const MOST_BYTES: usize = 32;
 
 pub(super) fn render(form: &Form, area: Area, theme: &Theme, buffer: &mut Buffer) -> Option<Position> {
     let mut cursor = None;
@@ -27,13 +31,12 @@ pub(super) fn render(form: &Form, area: Area, theme: &Theme, buffer: &mut Buffer
     for (index, row) in form.rows.iter().enumerate() {
         let focused = index == form.focus;
         if let Field::Area(text) = &row.field {
-            rule(row, area, line, focused, theme, buffer);
+            let label = if text.has_crlf() { format!("{}, lines end with CR LF", row.label) } else { row.label.to_owned() };
+            rule(&label, area, line, focused, theme, buffer);
             let rows = bottom.saturating_sub(line + 2);
             let window =
                 Area { x: area.x + 1, width: area.width.saturating_sub(2), y: area.y + small(line + 1), height: small(rows) };
-            if let Some(position) = text_area(text, window, focused, theme, buffer) {
-                cursor = Some(position);
-            }
+            text_area(text, window, focused, theme, buffer);
             line = bottom;
             continue;
         }
@@ -46,7 +49,7 @@ pub(super) fn render(form: &Form, area: Area, theme: &Theme, buffer: &mut Buffer
         line += 1;
     }
     if let Some(error) = &form.error {
-        let lines = wrap(&crate::base::text::safe(error).to_string(), area.columns().saturating_sub(4));
+        let lines = wrap(&text::safe(error).to_string(), area.columns().saturating_sub(4));
         let first = area.rows().saturating_sub(lines.len().min(2));
         for (offset, text) in lines.iter().take(2).enumerate() {
             let mark = if offset == 0 { "✗ " } else { "  " };
@@ -60,10 +63,10 @@ fn small(n: usize) -> u16 {
     u16::try_from(n).unwrap_or(u16::MAX)
 }
 
-fn rule(row: &Row, area: Area, line: usize, focused: bool, theme: &Theme, buffer: &mut Buffer) {
+fn rule(label: &str, area: Area, line: usize, focused: bool, theme: &Theme, buffer: &mut Buffer) {
     let mut pen = Pen::new(buffer, theme, area, line);
     let role = if focused { Role::Accent } else { Role::InputLabel };
-    pen.put(if focused { "›" } else { " " }, Role::Accent).put(row.label, role).put(" ", role);
+    pen.put(if focused { "›" } else { " " }, Role::Accent).put(label, role).put(" ", role);
     let rest = pen.left();
     pen.put(&"─".repeat(rest), Role::Border);
 }
@@ -87,32 +90,44 @@ fn field(row: &Row, focused: bool, pen: &mut Pen<'_>) -> Option<Position> {
             pen.put(if *on { "[x]" } else { "[ ]" }, if *on { Role::Accent } else { Role::Dim });
             None
         }
-        Field::Raw(bytes) => {
-            let said = format!("{} that are no plain text, sent as they are; Del empties", human::size(bytes.len() as u64));
+        Field::Raw(bytes, why) => {
+            let said = format!("{} {why}, sent as they are; Del empties", human::size(bytes.len() as u64));
             pen.put(&said, Role::Kind);
+            None
+        }
+        Field::Properties { kept, said } => {
+            pen.put(said, if kept.is_some() { Role::Text } else { Role::Dim });
+            None
+        }
+        Field::Given(..) => {
+            pen.put("from the URL, kept in memory; Del throws it away", Role::Kind);
             None
         }
         Field::Area(_) => None,
     }
 }
 
-/// Draws the text area; its own cursor is a cell in reverse, the terminal's is put there too.
-fn text_area(
-    text: &tui_textarea::TextArea<'static>,
-    window: Area,
-    focused: bool,
-    theme: &Theme,
-    buffer: &mut Buffer,
-) -> Option<Position> {
+/// Draws the text area; the cursor is a cell in reverse.
+fn text_area(text: &form::Area, window: Area, focused: bool, theme: &Theme, buffer: &mut Buffer) {
     for row in 0..window.rows() {
         Pen::new(buffer, theme, window, row).field(window.columns());
     }
-    let mut shown = text.clone();
-    shown.set_style(theme.style(Role::Input));
-    shown.set_cursor_line_style(ratatui::style::Style::default());
-    if !focused {
-        shown.set_cursor_style(ratatui::style::Style::default());
+    let (area, rect) = (text.widget(), Rect { x: window.x, y: window.y, width: window.width, height: window.height });
+    Widget::render(area, rect, buffer);
+    let (top, left) = area.scroll_offset();
+    let at = area.screen_cursor();
+    let cursor = Position {
+        x: window.x + small(at.col.saturating_sub(usize::from(left))),
+        y: window.y + small(at.row.saturating_sub(usize::from(top))),
+    };
+    for position in rect.intersection(buffer.area).positions() {
+        let cell = &mut buffer[position];
+        // Graphemes come out as they were typed: of one that is no letter, a cell shows that there is something.
+        if cell.symbol().len() > MOST_BYTES || cell.symbol().chars().any(text::is_hostile) {
+            cell.set_symbol("…");
+        }
+        if focused && position == cursor {
+            cell.modifier.insert(Modifier::REVERSED);
+        }
     }
-    Widget::render(&shown, Rect { x: window.x, y: window.y, width: window.width, height: window.height }, buffer);
-    None
 }

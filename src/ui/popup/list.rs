@@ -5,33 +5,33 @@ use tui_input::Input;
 
 use super::{Pen, hints};
 use crate::{
-    app::{App, geometry::Area, popup},
-    base::human,
-    keymap::action::{Action, Context},
+    app::{
+        App,
+        geometry::Area,
+        help::{self, Line},
+        popup::{self, PALETTE_ROWS},
+    },
+    base::{human, text},
+    keymap::action::Context,
     theme::{Role, Theme},
     ui::{topics, widget::input::input},
 };
 
 /// Writes the keys of the contexts, innermost first, scrolled by `top` rows.
 pub(super) fn help(app: &App, contexts: &[Context], top: usize, area: Area, theme: &Theme, buffer: &mut Buffer) {
-    let mut rows: Vec<(String, &str, Role)> = Vec::new();
-    for &context in contexts {
-        if !rows.is_empty() {
-            rows.push((String::new(), "", Role::Text));
-        }
-        rows.push((context.title().to_owned(), "", Role::Title));
-        for &action in Action::ALL.iter().filter(|action| action.context() == context) {
-            rows.push((app.keymap.labels(action).join(" "), action.doc(), Role::Key));
-        }
-    }
-    let top = top.min(rows.len().saturating_sub(area.rows()));
-    for (line, (keys, doc, role)) in rows.iter().skip(top).take(area.rows()).enumerate() {
-        let mut pen = Pen::new(buffer, theme, area, line);
+    let lines = help::lines(app, contexts, area.columns());
+    for (row, line) in lines.iter().skip(top).take(area.rows()).enumerate() {
+        let mut pen = Pen::new(buffer, theme, area, row);
         pen.skip(1);
-        if *role == Role::Title {
-            pen.put(keys, *role);
-        } else {
-            pen.column(keys, 20, *role).put(doc, Role::Text);
+        match line {
+            Line::Blank => {}
+            Line::Title(title) => {
+                pen.put(title, Role::Title);
+            }
+            Line::Key { keys, words, is_possible } => {
+                let (key, text) = if *is_possible { (Role::Key, Role::Text) } else { (Role::Dim, Role::Dim) };
+                pen.column(keys, help::KEYS - 1, key).put(words, text);
+            }
         }
     }
 }
@@ -43,7 +43,7 @@ pub(super) fn palette(app: &App, typed: &Input, selected: usize, area: Area, the
     let columns = pen.left();
     let cursor = input(&mut pen, typed, columns, "type to find an action", false);
     let hits = popup::palette(typed.value());
-    let rows = area.rows().saturating_sub(2);
+    let rows = area.rows().saturating_sub(PALETTE_ROWS);
     let first = (selected + 1).saturating_sub(rows);
     for (line, (index, action)) in hits.iter().enumerate().skip(first).take(rows).enumerate() {
         let mut pen = Pen::new(buffer, theme, area, line + 2);
@@ -52,10 +52,18 @@ pub(super) fn palette(app: &App, typed: &Input, selected: usize, area: Area, the
         }
         pen.put(if index == selected { " › " } else { "   " }, Role::Accent);
         let label = app.keymap.labels(*action).into_iter().next().unwrap_or_default();
-        match app.can(*action) {
-            Ok(()) => pen.column(action.doc(), area.columns().saturating_sub(12), Role::Text).put(&label, Role::Key),
-            Err(why) => pen.column(action.doc(), area.columns().saturating_sub(12) / 2, Role::Dim).skip(1).put(&why, Role::Dim),
+        let role = if app.can(*action).is_ok() { Role::Text } else { Role::Dim };
+        pen.column(action.doc(), area.columns().saturating_sub(12), role).skip(1).put(&label, Role::Key);
+    }
+    if let Some(action) = hits.get(selected) {
+        let (said, role) = match app.can(*action) {
+            Ok(()) => (action.doc().to_owned(), Role::Text),
+            Err(why) => (format!("{} Not now: {why}.", action.doc()), Role::Warning),
         };
+        let bottom = area.rows().saturating_sub(PALETTE_ROWS - 3);
+        for (line, words) in text::wrap(&said, area.columns().saturating_sub(2)).iter().enumerate() {
+            Pen::new(buffer, theme, area, bottom + line).skip(1).put(words, role);
+        }
     }
     cursor
 }
@@ -84,20 +92,12 @@ pub(super) fn notices(app: &App, top: usize, area: Area, theme: &Theme, buffer: 
     if history.is_empty() {
         Pen::new(buffer, theme, area, 1).skip(2).put("Nothing yet.", Role::Dim);
     }
-    let mut line = 0;
-    for notice in history.iter().rev().skip(top) {
+    let lines = app.notices.lines(area.columns());
+    for (row, (starts, notice, words)) in lines.into_iter().skip(top).take(area.rows()).enumerate() {
         let (mark, role) = hints::level(notice.level);
-        let words = if notice.hint.is_empty() { notice.text.clone() } else { format!("{}: {}", notice.text, notice.hint) };
-        for (offset, part) in super::wrap(&words, area.columns().saturating_sub(18)).iter().enumerate() {
-            if line >= area.rows() {
-                return;
-            }
-            let mut pen = Pen::new(buffer, theme, area, line);
-            let (time, mark) =
-                if offset == 0 { (human::time_of_day(notice.at, &app.facts.zone), mark) } else { (String::new(), "") };
-            pen.skip(1).column(&time, 13, Role::Time).column(mark, 2, role).put(part, role);
-            line += 1;
-        }
+        let (time, mark) = starts.map(|notice| (human::time_of_day(notice.at, &app.facts.zone), mark)).unwrap_or_default();
+        let mut pen = Pen::new(buffer, theme, area, row);
+        pen.skip(1).column(&time, 13, Role::Time).column(mark, 2, role).put(&words, role);
     }
 }
 

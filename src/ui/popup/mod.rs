@@ -14,7 +14,7 @@ use super::{
     },
 };
 use crate::{
-    app::{App, geometry::Geometry, popup::Popup},
+    app::{App, geometry::Geometry, popup::Popup, publish::Publishing},
     keymap::action::Action,
     theme::{Role, Theme},
 };
@@ -36,7 +36,11 @@ pub(super) fn render(app: &App, geometry: &Geometry, theme: &Theme, buffer: &mut
             Some(list::palette(app, input, *selected, inner, theme, buffer))
         }
         Popup::Filter(_) => None,
-        Popup::Subscribe(form) | Popup::Publish(form) | Popup::Connect(form) | Popup::Secret(.., form) | Popup::LogIn(_, form) => {
+        Popup::Publish(Publishing { form, .. })
+        | Popup::Subscribe(_, form)
+        | Popup::Connect(form)
+        | Popup::Secret(.., form)
+        | Popup::LogIn(_, form) => {
             frame(buffer, theme, area, &format!("{} ", form.title), "", true);
             form::render(form, inner, theme, buffer)
         }

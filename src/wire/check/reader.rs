@@ -8,8 +8,6 @@ pub(in crate::wire) const MALFORMED: u8 = 0x81;
 pub(super) const PROTOCOL: u8 = 0x82;
 /// Reason Code Topic Name invalid.
 pub(super) const TOPIC_INVALID: u8 = 0x90;
-/// Reason Code Receive Maximum exceeded.
-pub(in crate::wire) const RECEIVE_MAXIMUM: u8 = 0x93;
 /// Reason Code Topic Alias invalid.
 pub(in crate::wire) const ALIAS_INVALID: u8 = 0x94;
 

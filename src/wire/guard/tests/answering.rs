@@ -7,7 +7,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::*;
+use super::{oversize::large, *};
 
 /// Nothing in memory takes so long.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -116,6 +116,8 @@ async fn an_identifier_is_free_again_once_its_message_was_passed_over() {
             let (out, error) = drain(&mut guard, 64).await;
             assert!(error.is_none(), "QoS {qos}, cut at {cut}: {error:?}");
             assert_eq!(out, [connack(V5), &[0xd0, 0]].concat(), "QoS {qos}, cut at {cut}");
+            let history = format!("{:?}", guard.history);
+            assert!(history.contains("unacknowledged: {}"), "QoS {qos}, cut at {cut}: {history}");
             assert_eq!(guard.inner.written, [[ack, 3, 0, 1, 0x97], [ack, 3, 0, 2, 0x97]].concat(), "QoS {qos}, cut at {cut}");
         }
     }

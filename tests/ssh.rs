@@ -48,6 +48,12 @@ fn the_start_screen_is_the_same_as_without_ssh() {
     }
     let shown = |pty: &Pty| pty.contents().lines().map(|line| line.replace(" over SSH", "").replace(' ', "")).collect::<Vec<_>>();
     assert!(remote.shows("xterm-256color over SSH"), "{}", remote.contents());
+    // Over SSH the mouse is left to the terminal.
+    assert!(remote.shows("Mouse:    off") && local.shows("Mouse:    on"), "{}", remote.contents());
+    local.send("M");
+    local.wait_for("Mouse:    off");
+    // What was said about it goes by itself.
+    local.wait_without("the mouse selects");
     assert_eq!(shown(&remote), shown(&local));
     remote.send("q");
     assert_eq!(remote.ends(Duration::from_secs(5)), 0);

@@ -183,14 +183,15 @@ impl Row<'_> {
             return false;
         }
         let mut joined = run.look;
-        for cell in &self.new[usize::from(run.end)..=usize::from(x)] {
+        for at in usize::from(run.end)..=usize::from(x) {
+            let cell = &self.new[at];
             let is_blank = cell.symbol() == " ";
             let own = look(cell);
             if is_blank && joined.suits_blank(own) {
                 continue;
             }
-            // A run of blanks alone takes the look of the first character.
-            let only_blanks = || self.new[usize::from(run.x)..usize::from(run.end)].iter().all(|cell| cell.symbol() == " ");
+            // Blanks alone, in the run and behind it, take the look of the first character.
+            let only_blanks = || self.new[usize::from(run.x)..at].iter().all(|cell| cell.symbol() == " ");
             let adopts = !is_blank && own != joined && own.suits_blank(joined) && joined == run.look && only_blanks();
             if own != joined && !adopts {
                 return false;

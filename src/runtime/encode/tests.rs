@@ -224,6 +224,17 @@ fn without_room_what_stands_out_comes_first_and_every_row_has_its_turn() {
     stage.compare(&after);
 }
 
+#[test]
+fn blanks_take_no_look_on_that_a_character_behind_them_has_not() {
+    let mut stage = Stage::new(8, 1);
+    let mut screen = buffer(&["     xx "]);
+    screen.set_style(Rect::new(0, 0, 5, 1), Style::new().bg(Color::Red));
+    stage.show(&screen);
+    screen.set_style(Rect::new(0, 0, 5, 1), Style::reset());
+    screen.set_style(Rect::new(6, 0, 1, 1), Style::new().fg(Color::Red));
+    stage.show(&screen);
+}
+
 /// An edit of a screen.
 #[derive(Debug, Clone)]
 enum Edit {

@@ -69,7 +69,7 @@ const SILENCE: (Duration, Duration) = (Duration::from_millis(300), Duration::fro
 const STALL: Duration = Duration::from_secs(3);
 
 /// How long late answers come at once when it moves again, and how long none must come before the way is known to be free.
-const RESUMED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_millis(100));
+const RESUMED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_millis(50));
 
 /// What is left, with each answer in time, of the fear that the way is slow.
 const COURAGE: f64 = 0.65;
@@ -188,8 +188,15 @@ impl Link {
         let is_late = self.asked.is_empty() || self.asked.iter().any(|asked| now >= self.due(asked));
         let last = named.unwrap_or(if is_late { self.asked.len().saturating_sub(1) } else { 0 });
         let oldest = self.asked.front().map(|asked| now.saturating_duration_since(asked.at));
+        if is_late && self.answered_at.is_some_and(|answered| now.saturating_duration_since(answered) > STALL) {
+            self.resumed_at = Some(now);
+            self.feared = 0.0;
+            self.proven = self.proven.max(TRIAL);
+        }
+        let resumes = is_late && self.resumed_at.is_some_and(|resumed| now.saturating_duration_since(resumed) < RESUMED.0);
         let passed = self.asked.drain(..(last + 1).min(self.asked.len())).next_back();
-        if let Some(asked) = passed {
+        // How long the way stood still says nothing about how fast it is.
+        if let Some(asked) = passed.filter(|_| !resumes) {
             let took = now.saturating_duration_since(asked.at).as_secs_f64();
             let expected = self.expected(asked.with_those_ahead);
             let overlapped = self.answered_at.is_some_and(|answered| answered > asked.at);
@@ -208,13 +215,7 @@ impl Link {
                 self.feared = self.feared.max(at_most.min(PASS / FEWEST));
             }
         }
-        if self.answered_at.is_some_and(|answered| now.saturating_duration_since(answered) > STALL) && is_late {
-            self.resumed_at = Some(now);
-            self.feared = 0.0;
-            self.proven = self.proven.max(TRIAL);
-        }
         if is_late {
-            let resumes = self.resumed_at.is_some_and(|resumed| now.saturating_duration_since(resumed) < RESUMED.0);
             let silence = if resumes { RESUMED.1 } else { oldest.unwrap_or_default().clamp(SILENCE.0, SILENCE.1) };
             self.rests_until = self.rests_until.max(Some(now + silence));
         }
@@ -379,6 +380,16 @@ mod tests {
             Some(seen)
         }
 
+        /// Stands still for so long while frames are drawn; then what has gathered passes at the old speed.
+        fn stall(&mut self, bytes: usize, millis: u32) {
+            let until = self.now + f64::from(millis);
+            let held = self.free_at - self.now;
+            self.free_at = until;
+            // An answer that was on its way back is not held up.
+            self.flood(bytes, millis);
+            self.free_at = self.free_at.max(until + held);
+        }
+
         /// Lets a millisecond pass.
         fn tick(&mut self) {
             self.now += 1.0;
@@ -521,6 +532,26 @@ mod tests {
         way.bytes_a_second = 1.0;
         way.flood(5_000, 10_000);
         assert!(way.frames - frames <= 8, "{}", way.frames - frames);
+    }
+
+    #[test]
+    fn a_way_that_moves_again_is_used_again_soon() {
+        for delay in [0.5, 20.0, 80.0] {
+            let mut way = Way::new(5e6, delay);
+            way.flood(5_000, 5_000);
+            way.stall(5_000, 10_000);
+            let resumed = way.now;
+            let seen = loop {
+                match way.send(5_000, false) {
+                    // Those that waited show what was to be seen before.
+                    Some(seen) if way.now > resumed + delay => break seen,
+                    Some(_) | None => way.tick(),
+                }
+            };
+            assert!(seen - resumed <= 150.0 + 3.0 * delay, "delay {delay} ms: {} ms", seen - resumed);
+            way.flood(5_000, 1_000);
+            assert!(way.link.room() > 5_000, "delay {delay} ms: {}", way.link.room());
+        }
     }
 
     #[test]

@@ -209,15 +209,18 @@ impl<S> Guard<S> {
         loop {
             let mut partial = std::mem::take(&mut self.partial);
             let (passed, stop) = self.check(&mut partial);
-            let checked = partial.split_to(passed);
-            if self.taking == Taking::Now {
-                if !self.gathering.is_empty() {
-                    self.taken = Some(self.gathering.take(checked.freeze()));
+            // A split shares the buffer even where it takes nothing, and a shared one is copied whole to grow.
+            if passed > 0 {
+                let checked = partial.split_to(passed);
+                if self.taking == Taking::Now {
+                    if !self.gathering.is_empty() {
+                        self.taken = Some(self.gathering.take(checked.freeze()));
+                    }
+                } else if self.ready.is_empty() {
+                    self.ready = checked;
+                } else {
+                    self.ready.extend_from_slice(&checked);
                 }
-            } else if self.ready.is_empty() {
-                self.ready = checked;
-            } else {
-                self.ready.extend_from_slice(&checked);
             }
             match stop {
                 Stop::Partial => {

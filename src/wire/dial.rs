@@ -8,6 +8,7 @@ use tokio::{
 };
 
 use super::{
+    drain::Drain,
     endpoint::{Endpoint, Transport},
     error::WireError,
     prompt::Prompt,
@@ -198,6 +199,7 @@ impl<R: Fn(Step<'_>)> Stages<R> {
             return Ok((self.framed(endpoint, means, Box::new(stream)).await?, peer, None));
         };
         let (stream, agreed) = self.run(Stage::Tls, tls::connect(handshake, stream)).await?;
+        let stream = Drain::new(stream);
         self.tell(&agreed);
         Ok((self.framed(endpoint, means, Box::new(stream)).await?, peer, Some(agreed)))
     }
@@ -227,7 +229,7 @@ impl<R: Fn(Step<'_>)> Stages<R> {
             return Ok(stream);
         }
         let opening = websocket::connect(endpoint, means.websocket, means.max_packet_size, stream);
-        Ok(Box::new(self.run(Stage::WebSocket, opening).await?))
+        Ok(Box::new(Drain::new(self.run(Stage::WebSocket, opening).await?)))
     }
 
     async fn quic(&mut self, endpoint: &Endpoint, means: &Means<'_>) -> Result<Opened, WireError> {

@@ -52,6 +52,7 @@ const UNSENT: usize = 4096;
 /// does not send it again; any other packet over it is refused when its header is read. After a [`Violation`] (found with [`Violation::of`]) no byte follows, and to a server of
 /// MQTT 5 the guard says why in a DISCONNECT. Outbound, bytes pass untouched.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own of the connection")]
 pub struct Guard<S> {
     inner: S,
     version: Version,
@@ -77,6 +78,8 @@ pub struct Guard<S> {
     /// Whether some were written and not flushed.
     unflushed: bool,
     progress: Progress,
+    /// Whether the last read has left no room, so that more may lie there.
+    is_full: bool,
     taking: Taking,
     gathering: Gathering,
     taken: Option<Run>,
@@ -133,6 +136,7 @@ impl<S> Guard<S> {
             answers: BytesMut::new(),
             unflushed: false,
             progress: Progress::default(),
+            is_full: false,
             taking: Taking::Never,
             gathering: Gathering::default(),
             taken: None,
@@ -176,6 +180,11 @@ impl<S> Guard<S> {
         self.taken.take()
     }
 
+    /// Returns `true` if the last read filled its room: a further one may bring more at once.
+    pub fn may_have_more(&self) -> bool {
+        self.is_full
+    }
+
     /// Tells whether the next read only goes on with what was read from the connection before.
     pub fn has_ready(&self) -> bool {
         !self.ready.is_empty()
@@ -217,6 +226,7 @@ impl<S: AsyncRead + Unpin> Guard<S> {
             // Many brokers end TLS without its close_notify; whether bytes are missing is seen here all the same.
             Ok(0) | Err(_) => Poll::Ready(self.end().map(|()| true)),
             Ok(read) => {
+                self.is_full = self.partial.len() == self.partial.capacity();
                 if let Some(skip) = &mut self.skip {
                     // Nothing else is held while a message is passed over.
                     self.partial.advance(skip.pass(read));

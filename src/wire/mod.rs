@@ -3,6 +3,7 @@
 mod check;
 pub mod decode;
 pub mod dial;
+mod drain;
 pub mod endpoint;
 pub mod error;
 pub mod frame;

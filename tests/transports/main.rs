@@ -9,4 +9,5 @@ mod fallback;
 mod keys;
 mod proxies;
 mod refusals;
+mod speed;
 mod table;

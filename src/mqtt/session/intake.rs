@@ -166,8 +166,9 @@ impl Intake {
             }
             let fresh = buf.filled().len();
             let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+            let more = self.stream.guard().may_have_more();
             if let Some(run) = self.stream.guard().take_run() {
-                self.shortcut.take(run);
+                self.shortcut.take(run, more);
                 if read.is_pending() {
                     // Between two reads the library gets its turn for requests and pings, and so do pings of our own.
                     self.hear();

@@ -68,10 +68,10 @@ impl Shortcut {
         self.outlet.poll_reserve(cx).map(drop)
     }
 
-    /// Takes a run over, for which there is room.
-    pub(super) fn take(&mut self, run: Run) {
+    /// Takes a run over, for which there is room; `more` says that the connection may hold more already.
+    pub(super) fn take(&mut self, run: Run, more: bool) {
         let at = self.clock.now();
-        self.rest(run.held());
+        self.rest(run.held(), more);
         let batch = Batch::of_run(run, at, self.gate.is_resuming(at));
         drop(self.outlet.send_item(Event::Messages(batch)));
     }
@@ -83,12 +83,33 @@ impl Shortcut {
     }
 
     /// Lets reading rest when small reads follow each other closely: each costs more than the messages that it brings.
-    fn rest(&mut self, read: usize) {
+    ///
+    /// It never rests while something is there to be read: a stream gives all that it has up to the room of the read.
+    fn rest(&mut self, read: usize, more: bool) {
         let now = Instant::now();
         let before = std::mem::replace(&mut self.taken, now);
-        if read < LARGE && now - before < 2 * NAP && now - self.sent > AWAKE {
+        if !more && read < LARGE && now - before < 2 * NAP && now - self.sent > AWAKE {
             self.nap.as_mut().reset(now + NAP);
             self.napping = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn reading_rests_after_small_reads_and_never_while_more_is_there() {
+        let mut shortcut = Shortcut::new(PollSender::new(mpsc::channel(1).0), Clock::start(), Arc::default());
+        shortcut.sent = Instant::now().checked_sub(2 * AWAKE).expect("a clock that has run");
+        for (read, more, rests) in [(100, true, false), (LARGE, false, false), (100, false, true)] {
+            shortcut.napping = false;
+            shortcut.taken = Instant::now();
+            shortcut.rest(read, more);
+            assert_eq!(shortcut.napping, rests, "{read} bytes, more: {more}");
         }
     }
 }

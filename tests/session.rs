@@ -789,3 +789,27 @@ async fn packets_are_told_both_ways_and_before_what_they_led_to(#[case] protocol
     assert!(quiet >= 2, "the first was only counted");
     listener.close().await;
 }
+
+#[tokio::test]
+async fn a_lag_is_reported_while_more_arrives_than_is_taken_and_then_that_it_is_over() {
+    const MESSAGES: usize = 300_000;
+    let publish = [&[0x30, 50, 0, 1, b't', 0][..], &[b'x'; 46]].concat();
+    let script = vec![Step::Read, Step::Send(CONNACK_V5.to_vec()), Step::Send(publish.repeat(MESSAGES)), Step::Serve];
+    let broker = Scripted::start(vec![script]).await;
+    let mut listener = Listener::with_room(Options { overflow: Overflow::Wait, ..v5(broker.port) }, 1);
+    let mut lags = Vec::new();
+    let mut received = 0;
+    while received < MESSAGES || lags.last() != Some(&Duration::ZERO) {
+        match listener.next(&format!("{received} messages, {lags:?}")).await {
+            Event::Messages(batch) => received += batch.len(),
+            Event::Lag(lag) => lags.push(lag),
+            _ => {}
+        }
+        if lags.is_empty() {
+            // A consumer that is slow until it is told so.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    assert!(lags[0] >= Duration::from_millis(500), "{lags:?}");
+    listener.close().await;
+}

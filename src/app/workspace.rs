@@ -2,7 +2,7 @@
 
 mod news;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use jiff::tz::TimeZone;
 
@@ -125,6 +125,8 @@ pub struct Workspace {
     pub welcome: Option<Box<Welcome>>,
     /// The last round trip of a ping, in words.
     pub round_trip: Option<String>,
+    /// How far what is shown is behind what has arrived, where that is worth a word.
+    pub lag: Option<Duration>,
     /// All that was received.
     pub store: Store,
     /// What was over the limit of a packet.
@@ -174,6 +176,7 @@ impl Workspace {
             since: now,
             welcome: None,
             round_trip: None,
+            lag: None,
             store: Store::new(profile.memory()),
             skips: Skips::default(),
             exchange: Exchange::default(),

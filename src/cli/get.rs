@@ -56,6 +56,7 @@ async fn first(news: &mut News, filter: &str) -> Result<Message, Problem> {
             Event::Subscribed { outcome: Ok(_), .. }
             | Event::Status(_)
             | Event::Lost(_)
+            | Event::Lag(_)
             | Event::Skipped(_)
             | Event::Unsubscribed { .. }
             | Event::Settled { .. }

@@ -188,7 +188,8 @@ impl News {
                 }
                 Ok(None)
             }
-            Event::Packets(_) => Ok(None),
+            // What reads more slowly than it is sent slows the broker, and means to.
+            Event::Lag(_) | Event::Packets(_) => Ok(None),
             Event::Messages(_)
             | Event::Subscribed { .. }
             | Event::Unsubscribed { .. }

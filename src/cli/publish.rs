@@ -177,6 +177,7 @@ impl Way<'_> {
                 Event::Status(_)
                 | Event::Messages(_)
                 | Event::Lost(_)
+                | Event::Lag(_)
                 | Event::Skipped(_)
                 | Event::Subscribed { .. }
                 | Event::Unsubscribed { .. }

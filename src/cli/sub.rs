@@ -189,6 +189,7 @@ impl Tap {
             Event::Unsubscribed { outcome: Ok(()), .. }
             | Event::Status(_)
             | Event::Lost(_)
+            | Event::Lag(_)
             | Event::Skipped(_)
             | Event::Settled { .. }
             | Event::Reauthenticated(_)

@@ -24,6 +24,8 @@ pub enum Event {
     Messages(Batch),
     /// So many messages were let go because the consumer was slow; precedes the next batch.
     Lost(u64),
+    /// What has arrived and is unread will take this long to read, at the rate of the last second; zero ends a lag.
+    Lag(Duration),
     /// Messages above [`super::options::Options::packet_limit`] were passed over since this was last told.
     Skipped(Skipped),
     /// The broker answered to a subscription: the granted QoS, or why not.

@@ -98,6 +98,7 @@ impl Scribe {
             Event::Status(status) => self.status(status, now()),
             Event::Messages(_)
             | Event::Lost(_)
+            | Event::Lag(_)
             | Event::Skipped(_)
             | Event::Subscribed { .. }
             | Event::Unsubscribed { .. }

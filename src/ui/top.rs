@@ -1,5 +1,7 @@
 //! The row at the top: which connection, how it is, and what came of it; cut from the right.
 
+use std::time::Duration;
+
 use ratatui::buffer::Buffer;
 
 use super::widget::Pen;
@@ -100,6 +102,10 @@ fn facts(app: &App, workspace: &Workspace) -> Vec<(&'static str, String, Role)> 
     let lost = |role| ("lost ", human::count(counts.lost), role);
     if counts.lost > 0 {
         facts.push(lost(Role::Error));
+    }
+    if let Some(lag) = workspace.lag {
+        let lag = if lag < Duration::from_mins(1) { format!("{:.1} s", lag.as_secs_f64()) } else { human::span(lag) };
+        facts.push(("", format!("{lag} behind"), Role::Warning));
     }
     if workspace.profile.read_only {
         facts.push(("", "READ-ONLY".to_owned(), Role::Warning));

@@ -1,6 +1,6 @@
 //! Opens the byte stream to a broker, stage by stage.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr, os::fd::AsFd, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -57,9 +57,21 @@ impl fmt::Display for Stage {
 }
 
 /// A byte stream that the MQTT library can use.
-pub trait Io: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+pub trait Io: AsyncRead + AsyncWrite + Send + Sync + Unpin {
+    /// Returns how many bytes have arrived that nobody has read, in this stream and below it, as far as that is known.
+    fn unread(&self) -> usize;
+}
 
-impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Io for T {}
+impl Io for Box<dyn Io> {
+    fn unread(&self) -> usize {
+        (**self).unread()
+    }
+}
+
+/// The bytes that wait in a socket; a system that cannot tell has none.
+pub(super) fn waiting_in(socket: impl AsFd) -> usize {
+    rustix::io::ioctl_fionread(socket).map_or(0, |waiting| usize::try_from(waiting).unwrap_or(usize::MAX))
+}
 
 /// What the transports need to know beside the address.
 #[derive(Debug, Clone, Copy)]

@@ -8,6 +8,8 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::dial::Io;
+
 /// The stream.
 ///
 /// A read that leaves room in its buffer has found nothing more: after it, a reader may rest for more to gather.
@@ -21,6 +23,12 @@ pub(super) struct Drain<S> {
 impl<S> Drain<S> {
     pub(super) fn new(inner: S) -> Self {
         Self { inner, end: None }
+    }
+}
+
+impl<S: Io> Io for Drain<S> {
+    fn unread(&self) -> usize {
+        self.inner.unread()
     }
 }
 

@@ -143,6 +143,11 @@ impl<S> Guard<S> {
         }
     }
 
+    /// Returns the stream below.
+    pub fn below(&self) -> &S {
+        &self.inner
+    }
+
     /// Counts messages over the limit there.
     #[must_use]
     pub fn with_skipped(mut self, skipped: watch::Sender<Skipped>) -> Self {

@@ -14,6 +14,8 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::dial::{Io, waiting_in};
+
 /// From so many bytes in one read on, the system acknowledges by itself, as two full segments do.
 const BULK: usize = 4 << 10;
 
@@ -35,6 +37,12 @@ impl Prompt {
 
     #[cfg(not(target_os = "linux"))]
     fn acknowledge(&self) {}
+}
+
+impl Io for Prompt {
+    fn unread(&self) -> usize {
+        waiting_in(&self.0)
+    }
 }
 
 impl AsyncRead for Prompt {

@@ -20,6 +20,7 @@ use tokio::{
 };
 
 use super::{
+    dial::Io,
     endpoint::Endpoint,
     error::WireError,
     tcp::{at, race},
@@ -166,6 +167,13 @@ impl Quic {
             ConnectionError::Reset => io::ErrorKind::ConnectionReset.into(),
             other => io::Error::new(io::ErrorKind::NotConnected, text::safe(&other.to_string()).to_string()),
         }
+    }
+}
+
+impl Io for Quic {
+    /// The library does not tell; its window bounds them.
+    fn unread(&self) -> usize {
+        0
     }
 }
 

@@ -179,6 +179,11 @@ impl<S> Tap<S> {
     pub fn new(inner: S, clock: Clock, sink: Option<Sink>) -> Self {
         Self { inner, clock, sink, incoming: Framer::new(), outgoing: Framer::new() }
     }
+
+    /// Returns the stream below.
+    pub fn below(&self) -> &S {
+        &self.inner
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {

@@ -25,6 +25,7 @@ use tokio_tungstenite::{
 
 use self::cause::WebSocketCause;
 use super::{
+    dial::Io,
     endpoint::{Endpoint, Transport, authority_of},
     error::WireError,
     tcp::at,
@@ -198,6 +199,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 Some(Err(error)) => return Poll::Ready(Err(self.io_error(error))),
             }
         }
+    }
+}
+
+impl<S: Io> Io for WebSocket<S> {
+    fn unread(&self) -> usize {
+        self.unread.len() + self.inner.get_ref().unread()
     }
 }
 

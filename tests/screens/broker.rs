@@ -321,3 +321,15 @@ fn no_size_panics_and_no_hostile_text_reaches_a_cell() {
         }
     }
 }
+
+#[test]
+fn a_screen_that_lags_says_how_far_it_is_behind() {
+    for columns in [60, 80, 160] {
+        let mut player = plant(columns, 24);
+        let top = |player: &mut Player| player.shown().lines().next().expect("a row").to_owned();
+        player.mqtt(Mqtt::Lag(Duration::from_millis(3_140)));
+        assert!(top(&mut player).contains(" 3.1 s behind"), "{}", top(&mut player));
+        player.mqtt(Mqtt::Lag(Duration::ZERO));
+        assert!(!top(&mut player).contains("behind"), "{}", top(&mut player));
+    }
+}

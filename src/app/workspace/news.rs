@@ -34,6 +34,7 @@ impl Workspace {
                 self.unfold();
             }
             Event::Lost(count) => self.store.lost(count),
+            Event::Lag(lag) => self.lag = (!lag.is_zero()).then_some(lag),
             Event::Skipped(skipped) => {
                 self.store.lost(skipped.count);
                 if let Some(said) = self.skips.take(skipped, now) {
@@ -171,6 +172,7 @@ impl Workspace {
     fn stand(&mut self, status: Status, now: Stamp) {
         if !matches!(status, Status::Online(_)) {
             self.round_trip = None;
+            self.lag = None;
             for row in &mut self.subscriptions {
                 row.grant = Grant::Awaited;
             }

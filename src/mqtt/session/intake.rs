@@ -1,6 +1,7 @@
 //! The stream as the MQTT library reads it: a refusal named, reading held back on demand, the end never hiding messages.
 
 pub(super) mod inlet;
+mod lag;
 pub(super) mod shortcut;
 
 use std::{
@@ -17,7 +18,7 @@ use tokio::{
     time::{Sleep, sleep, sleep_until},
 };
 
-use self::{inlet::Inlet, shortcut::Shortcut};
+use self::{inlet::Inlet, lag::Lag, shortcut::Shortcut};
 use super::{
     frames::Frames,
     gate::Gate,
@@ -26,7 +27,7 @@ use super::{
 };
 use crate::{
     base::human,
-    mqtt::error::Failure,
+    mqtt::{error::Failure, event::Event},
     wire::{error::WireError, guard::Progress},
 };
 
@@ -81,6 +82,7 @@ pub(in crate::mqtt) struct Intake {
     stalled: Option<Pin<Box<Sleep>>>,
     leaving: Option<Leaving>,
     shortcut: Shortcut,
+    lag: Lag,
 }
 
 /// DISCONNECT was written: the connection is closed once the broker has closed it, so that unread messages cannot turn the
@@ -112,6 +114,7 @@ impl Intake {
             stalled: None,
             leaving: None,
             shortcut,
+            lag: Lag::new(),
         }
     }
 
@@ -195,6 +198,15 @@ impl Intake {
             if self.end.is_some() {
                 return self.poll_end(cx);
             }
+        }
+    }
+
+    /// Measures how far reading is behind, and reports it.
+    fn poll_lag(&mut self, cx: &mut Context<'_>) {
+        let read = self.progress.0.bytes();
+        let stream = &mut self.stream;
+        if let Some(lag) = self.lag.poll(cx, read, || stream.guard().below().below().unread()) {
+            self.lag.was_reported(self.shortcut.report(Event::Lag(lag)));
         }
     }
 
@@ -327,6 +339,7 @@ impl Intake {
 impl AsyncRead for Intake {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        this.poll_lag(cx);
         if this.opening.is_none() && this.gate.poll_open(cx).is_pending() {
             this.settled = true;
             return Poll::Pending;
@@ -384,6 +397,12 @@ mod tests {
         mqtt::options::{Options, Protocol},
         wire::{dial::Io, endpoint::Url, packet::Version},
     };
+
+    impl Io for DuplexStream {
+        fn unread(&self) -> usize {
+            0
+        }
+    }
 
     /// A stream and the broker at its other end.
     fn pair(keep_alive: Duration) -> (Intake, DuplexStream) {

@@ -11,7 +11,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
 use super::{cause, identity::Identity};
-use crate::wire::error::{TlsCause, WireError};
+use crate::wire::{
+    dial::Io,
+    error::{TlsCause, WireError},
+};
 
 /// The stream after a handshake.
 ///
@@ -43,6 +46,13 @@ impl<S> Encrypted<S> {
             | TlsCause::UnknownName
             | TlsCause::Other(_) => error,
         }
+    }
+}
+
+impl<S: Io> Io for Encrypted<S> {
+    /// What is decrypted and unread is at most a record.
+    fn unread(&self) -> usize {
+        self.inner.get_ref().0.unread()
     }
 }
 

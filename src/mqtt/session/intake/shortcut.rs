@@ -76,6 +76,11 @@ impl Shortcut {
         drop(self.outlet.send_item(Event::Messages(batch)));
     }
 
+    /// Passes an event on unless the queue is full; returns `true` if it was passed on.
+    pub(super) fn report(&self, event: Event) -> bool {
+        self.outlet.get_ref().is_some_and(|outlet| outlet.try_send(event).is_ok())
+    }
+
     /// Takes note that something is sent.
     pub(super) fn wake(&mut self) {
         self.sent = Instant::now();

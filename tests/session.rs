@@ -16,7 +16,7 @@ use mqtap::{
     mqtt::{
         command::Command,
         error::Failure,
-        event::{Event, Status},
+        event::{Event, Status, StepDown},
         message::{Message, Properties, Qos},
         options::{Options, Overflow, Protocol, Reconnect, Subscription, Will},
         reason::Reason,
@@ -81,7 +81,7 @@ async fn a_welcome_tells_what_was_granted(#[case] protocol: Protocol) {
     let broker = Mosquitto::start();
     let mut listener = Listener::start(Options { keep_alive: Duration::from_secs(17), ..options(broker.port, protocol, "me") });
     let welcome = listener.welcome().await;
-    assert_eq!((welcome.protocol, welcome.downgraded, welcome.session_present), (protocol, false, false));
+    assert_eq!((welcome.protocol, welcome.step_down, welcome.session_present), (protocol, None, false));
     assert_eq!((welcome.client_id.as_str(), welcome.keep_alive), ("me", Duration::from_secs(17)));
     assert_eq!((welcome.peer, welcome.tls), (format!("127.0.0.1:{}", broker.port), None));
     listener.close().await;
@@ -541,6 +541,8 @@ async fn a_large_packet_on_a_slow_link_is_no_silence() {
 #[rstest]
 #[case::reason_of_mqtt_5(&[0x20, 0x03, 0x00, 0x84, 0x00])]
 #[case::code_of_mqtt_3(&[0x20, 0x02, 0x00, 0x01])]
+#[case::another_code_of_mqtt_3(&[0x20, 0x02, 0x00, 0x05])]
+#[case::an_acceptance_of_mqtt_3(&[0x20, 0x02, 0x00, 0x00])]
 #[tokio::test]
 async fn a_broker_that_does_not_speak_5_is_asked_once_in_3_1_1(#[case] refusal: &[u8]) {
     let refused = vec![Step::Read, Step::Send(refusal.to_vec())];
@@ -548,16 +550,77 @@ async fn a_broker_that_does_not_speak_5_is_asked_once_in_3_1_1(#[case] refusal: 
     let broker = Scripted::start(vec![refused, accepted]).await;
     let mut listener = Listener::start(v5(broker.port));
     let welcome = listener.welcome().await;
-    assert_eq!((welcome.protocol, welcome.downgraded), (Protocol::V311, true));
+    assert_eq!((welcome.protocol, welcome.step_down), (Protocol::V311, Some(StepDown::Unsupported)));
     listener.close().await;
     assert_eq!(broker.accepted(), 2);
+}
+
+/// What a broker that does not know MQTT 5 does with its CONNECT.
+#[rstest]
+#[case::closes(vec![Step::Read], StepDown::Closed)]
+#[case::resets(vec![Step::Reset], StepDown::Closed)]
+#[case::is_silent(vec![Step::Ignore], StepDown::Silent)]
+#[tokio::test]
+async fn a_broker_that_does_not_answer_to_5_is_asked_once_in_3_1_1(#[case] refusal: Vec<Step>, #[case] why: StepDown) {
+    let accepted = vec![Step::Read, Step::Send(CONNACK_V311.to_vec()), Step::Serve];
+    let broker = Scripted::start(vec![refusal, accepted]).await;
+    let mut listener = Listener::start(Options { connect_timeout: Duration::from_secs(2), ..v5(broker.port) });
+    let began = Instant::now();
+    let welcome = listener.welcome().await;
+    assert_eq!((welcome.protocol, welcome.step_down), (Protocol::V311, Some(why)));
+    assert!(began.elapsed() < Duration::from_secs(2), "half the time of an attempt is waited for at most");
+    listener.close().await;
+    assert_eq!(broker.accepted(), 2);
+}
+
+#[tokio::test]
+async fn a_broker_that_answers_to_neither_version_is_asked_in_5_from_then_on() {
+    let broker = Scripted::start(vec![vec![Step::Read]]).await;
+    let mut listener = Listener::start(Options { reconnect: Some(QUICK), ..v5(broker.port) });
+    for _ in 0..3 {
+        let cause = listener.waiting().await;
+        assert!(matches!(*cause, Failure::Closed { during: Some("CONNECT") }), "{cause:?}");
+        assert!(!cause.hint().contains("-V"), "both were tried: {}", cause.hint());
+    }
+    listener.close().await;
+    // The byte of the level stands behind the fixed header and the name of the protocol.
+    let levels: Vec<u8> = broker.read(0x10).iter().map(|connect| connect[8]).collect();
+    assert_eq!(levels[..4], [5, 4, 5, 5]);
+}
+
+#[tokio::test]
+async fn a_version_that_has_worked_is_never_lowered() {
+    let accepted = vec![Step::Read, Step::Send(CONNACK_V5.to_vec())];
+    let broker = Scripted::start(vec![accepted, vec![Step::Read]]).await;
+    let mut listener = Listener::online(Options { reconnect: Some(QUICK), ..v5(broker.port) }).await;
+    for _ in 0..3 {
+        listener.waiting().await;
+    }
+    listener.close().await;
+    assert!(broker.read(0x10).iter().all(|connect| connect[8] == 5));
+}
+
+#[tokio::test]
+async fn a_broker_that_may_not_be_asked_in_3_1_1_is_said_to_speak_it_perhaps() {
+    let needs_v5 = Options { user_properties: vec![("team".into(), "ops".into())], reconnect: None, ..v5(0) };
+    let told_so = Options { may_downgrade: false, reconnect: None, ..v5(0) };
+    for options in [needs_v5, told_so] {
+        let broker = Scripted::start(vec![vec![Step::Read]]).await;
+        let mut listener = Listener::start(Options { endpoint: v5(broker.port).endpoint, ..options });
+        let cause = listener.failed().await;
+        assert_eq!(cause.to_string(), "the broker closed the connection during CONNECT");
+        assert!(cause.hint().contains("-V 3.1.1"), "{}", cause.hint());
+        listener.close().await;
+        assert_eq!(broker.accepted(), 1);
+    }
 }
 
 #[tokio::test]
 async fn a_broker_is_not_asked_in_3_1_1_when_that_is_not_wanted() {
     let broker = Scripted::start(vec![vec![Step::Read, Step::Send(vec![0x20, 0x02, 0x00, 0x01])]]).await;
     let mut listener = Listener::start(Options { may_downgrade: false, ..v5(broker.port) });
-    assert_eq!(reason(&*listener.failed().await), Some(Reason(0x84)));
+    let cause = listener.failed().await;
+    assert!(matches!(*cause, Failure::OldConnack { code: 1 }) && cause.hint().contains("-V 3.1.1"), "{cause:?}");
     listener.close().await;
     assert_eq!(broker.accepted(), 1);
 }

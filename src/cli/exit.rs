@@ -58,9 +58,12 @@ impl From<&Failure> for Exit {
             | Failure::Violation(_)
             | Failure::Offline
             | Failure::Unconfirmed => Self::Unreachable,
-            Failure::Refused { .. } | Failure::Disconnected { .. } | Failure::Redirected { .. } | Failure::Authentication(_) => {
-                Self::Refused
-            }
+            Failure::Unanswered { cause } => Self::from(&**cause),
+            Failure::OldConnack { .. }
+            | Failure::Refused { .. }
+            | Failure::Disconnected { .. }
+            | Failure::Redirected { .. }
+            | Failure::Authentication(_) => Self::Refused,
             Failure::Repeated { cause, .. } => Self::from(&**cause),
             Failure::Denied { .. } | Failure::Invalid(_) => Self::Denied,
         }
@@ -97,6 +100,7 @@ impl Problem {
         let text = match failure {
             // The byte stream's errors name the address themselves.
             Failure::Wire(error) => error.to_string(),
+            Failure::Unanswered { cause } => Self::of(what, cause).text,
             other => format!("{what}: {other}"),
         };
         let hint = match failure {

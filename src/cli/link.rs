@@ -234,8 +234,8 @@ impl News {
     fn greet(&mut self, welcome: &Welcome) {
         if self.was_online {
             note(&format!("{}: connected again", self.broker));
-        } else if welcome.downgraded {
-            note(&format!("{}: the broker does not speak MQTT 5; connected with {}", self.broker, welcome.protocol));
+        } else if let Some(why) = welcome.step_down {
+            note(&format!("{}: {why}; connected with {}", self.broker, welcome.protocol));
         }
         if !self.was_online
             && let Some(said) = self.will.as_ref().and_then(|will| will.left_out(welcome.protocol))

@@ -68,6 +68,18 @@ pub enum Failure {
         /// What was going on, where that says something.
         during: Option<&'static str>,
     },
+    /// The broker answered to a CONNECT of MQTT 5 as one of 3.1.1 does, so that nothing can be said in MQTT 5.
+    #[error("the broker answered to MQTT 5 with a CONNACK of MQTT 3.1.1{}", old_code(*.code))]
+    OldConnack {
+        /// The return code (MQTT 3.1.1, 3.2.2.3).
+        code: u8,
+    },
+    /// The broker answered to a CONNECT of MQTT 5 with nothing but the end of the connection.
+    #[error(transparent)]
+    Unanswered {
+        /// How it ended.
+        cause: Box<Failure>,
+    },
     /// The request cannot be sent as it is; nothing went to the broker.
     #[error("{0}")]
     Invalid(String),
@@ -106,6 +118,10 @@ impl Failure {
             Self::Refused { reason, .. } | Self::Disconnected { reason, .. } | Self::Denied { reason, .. } => reason.hint(),
             Self::Redirected { .. } => "follow it only if you trust it; nothing secret goes to a host that you did not choose",
             Self::Authentication(_) => "check the authentication method, the user name and the password or token",
+            Self::OldConnack { .. } => "the broker speaks MQTT 3.1.1: -V 3.1.1, or protocol = \"3.1.1\" in the profile",
+            Self::Unanswered { .. } => {
+                "does it speak MQTT 3.1.1 only? try -V 3.1.1; is this an MQTT port, and not TLS or WebSocket?"
+            }
             Self::Silent { awaited: "CONNACK", .. } => "is this an MQTT port, and not TLS or WebSocket?",
             Self::Silent { .. } => "the broker or the network is stuck",
             Self::Closed { during: Some("CONNECT") } => {
@@ -131,7 +147,12 @@ impl Failure {
         match self {
             Self::Wire(error) => error.is_final(),
             Self::Refused { reason, .. } | Self::Disconnected { reason, .. } => reason.forbids_retry(),
-            Self::Invalid(_) | Self::Redirected { .. } | Self::Authentication(_) | Self::Repeated { .. } => true,
+            Self::Unanswered { cause } => cause.is_final(),
+            Self::OldConnack { .. }
+            | Self::Invalid(_)
+            | Self::Redirected { .. }
+            | Self::Authentication(_)
+            | Self::Repeated { .. } => true,
             Self::Denied { .. }
             | Self::Silent { .. }
             | Self::Closed { .. }
@@ -160,6 +181,8 @@ impl Failure {
         match self {
             Self::Refused { reason, .. } | Self::Disconnected { reason, .. } => reason.asks_for_patience(),
             Self::Wire(_)
+            | Self::OldConnack { .. }
+            | Self::Unanswered { .. }
             | Self::Redirected { .. }
             | Self::Authentication(_)
             | Self::Denied { .. }
@@ -173,6 +196,20 @@ impl Failure {
             | Self::Repeated { .. } => false,
         }
     }
+}
+
+/// Says what a return code of MQTT 3.1.1 means.
+fn old_code(code: u8) -> String {
+    let words = match code {
+        0 => return String::new(),
+        1 => "unacceptable protocol version",
+        2 => "identifier rejected",
+        3 => "server unavailable",
+        4 => "bad user name or password",
+        5 => "not authorized",
+        _ => "reserved",
+    };
+    format!(": {words} (return code {code})")
 }
 
 fn list(servers: &[Endpoint]) -> String {

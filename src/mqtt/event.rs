@@ -1,6 +1,6 @@
 //! What happened in a session, as told to its one consumer.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     batch::Batch,
@@ -104,6 +104,27 @@ impl Status {
     }
 }
 
+/// Why a connection speaks MQTT 3.1.1 that was to speak 5.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepDown {
+    /// The broker said so, or answered as one of 3.1.1.
+    Unsupported,
+    /// It closed the connection at the CONNECT of MQTT 5.
+    Closed,
+    /// It did not answer to the CONNECT of MQTT 5.
+    Silent,
+}
+
+impl fmt::Display for StepDown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unsupported => "the broker does not speak MQTT 5",
+            Self::Closed => "the broker closed the connection on MQTT 5",
+            Self::Silent => "the broker did not answer to MQTT 5",
+        })
+    }
+}
+
 /// What the broker granted in CONNACK, and what it took to get there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that the broker or the handshake settled")]
@@ -112,8 +133,8 @@ pub struct Welcome {
     pub at: Stamp,
     /// The version that is spoken.
     pub protocol: Protocol,
-    /// Whether it was stepped down from 5, because the broker does not speak it.
-    pub downgraded: bool,
+    /// Why it is 3.1.1, where that was not asked for.
+    pub step_down: Option<StepDown>,
     /// Which of the endpoints it is, as there may be fallbacks.
     pub endpoint: Endpoint,
     /// The address that answered, as `127.0.0.1:1883`; behind a proxy the proxy's, and of a socket its path.

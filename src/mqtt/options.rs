@@ -308,6 +308,19 @@ impl Options {
         self.authentication.as_ref().is_some_and(|wanted| wanted.data.is_some()) && !self.uses_scram()
     }
 
+    /// Returns `true` if something is asked for that only MQTT 5 carries.
+    #[must_use]
+    pub fn needs_v5(&self) -> bool {
+        self.session_expiry != SessionExpiry::AtDisconnect
+            || self.receive_maximum.is_some()
+            || self.request_response_information
+            || !self.request_problem_information
+            || !self.user_properties.is_empty()
+            || self.authentication.is_some()
+            || self.will.as_ref().is_some_and(|will| will.left_out(Protocol::V311).is_some())
+            || self.subscriptions.iter().any(|asked| asked.no_local || asked.retain_handling != 0 || asked.identifier.is_some())
+    }
+
     pub(super) fn uses_scram(&self) -> bool {
         self.authentication.as_ref().is_some_and(|wanted| Hash::of_method(&wanted.method).is_some())
     }

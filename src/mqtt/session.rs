@@ -24,6 +24,7 @@ use self::{
     outlet::{Backlog, Outlet},
     poison::Poison,
     requests::{Broker, Requests},
+    version::Version,
 };
 use super::{
     backoff::{Backoff, STABLE},
@@ -32,8 +33,7 @@ use super::{
     error::Failure,
     event::{Event, Limits, Status},
     link::{self, Client, Loop},
-    options::{Options, Protocol, Subscription},
-    reason::Reason,
+    options::{Options, Subscription},
 };
 use crate::{
     base::clock::Clock,
@@ -51,6 +51,7 @@ mod opening;
 mod outlet;
 mod poison;
 mod requests;
+mod version;
 mod watchdog;
 
 /// The commands that may wait; a command on top of them is refused by `command` and waits for room in `send`.
@@ -170,8 +171,7 @@ async fn converse(
         sink,
         to_unsubscribe: options.unsubscribe.clone(),
         subscriptions: options.subscriptions.clone(),
-        protocol: options.protocol,
-        downgraded: false,
+        version: Version::new(&options),
         turn: 0,
         may_heal: false,
         expects_session: false,
@@ -207,8 +207,7 @@ struct Conversation {
     /// What is unsubscribed from after the first CONNACK.
     to_unsubscribe: Vec<String>,
     subscriptions: Vec<Subscription>,
-    protocol: Protocol,
-    downgraded: bool,
+    version: Version,
     /// Which of the endpoints the next attempt is about.
     turn: usize,
     /// Whether trying again may help at an endpoint before that one.
@@ -277,15 +276,16 @@ impl Conversation {
     /// Makes one attempt and, where it succeeds, serves the connection until it ends.
     async fn connect_and_stay(&mut self) -> Outcome {
         self.attempts = self.attempts.saturating_add(1);
+        let protocol = self.version.protocol();
         let ends = match self.kept.take() {
             Some(ends) => Ok(ends),
-            None => check::connect(&self.options, self.protocol).and_then(|()| link::build(&self.options, self.protocol)),
+            None => check::connect(&self.options, protocol).and_then(|()| link::build(&self.options, protocol)),
         };
         let (client, event_loop) = match ends {
             Ok(ends) => ends,
             Err(failure) => return Outcome::Broke { failure, held: None },
         };
-        tracing::debug!(attempt = self.attempts, protocol = %self.protocol, "connecting");
+        tracing::debug!(attempt = self.attempts, %protocol, "connecting");
         let attempt = Attempt {
             options: Arc::clone(&self.options),
             endpoint: self.options.endpoints().nth(self.turn).unwrap_or(&self.options.endpoint).clone(),
@@ -294,8 +294,9 @@ impl Conversation {
             gate: Arc::clone(&self.gate),
             sink: self.sink.clone(),
             skipped: self.skipped.clone(),
-            protocol: self.protocol,
-            downgraded: self.downgraded,
+            protocol,
+            step_down: self.version.step_down(),
+            silence: self.version.silence(&self.options),
             expects_session: self.expects_session,
             number: self.attempts,
             began: self.clock.now(),
@@ -324,7 +325,8 @@ impl Conversation {
                 granted = &mut granted, if connecting => {
                     connecting = false;
                     if let Ok(Granted { limits, keeps_session }) = granted {
-                        tracing::info!(protocol = %self.protocol, "connected");
+                        tracing::info!(protocol = %self.version.protocol(), "connected");
+                        self.version.connected();
                         online = Some((limits, Instant::now()));
                         self.attempts = 0;
                         self.expects_session = keeps_session;
@@ -357,7 +359,7 @@ impl Conversation {
 
     /// Unsubscribes and subscribes what is still to be, as far as there is room for requests.
     fn send_some(&mut self, client: &Client, limits: &Limits, to_subscribe: &mut VecDeque<Subscription>) {
-        let broker = Broker { client, limits, protocol: self.protocol };
+        let broker = Broker { client, limits, protocol: self.version.protocol() };
         while self.requests.has_room() && !self.to_unsubscribe.is_empty() {
             self.requests.unsubscribe(&broker, self.to_unsubscribe.remove(0));
         }
@@ -409,17 +411,11 @@ impl Conversation {
 
     /// Takes 3.1.1 for the next attempt where the broker does not speak 5.
     fn steps_down(&mut self, failure: &Failure) -> bool {
-        let unsupported = matches!(failure, Failure::Refused { reason: Reason(0x84), .. });
-        // Without MQTT 5 there would be no such authentication, and perhaps the password in its place.
-        let may_downgrade = self.options.may_downgrade && self.options.authentication.is_none();
-        let may = unsupported && may_downgrade && self.protocol == Protocol::V5;
-        if may {
-            tracing::info!("the broker does not speak MQTT 5, trying 3.1.1");
-            self.protocol = Protocol::V311;
-            self.downgraded = true;
+        let steps = self.version.steps_down(failure, &self.options);
+        if steps {
             self.kept = None;
         }
-        may
+        steps
     }
 
     /// Takes the next endpoint for the next attempt, where there is one.
@@ -435,9 +431,7 @@ impl Conversation {
 
     /// Goes to another endpoint, where nothing is known of the versions that its broker speaks.
     fn turn_to(&mut self, turn: usize) {
-        if turn != self.turn && self.downgraded {
-            self.protocol = self.options.protocol;
-            self.downgraded = false;
+        if turn != self.turn && self.version.forget(&self.options) {
             self.kept = None;
         }
         self.turn = turn;
@@ -452,7 +446,7 @@ impl Conversation {
             self.start_anew();
         }
         let is_final = failure.is_final() && !may_heal;
-        let failure = self.poison.judge(failure);
+        let failure = self.poison.judge(self.version.judge(failure, &self.options));
         let gives_up = is_final || matches!(failure, Failure::Repeated { .. });
         let (now, random, patience) = (self.clock.now(), self.random.f64(), failure.asks_for_patience());
         let backoff = self.backoff.as_mut().filter(|_| !gives_up);

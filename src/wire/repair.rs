@@ -5,7 +5,6 @@
 //! SUBACK, UNSUBACK        an undefined code becomes 0x80   the request has failed, that is sure; the library would hang up
 //! E0 01 rc                E0 02 rc 00                      legal (MQTT 5.0, 3.14.2.2.1); the library would wait for ever
 //! F0 01 rc                F0 02 rc 00                      not legal (3.15.2.2), but clear; the library would wait for ever
-//! 20 02 xx rc, rc not 0   20 03 00 RC 00                   how a broker of MQTT 3.1.1 refuses a client of MQTT 5
 //! ```
 //!
 //! The tap is below, so that a trace shows the bytes as they came.
@@ -14,7 +13,6 @@ use super::{
     check::answers::{self, SUBACK, SUBACK_V3, UNSUBACK},
     frame::Header,
     packet::{Kind, Version},
-    reason::Reason,
 };
 
 /// The Reason Code of a failure without a better name.
@@ -23,13 +21,13 @@ const UNSPECIFIED: u8 = 0x80;
 /// The bytes that take the place of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Replacement {
-    bytes: [u8; 5],
+    bytes: [u8; 4],
     len: usize,
 }
 
 impl Replacement {
     /// Takes the place of a packet that is left out.
-    pub(super) const NOTHING: Self = Self { bytes: [0; 5], len: 0 };
+    pub(super) const NOTHING: Self = Self { bytes: [0; 4], len: 0 };
 
     pub(super) fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.len]
@@ -79,8 +77,7 @@ pub(super) fn replacement(version: Version, header: Header, frame: &[u8]) -> Opt
         return None;
     }
     match (header.first, &frame[header.len..]) {
-        (first @ (0xe0 | 0xf0), &[code]) => Some(Replacement { bytes: [first, 2, code, 0, 0], len: 4 }),
-        (0x20, &[_, code]) if code != 0 => Some(Replacement { bytes: [0x20, 3, 0, Reason::of_v3_connack(code).0, 0], len: 5 }),
+        (first @ (0xe0 | 0xf0), &[code]) => Some(Replacement { bytes: [first, 2, code, 0], len: 4 }),
         _ => None,
     }
 }

@@ -85,7 +85,7 @@ impl Player {
         let welcome = Welcome {
             at: self.now,
             protocol: Protocol::V5,
-            downgraded: false,
+            step_down: None,
             endpoint: Url::parse("mqtt://broker.plant.example").expect("a URL").endpoint,
             peer: "192.0.2.7:1883".into(),
             tls: None,

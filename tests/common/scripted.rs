@@ -41,6 +41,8 @@ pub(crate) enum Step {
     Serve,
     /// Reads and never answers, until the client closes.
     Ignore,
+    /// Reads one packet, and resets the connection.
+    Reset,
 }
 
 /// What was read, packet by packet, over all connections.
@@ -116,6 +118,10 @@ async fn play(mut stream: TcpStream, script: Vec<Step>, seen: &Packets) -> io::R
                     stream.write_all(&answer).await?;
                 }
             },
+            Step::Reset => {
+                read_packet(&mut stream, seen).await?;
+                stream.set_zero_linger()?;
+            }
             Step::Ignore => loop {
                 read_packet(&mut stream, seen).await?;
             },

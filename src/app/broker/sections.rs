@@ -43,13 +43,12 @@ pub(super) fn connection(workspace: &Workspace, zone: &TimeZone, columns: usize)
         section.fact("address", &workspace.profile.endpoint().to_string(), Mood::Plain, columns);
         return section;
     };
-    let Welcome { endpoint, peer, protocol, downgraded, tls, unverified, client_id, keep_alive, properties, .. } = &**welcome;
+    let Welcome { endpoint, peer, protocol, step_down, tls, unverified, client_id, keep_alive, properties, .. } = &**welcome;
     section.fact("address", &endpoint.to_string(), Mood::Plain, columns);
     section.fact("peer", peer, Mood::Plain, columns);
-    let (version, mood) = if *downgraded {
-        (format!("MQTT {protocol}: the broker does not speak 5"), Mood::Warning)
-    } else {
-        (format!("MQTT {protocol}"), Mood::Plain)
+    let (version, mood) = match step_down {
+        Some(why) => (format!("MQTT {protocol}: {why}"), Mood::Warning),
+        None => (format!("MQTT {protocol}"), Mood::Plain),
     };
     section.fact("version", &version, mood, columns);
     match tls {

@@ -81,9 +81,9 @@ impl Workspace {
         match &status {
             Status::Online(welcome) => {
                 let again = if self.welcome.is_some() { "connected again" } else { "connected" };
-                if welcome.downgraded {
-                    let said = "the broker does not speak MQTT 5: connected with 3.1.1";
-                    notices.say(now, Level::Warning, said, "set protocol = \"3.1.1\" in the profile to skip the try");
+                if let Some(why) = welcome.step_down {
+                    let said = format!("{why}: connected with 3.1.1");
+                    notices.say(now, Level::Warning, &said, "set protocol = \"3.1.1\" in the profile to skip the try");
                 } else {
                     let said = format!("{again} to {} in {}", welcome.peer, human::span(welcome.took));
                     notices.say(now, Level::Success, &said, "");

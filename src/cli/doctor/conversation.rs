@@ -132,11 +132,8 @@ fn connected(options: &Options, welcome: &Welcome) -> Check {
         .facts([Fact::hidden("protocol", welcome.protocol.to_string())])
         .facts(connection(welcome))
         .facts(limits(welcome));
-    if welcome.downgraded {
-        return check.warn(format!(
-            "the broker does not speak MQTT {}: protocol = \"{}\" in the profile skips the try",
-            options.protocol, welcome.protocol
-        ));
+    if let Some(why) = welcome.step_down {
+        return check.warn(format!("{why}: -V {0}, or protocol = \"{0}\" in the profile, skips the try", welcome.protocol));
     }
     let secret = match (options.sends_password(), options.sends_token()) {
         (true, true) => "the password and the authentication data",

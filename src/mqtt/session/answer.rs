@@ -12,7 +12,7 @@ use crate::mqtt::{
 
 impl Conversation {
     pub(super) fn answer_online(&mut self, command: Option<Command>, client: &Client, limits: &Limits) -> Wish {
-        let broker = Broker { client, limits, protocol: self.protocol };
+        let broker = Broker { client, limits, protocol: self.version.protocol() };
         match command {
             None | Some(Command::Disconnect) => return Wish::Leave,
             Some(Command::Reconnect) => {}

@@ -21,7 +21,7 @@ use crate::{
     base::clock::{Clock, Stamp},
     mqtt::{
         error::Failure,
-        event::{Event, Limits, Status, Welcome},
+        event::{Event, Limits, Status, StepDown, Welcome},
         link::{Arrival, Broken, Connack, Loop},
         message::Received,
         options::{Options, Protocol, SessionExpiry},
@@ -53,7 +53,10 @@ pub(super) struct Attempt {
     /// Where messages over the limit are counted.
     pub(super) skipped: watch::Sender<Skipped>,
     pub(super) protocol: Protocol,
-    pub(super) downgraded: bool,
+    /// Why it is not the version that the options ask for.
+    pub(super) step_down: Option<StepDown>,
+    /// How long the broker may be silent after CONNECT, where that is less than the whole attempt.
+    pub(super) silence: Option<Duration>,
     /// Whether the broker should have kept a session of ours.
     pub(super) expects_session: bool,
     pub(super) number: u32,
@@ -149,6 +152,7 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>, client_id: Str
         protocol: attempt.protocol,
         client_id,
         deadline: attempt.deadline,
+        silence: attempt.silence,
     };
     let shortcut = Shortcut::new(outlet.poll_sender(), attempt.clock, Arc::clone(&attempt.gate));
     Ok(Intake::new(Inlet::new(guarded, version), terms, Arc::clone(&attempt.gate), progress, shortcut))
@@ -213,7 +217,7 @@ impl Driver {
 
     async fn welcome(&mut self, connack: Connack) {
         self.event_loop.forget_store();
-        let Attempt { options, endpoint, clock, protocol, downgraded, expects_session, began, outlet, gate, .. } = &*self.attempt;
+        let Attempt { options, endpoint, clock, protocol, step_down, expects_session, began, outlet, gate, .. } = &*self.attempt;
         let now = clock.now();
         gate.set_resuming(connack.session_present.then(|| now.after(RESUMING)));
         let expiry = connack.properties.session_expiry.unwrap_or(options.session_expiry);
@@ -226,7 +230,7 @@ impl Driver {
         let welcome = Welcome {
             at: now,
             protocol: *protocol,
-            downgraded: *downgraded,
+            step_down: *step_down,
             endpoint: endpoint.clone(),
             peer: route.map(|route| route.peer.clone()).unwrap_or_default(),
             tls: route.and_then(|route| route.tls.clone()),
@@ -251,17 +255,29 @@ impl Driver {
     }
 
     fn failure(&self, broken: Broken) -> Option<Failure> {
-        match broken {
-            Broken::Done => None,
-            Broken::NoConnack => Some(Failure::Silent { awaited: "CONNACK", after: self.attempt.options.connect_timeout }),
-            Broken::NoPong => Some(Failure::Silent { awaited: "PINGRESP", after: self.keep_alive }),
+        let failure = match broken {
+            Broken::Done => return None,
+            Broken::NoConnack => Failure::Silent { awaited: "CONNACK", after: self.attempt.options.connect_timeout },
+            Broken::NoPong => Failure::Silent { awaited: "PINGRESP", after: self.keep_alive },
             Broken::Failed(Failure::Closed { during: None }) if self.online.is_some() => {
-                Some(Failure::Closed { during: Some("CONNECT") })
+                Failure::Closed { during: Some("CONNECT") }
             }
             Broken::Failed(Failure::Wire(WireError::Broken { detail })) if self.online.is_some() => {
-                Some(Failure::Wire(WireError::BrokenEarly { detail }))
+                Failure::Wire(WireError::BrokenEarly { detail })
             }
-            Broken::Failed(failure) => Some(failure),
-        }
+            Broken::Failed(failure) => failure,
+        };
+        Some(if self.is_unanswered(&failure) { Failure::Unanswered { cause: Box::new(failure) } } else { failure })
+    }
+
+    /// Returns `true` if the broker has answered to a CONNECT of MQTT 5 with nothing but the end of the connection.
+    fn is_unanswered(&self, failure: &Failure) -> bool {
+        let no_byte = self.route.get().is_some_and(|route| route.progress.bytes() == 0);
+        let ended = match failure {
+            Failure::Closed { .. } | Failure::Silent { .. } | Failure::Wire(WireError::BrokenEarly { .. }) => true,
+            Failure::Wire(WireError::WebSocket { cause, .. }) => !cause.is_handshake(),
+            _ => false,
+        };
+        self.attempt.protocol == Protocol::V5 && self.online.is_some() && no_byte && ended
     }
 }

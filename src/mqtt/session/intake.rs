@@ -15,7 +15,7 @@ use std::{
 use bytes::{Buf, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Sleep, sleep, sleep_until},
+    time::{Instant, Sleep, sleep, sleep_until},
 };
 
 use self::{inlet::Inlet, lag::Lag, shortcut::Shortcut};
@@ -95,7 +95,8 @@ struct Leaving {
 impl Intake {
     /// Wraps a fresh stream of whole, valid packets.
     pub(super) fn new(stream: Inlet, terms: Terms, gate: Arc<Gate>, progress: Progress, shortcut: Shortcut) -> Self {
-        let deadline = Box::pin(sleep_until(terms.deadline));
+        let whole = terms.deadline;
+        let deadline = Box::pin(sleep_until(terms.silence.map_or(whole, |silence| whole.min(Instant::now() + silence))));
         Self {
             stream,
             terms,
@@ -244,7 +245,13 @@ impl Intake {
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some((_, deadline)) = &mut self.opening {
             ready!(deadline.as_mut().poll(cx));
-            let after = self.terms.options.connect_timeout;
+            let silence = self.terms.silence.take();
+            if silence.is_some() && self.progress.0.bytes() > 0 && Instant::now() < self.terms.deadline {
+                // It has begun to answer: now it has all the time that there is.
+                deadline.as_mut().reset(self.terms.deadline);
+                ready!(deadline.as_mut().poll(cx));
+            }
+            let after = silence.unwrap_or(self.terms.options.connect_timeout);
             return Poll::Ready(Err(io::Error::other(Failure::Silent { awaited: "CONNACK", after })));
         }
         // Half a packet is let out first, after which this is polled again.
@@ -387,7 +394,7 @@ mod tests {
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
         sync::mpsc,
-        time::{Instant, timeout},
+        time::timeout,
     };
     use tokio_util::sync::PollSender;
 
@@ -418,6 +425,7 @@ mod tests {
             protocol: Protocol::V5,
             client_id: "me".into(),
             deadline: Instant::now() + STALL,
+            silence: None,
         };
         let shortcut = Shortcut::new(PollSender::new(mpsc::channel(1).0), clock, Arc::default());
         (Intake::new(Inlet::new(guarded, Version::V5), terms, Arc::default(), Progress::default(), shortcut), broker)

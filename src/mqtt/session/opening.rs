@@ -29,6 +29,8 @@ pub(in crate::mqtt) struct Terms {
     pub(in crate::mqtt) client_id: String,
     /// Until when CONNACK is awaited.
     pub(in crate::mqtt) deadline: Instant,
+    /// How long the broker may send nothing at all, where that is less.
+    pub(in crate::mqtt) silence: Option<Duration>,
 }
 
 /// The packets up to CONNACK, as far as they have arrived.
@@ -81,6 +83,9 @@ fn connack(header: Header, frame: BytesMut, passed: &mut BytesMut, terms: &Terms
         }
         passed.unsplit(frame);
         return Ok(ours);
+    }
+    if header.body == 2 && !Reason(code).is_failure() {
+        return Err(Failure::OldConnack { code });
     }
     let connack = match Packet::read(&mut frame.clone(), None) {
         Ok(Packet::ConnAck(connack)) => Some(connack),
@@ -164,6 +169,7 @@ mod tests {
             options: Arc::new(options),
             protocol,
             deadline: Instant::now(),
+            silence: None,
         }
     }
 
@@ -196,6 +202,7 @@ mod tests {
         assert_eq!(refusal(&[0x20, 0x02, 0x00, 0x05], Protocol::V311), (0x87, String::new()));
         assert_eq!(refusal(&[0x20, 0x02, 0x00, 0x02], Protocol::V31), (0x85, String::new()));
         assert_eq!(refusal(&[0x20, 0x03, 0x00, 0x84, 0x00], Protocol::V5), (0x84, String::new()));
+        assert_eq!(refusal(&[0x20, 0x02, 0x00, 0x87], Protocol::V5), (0x87, String::new()));
         assert_eq!(refusal(b"\x20\x08\x00\x87\x05\x1f\x00\x02no", Protocol::V5), (0x87, "no".into()));
         let mut long = vec![0x20, 0xcf, 0x01, 0x00, 0x8a, 0xcb, 0x01, 0x1f, 0x00, 0xc8];
         long.extend([b'x'; 200]);
@@ -207,6 +214,17 @@ mod tests {
         assert_eq!(refusal(&[0x20, 0x03, 0x00, 0xff, 0x00], Protocol::V5), (0xff, String::new()));
         let farewell = disconnected(BytesMut::from(&[0xe0, 2, 0x55, 0][..]), &terms(Protocol::V5, |_| ()).endpoint);
         assert!(farewell.to_string().contains("a reason that MQTT does not define (0x55)"), "{farewell}");
+    }
+
+    #[test]
+    fn a_connack_of_3_1_1_to_mqtt_5_is_named_with_its_return_code() {
+        for (code, words) in
+            [(0, ""), (1, ": unacceptable protocol version (return code 1)"), (5, ": not authorized (return code 5)")]
+        {
+            let (_, verdict) = judged(&[0x20, 2, 0, code], &terms(Protocol::V5, |_| ()));
+            let said = verdict.expect_err("no CONNACK of MQTT 5").to_string();
+            assert_eq!(said, format!("the broker answered to MQTT 5 with a CONNACK of MQTT 3.1.1{words}"));
+        }
     }
 
     #[test]

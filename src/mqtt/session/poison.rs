@@ -61,6 +61,8 @@ impl Mark {
             | Failure::Denied { .. }
             | Failure::Silent { .. }
             | Failure::Closed { .. }
+            | Failure::OldConnack { .. }
+            | Failure::Unanswered { .. }
             | Failure::Invalid(_)
             | Failure::Unconfirmed
             | Failure::Offline

@@ -42,6 +42,8 @@ pub(super) fn connack(version: Version, body: &[u8]) -> Result<(), Fault> {
             }
             code
         }
+        // A server of MQTT 3.1.1 may answer so to a CONNECT of MQTT 5.
+        Version::V5 if body.len() == 2 => reader.byte("return code")?,
         Version::V5 => {
             let code = reason(&mut reader, CONNACK)?;
             properties::check(&mut reader, Kind::Connack)?;

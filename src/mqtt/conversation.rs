@@ -12,7 +12,7 @@ use super::{
     options::{Options, Subscription},
     session::Session,
 };
-use crate::base::clock::Clock;
+use crate::{base::clock::Clock, wire::dial::Dialed};
 
 /// Events that may wait while nobody asks; messages beyond that are let go.
 const EVENTS: usize = 64;
@@ -30,6 +30,13 @@ impl Conversation {
     pub fn start(options: Options, clock: Clock) -> Self {
         let (sender, events) = mpsc::channel(EVENTS);
         Self { session: Session::start(options, clock, sender), events }
+    }
+
+    /// Starts to connect on a stream that is open already.
+    #[must_use]
+    pub fn start_on(dialed: Dialed, options: Options, clock: Clock) -> Self {
+        let (sender, events) = mpsc::channel(EVENTS);
+        Self { session: Session::start_on(Some(dialed), options, clock, sender), events }
     }
 
     /// Waits for the next event.

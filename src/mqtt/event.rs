@@ -127,7 +127,6 @@ impl fmt::Display for StepDown {
 
 /// What the broker granted in CONNACK, and what it took to get there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that the broker or the handshake settled")]
 pub struct Welcome {
     /// When CONNACK arrived.
     pub at: Stamp,

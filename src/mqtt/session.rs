@@ -7,7 +7,11 @@
 //!                                                 └──> the consumer's channel
 //! ```
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -27,7 +31,7 @@ use self::{
     version::Version,
 };
 use super::{
-    backoff::{Backoff, STABLE},
+    backoff::Backoff,
     check,
     command::Command,
     error::Failure,
@@ -37,7 +41,7 @@ use super::{
 };
 use crate::{
     base::clock::Clock,
-    wire::{guard::oversize::Skipped, tap},
+    wire::{dial::Dialed, guard::oversize::Skipped, tap},
 };
 
 mod aliases;
@@ -50,6 +54,7 @@ pub(super) mod intake;
 mod opening;
 mod outlet;
 mod poison;
+mod recover;
 mod requests;
 mod version;
 mod watchdog;
@@ -79,12 +84,18 @@ impl Session {
     ///
     /// When `events` is closed, the session ends likewise.
     #[must_use]
-    pub fn start(mut options: Options, clock: Clock, events: mpsc::Sender<Event>) -> Self {
+    pub fn start(options: Options, clock: Clock, events: mpsc::Sender<Event>) -> Self {
+        Self::start_on(None, options, clock, events)
+    }
+
+    /// Starts a session as [`Session::start`] does, whose first attempt goes on with a stream to the endpoint that is open already.
+    #[must_use]
+    pub fn start_on(dialed: Option<Dialed>, mut options: Options, clock: Clock, events: mpsc::Sender<Event>) -> Self {
         options.connect_timeout = options.connect_timeout.min(LONGEST_ATTEMPT);
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let ending = CancellationToken::new();
         let span = tracing::info_span!("session", broker = %options.endpoint);
-        let tasks = tokio::spawn(converse(options, clock, receiver, ending.clone(), events).instrument(span));
+        let tasks = tokio::spawn(converse(dialed, options, clock, receiver, ending.clone(), events).instrument(span));
         Self { commands, ending, tasks: Some(tasks) }
     }
 
@@ -151,6 +162,7 @@ impl Drop for Session {
 }
 
 async fn converse(
+    dialed: Option<Dialed>,
     options: Options,
     clock: Clock,
     commands: mpsc::Receiver<Command>,
@@ -163,6 +175,7 @@ async fn converse(
     let backlog = Backlog::new(options.overflow, Arc::clone(&gate), skipped.subscribe());
     let (outlet, delivery) = Outlet::start(events, Gatherer::new(trace, clock), backlog);
     let conversation = Conversation {
+        dialed,
         clock,
         commands,
         ending,
@@ -195,6 +208,8 @@ async fn converse(
 /// The task that decides: when to connect, what to send, when to give up.
 struct Conversation {
     options: Arc<Options>,
+    /// The stream of the first attempt, where it is open already.
+    dialed: Option<Dialed>,
     clock: Clock,
     commands: mpsc::Receiver<Command>,
     ending: CancellationToken,
@@ -289,6 +304,7 @@ impl Conversation {
         let attempt = Attempt {
             options: Arc::clone(&self.options),
             endpoint: self.options.endpoints().nth(self.turn).unwrap_or(&self.options.endpoint).clone(),
+            dialed: Mutex::new(self.dialed.take()),
             clock: self.clock,
             outlet: self.outlet.clone(),
             gate: Arc::clone(&self.gate),
@@ -299,7 +315,6 @@ impl Conversation {
             silence: self.version.silence(&self.options),
             expects_session: self.expects_session,
             number: self.attempts,
-            began: self.clock.now(),
             deadline: Instant::now() + self.options.connect_timeout,
         };
         let (online, granted) = oneshot::channel();
@@ -406,88 +421,6 @@ impl Conversation {
         client.disconnect();
         if timeout_at(Instant::now() + FAREWELL, &mut driving).await.is_err() {
             tracing::info!("DISCONNECT could not be sent in time");
-        }
-    }
-
-    /// Takes 3.1.1 for the next attempt where the broker does not speak 5.
-    fn steps_down(&mut self, failure: &Failure) -> bool {
-        let steps = self.version.steps_down(failure, &self.options);
-        if steps {
-            self.kept = None;
-        }
-        steps
-    }
-
-    /// Takes the next endpoint for the next attempt, where there is one.
-    fn falls_back(&mut self, failure: &Failure) -> bool {
-        let may = self.turn < self.options.fallbacks.len() && !matches!(failure, Failure::Invalid(_));
-        if may {
-            tracing::info!(cause = %failure, "connecting failed, trying the next address");
-            self.may_heal |= !failure.is_final();
-            self.turn_to(self.turn + 1);
-        }
-        may
-    }
-
-    /// Goes to another endpoint, where nothing is known of the versions that its broker speaks.
-    fn turn_to(&mut self, turn: usize) {
-        if turn != self.turn && self.version.forget(&self.options) {
-            self.kept = None;
-        }
-        self.turn = turn;
-    }
-
-    /// Decides what follows a failure, and waits for it.
-    async fn recover(&mut self, failure: Failure, held: Option<Duration>) -> Next {
-        tracing::info!(cause = %failure, "connection failed or lost");
-        self.turn_to(0);
-        let may_heal = std::mem::take(&mut self.may_heal) && held.is_none();
-        if held.is_some_and(|held| held >= STABLE) {
-            self.start_anew();
-        }
-        let is_final = failure.is_final() && !may_heal;
-        let failure = self.poison.judge(self.version.judge(failure, &self.options));
-        let gives_up = is_final || matches!(failure, Failure::Repeated { .. });
-        let (now, random, patience) = (self.clock.now(), self.random.f64(), failure.asks_for_patience());
-        let backoff = self.backoff.as_mut().filter(|_| !gives_up);
-        let wait = backoff.map(|backoff| backoff.after_failure(now, random, patience));
-        let cause = Arc::new(failure);
-        let Some(wait) = wait else {
-            self.outlet.status(Status::Failed { cause }).await;
-            return self.pause(None).await;
-        };
-        let until = self.clock.now().after(wait);
-        self.outlet.status(Status::Waiting { until, attempt: self.attempts.saturating_add(1), cause }).await;
-        self.pause(Some(Instant::now() + wait)).await
-    }
-
-    /// Waits for the moment of the next attempt, or for the user's word.
-    async fn pause(&mut self, until: Option<Instant>) -> Next {
-        loop {
-            tokio::select! {
-                biased;
-                () = self.ending.cancelled() => return Next::End,
-                () = self.outlet.deserted() => return Next::End,
-                Some(event) = self.requests.next(), if !self.requests.is_empty() => self.outlet.send(event).await,
-                () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => return Next::Retry,
-                command = self.commands.recv() => match self.answer_offline_or_leave(command).await {
-                    Wish::Stay => {}
-                    Wish::Leave => return Next::End,
-                    Wish::Reconnect => {
-                        self.attempts = 0;
-                        self.start_anew();
-                        return Next::Retry;
-                    }
-                },
-            }
-        }
-    }
-
-    /// Forgets what went wrong before.
-    fn start_anew(&mut self) {
-        self.poison.forget();
-        if let Some(backoff) = &mut self.backoff {
-            backoff.reset();
         }
     }
 }

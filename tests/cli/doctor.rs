@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::{
     common::{
         mosquitto::{Config, Mosquitto},
-        scripted::{CONNACK_V5, Scripted, Step},
+        scripted::{CONNACK_V5, CONNACK_V311, Scripted, Step},
         within,
     },
     has_read, mqtap,
@@ -72,6 +72,30 @@ fn a_broker_that_is_well_passes_every_stage() {
     assert_eq!((&facts["maximum_qos"], &facts["topic_alias_maximum"]), (&2.into(), &10.into()));
     assert_eq!(check(&report, "name")["facts"]["addresses"][0], "127.0.0.1");
     assert_eq!(check(&report, "subscribe")["facts"]["filter"], "plant/#");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_connection_whose_stages_were_measured_is_the_one_that_is_examined() {
+    let script = vec![Step::Read, Step::Send(CONNACK_V5.to_vec()), Step::Serve];
+    let broker = Scripted::start(vec![script]).await;
+    let url = format!("mqtt://127.0.0.1:{}", broker.port);
+    let examining = tokio::task::spawn_blocking(move || examined(&[&url], 0));
+    let report = within("the doctor", examining).await.expect("no panic");
+    assert_eq!(checks(&report), ["name", "tcp", "connect", "ping", "disconnect"].map(|name| (name, "ok")));
+    assert_eq!((broker.accepted(), broker.read(0x10).len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_closes_on_mqtt_5_is_examined_in_3_1_1_and_that_is_said() {
+    let accepted = vec![Step::Read, Step::Send(CONNACK_V311.to_vec()), Step::Serve];
+    let broker = Scripted::start(vec![vec![Step::Read], accepted]).await;
+    let url = format!("mqtt://127.0.0.1:{}", broker.port);
+    let examining = tokio::task::spawn_blocking(move || examined(&[&url], 0));
+    let report = within("the doctor", examining).await.expect("no panic");
+    let connect = check(&report, "connect");
+    assert_eq!((text(&connect["status"]), text(&connect["facts"]["protocol"])), ("warning", "3.1.1"));
+    assert!(text(&connect["hint"]).starts_with("the broker closed the connection on MQTT 5: -V 3.1.1"), "{connect}");
+    assert_eq!(broker.accepted(), 2);
 }
 
 #[test]
@@ -141,7 +165,7 @@ fn a_filter_that_is_refused_is_code_5_and_the_others_are_asked_all_the_same() {
 async fn a_broker_that_does_not_answer_is_code_27() {
     let silent = Scripted::start(vec![vec![Step::Ignore]]).await;
     let mute = vec![Step::Read, Step::Send(CONNACK_V5.to_vec()), Step::Ignore];
-    let mute = Scripted::start(vec![vec![Step::Ignore], mute]).await;
+    let mute = Scripted::start(vec![mute]).await;
     let url = |port: u16| format!("mqtt://127.0.0.1:{port}");
     let (silent_url, mute_url) = (url(silent.port), url(mute.port));
     let checked = tokio::task::spawn_blocking(move || {
@@ -159,7 +183,7 @@ async fn a_broker_that_does_not_answer_is_code_27() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_ends_it_with_disconnect_and_without_a_will() {
     let deaf = vec![Step::Read, Step::Send(CONNACK_V5.to_vec()), Step::Ignore];
-    let broker = Scripted::start(vec![vec![Step::Ignore], deaf]).await;
+    let broker = Scripted::start(vec![deaf]).await;
     let url = format!("mqtt://127.0.0.1:{}", broker.port);
     let doctor = Running::mqtap(&["doctor", &url, "t", "-i", "me", "--will-topic", "w"]);
     within("SUBSCRIBE", has_read(&broker, 0x80)).await;

@@ -15,7 +15,10 @@ use crate::{
         message::Qos,
         options::{Options, Protocol, SessionExpiry, Subscription},
     },
-    wire::{dial::Stage, error::WireError},
+    wire::{
+        dial::{Dialed, Stage},
+        error::WireError,
+    },
 };
 
 /// How long DISCONNECT may take, less than a verb has after a signal.
@@ -29,13 +32,14 @@ const GOODBYE: Duration = Duration::from_millis(1_200);
 ///
 /// Returns why the report could not be printed.
 pub(super) async fn hold(
+    dialed: Dialed,
     options: &Options,
     subscriptions: &[Subscription],
     clock: Clock,
     stop: &CancellationToken,
     report: &mut Report,
 ) -> Result<bool, Problem> {
-    let mut conversation = Conversation::start(options.clone(), clock);
+    let mut conversation = Conversation::start_on(dialed, options.clone(), clock);
     let talked = stop.run_until_cancelled(talk(&mut conversation, options, subscriptions, clock, report)).await;
     let goodbye = farewell(conversation, clock).await;
     let held = talked.unwrap_or(Ok(false))?;

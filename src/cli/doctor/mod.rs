@@ -92,8 +92,8 @@ async fn examine(
         let Some(walked) = stop.run_until_cancelled(stages::walk(&one, clock, &mut report)).await else {
             return Ok(Exit::Done);
         };
-        if walked? {
-            held |= conversation::hold(&one, subscriptions, clock, stop, &mut report).await?;
+        if let Some(dialed) = walked? {
+            held |= conversation::hold(dialed, &one, subscriptions, clock, stop, &mut report).await?;
         }
         if stop.is_cancelled() {
             return Ok(Exit::Done);

@@ -11,7 +11,7 @@ use crate::{
     cli::exit::{Exit, Problem},
     mqtt::options::Options,
     wire::{
-        dial::{self, Stage, Step},
+        dial::{self, Dialed, Stage, Step},
         error::WireError,
         tls::certificate::Certificate,
     },
@@ -60,12 +60,12 @@ impl Walked {
     }
 }
 
-/// Opens a stream and closes it again, and reports each stage; tells whether all went well.
+/// Opens a stream and reports each stage; returns the stream if all went well.
 ///
 /// # Errors
 ///
 /// Returns why the report could not be printed.
-pub(super) async fn walk(options: &Options, clock: Clock, report: &mut Report) -> Result<bool, Problem> {
+pub(super) async fn walk(options: &Options, clock: Clock, report: &mut Report) -> Result<Option<Dialed>, Problem> {
     let endpoint = &options.endpoint;
     let means = options.means();
     let walked = RefCell::new(Walked::start());
@@ -77,10 +77,13 @@ pub(super) async fn walk(options: &Options, clock: Clock, report: &mut Report) -
         let check = done(*stage, options, &walked, clock);
         report.check(&check.took(Some(*took)), Exit::Done)?;
     }
-    let Err(error) = opened else { return Ok(true) };
+    let error = match opened {
+        Ok(dialed) => return Ok(Some(dialed)),
+        Err(error) => error,
+    };
     let exit = if matches!(error, WireError::TimedOut { .. }) { Exit::TimedOut } else { Exit::Unreachable };
     report.check(&failed(walked.at, &error, clock), exit)?;
-    Ok(false)
+    Ok(None)
 }
 
 /// Tells of a stage that went well.

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -46,6 +46,8 @@ pub(super) struct Attempt {
     pub(super) options: Arc<Options>,
     /// The one of the options' endpoints that it is about.
     pub(super) endpoint: Endpoint,
+    /// The stream where it is open already; taken by the first attempt.
+    pub(super) dialed: Mutex<Option<Dialed>>,
     pub(super) clock: Clock,
     pub(super) outlet: Outlet,
     pub(super) gate: Arc<Gate>,
@@ -60,7 +62,6 @@ pub(super) struct Attempt {
     /// Whether the broker should have kept a session of ours.
     pub(super) expects_session: bool,
     pub(super) number: u32,
-    pub(super) began: Stamp,
     pub(super) deadline: Instant,
 }
 
@@ -71,6 +72,8 @@ struct Route {
     chain: Vec<Certificate>,
     unverified: bool,
     times: Vec<(Stage, Duration)>,
+    /// When it was there.
+    opened: Stamp,
     progress: Progress,
 }
 
@@ -127,7 +130,14 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>, client_id: Str
         latest.send_replace(stage);
         outlet.progress(Status::Connecting { stage, attempt: *number });
     };
-    let Ok(dialed) = timeout_at(attempt.deadline, dial(endpoint, &means, report)).await else {
+    let ours = attempt.dialed.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let dialing = async {
+        match ours {
+            Some(dialed) => Ok(dialed),
+            None => dial(endpoint, &means, report).await,
+        }
+    };
+    let Ok(dialed) = timeout_at(attempt.deadline, dialing).await else {
         let stage = *latest.borrow();
         return Err(io::Error::other(means.timed_out(endpoint, stage, options.connect_timeout)));
     };
@@ -145,7 +155,7 @@ async fn open(attempt: Arc<Attempt>, route: Arc<OnceLock<Route>>, client_id: Str
     let guarded = guarded.taking_quiet();
     let progress = guarded.progress();
     // An attempt opens one stream, so the cell is empty.
-    drop(route.set(Route { peer, tls, chain, unverified, times, progress: progress.clone() }));
+    drop(route.set(Route { peer, tls, chain, unverified, times, opened: attempt.clock.now(), progress: progress.clone() }));
     let terms = Terms {
         options: Arc::clone(options),
         endpoint: endpoint.clone(),
@@ -217,16 +227,16 @@ impl Driver {
 
     async fn welcome(&mut self, connack: Connack) {
         self.event_loop.forget_store();
-        let Attempt { options, endpoint, clock, protocol, step_down, expects_session, began, outlet, gate, .. } = &*self.attempt;
+        let Attempt { options, endpoint, clock, protocol, step_down, expects_session, outlet, gate, .. } = &*self.attempt;
         let now = clock.now();
         gate.set_resuming(connack.session_present.then(|| now.after(RESUMING)));
         let expiry = connack.properties.session_expiry.unwrap_or(options.session_expiry);
         let keeps_session = !options.clean_start && (*protocol != Protocol::V5 || expiry != SessionExpiry::AtDisconnect);
         self.keep_alive = self.event_loop.keep_alive();
         let route = self.route.get();
-        let took = now.since(*began);
         let mut times = route.map(|route| route.times.clone()).unwrap_or_default();
-        times.push((Stage::Connect, took.saturating_sub(times.iter().map(|(_, took)| *took).sum())));
+        times.push((Stage::Connect, now.since(route.map_or(now, |route| route.opened))));
+        let took = times.iter().map(|(_, took)| *took).sum();
         let welcome = Welcome {
             at: now,
             protocol: *protocol,

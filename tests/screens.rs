@@ -301,7 +301,7 @@ fn a_publish_goes_out_and_its_receipt_is_said() {
     });
     let (token, message) = sent.expect("a publish");
     assert_eq!((&*message.topic, &*message.payload), ("cmd", &b"x"[..]));
-    let receipt = Receipt { took: std::time::Duration::from_millis(12), reason: Some(Reason(0x10)) };
+    let receipt = Receipt { took: std::time::Duration::from_millis(12), lowered_to: None, reason: Some(Reason(0x10)) };
     player.mqtt(Mqtt::Settled { token, outcome: Ok(receipt) });
     let shown = player.shown();
     assert!(shown.contains("✓ cmd: sent in 12 ms"), "{shown}");

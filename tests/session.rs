@@ -2,13 +2,13 @@
 
 mod common;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use common::{
     PATIENCE,
     listener::{Listener, message, options},
     mosquitto::{Config, Mosquitto},
-    scripted::{CONNACK_V5, CONNACK_V311, Scripted, Step},
+    scripted::{CONNACK_V5, CONNACK_V311, Reply, Scripted, Step},
     within,
 };
 use mqtap::{
@@ -851,6 +851,25 @@ async fn packets_are_told_both_ways_and_before_what_they_led_to(#[case] protocol
     assert_eq!(quiet + publishes(&seen), 6, "{seen:?}");
     assert!(quiet >= 2, "the first was only counted");
     listener.close().await;
+}
+
+#[rstest]
+#[case::v311(Protocol::V311, CONNACK_V311)]
+#[case::v5(Protocol::V5, CONNACK_V5)]
+#[tokio::test]
+async fn a_puback_ends_a_publish_of_qos_2_and_that_is_said(#[case] protocol: Protocol, #[case] connack: &[u8]) {
+    // The Packet Identifier follows the header and the topic, `t/x`.
+    let puback: Reply = Arc::new(|publish| vec![0x40, 2, publish[7], publish[8]]);
+    let answers = vec![Step::Answer(puback); 2];
+    let script = [vec![Step::Read, Step::Send(connack.to_vec())], answers, vec![Step::Serve]].concat();
+    let broker = Scripted::start(vec![script]).await;
+    let mut listener = Listener::online(options(broker.port, protocol, "me")).await;
+    for _ in 0..2 {
+        let receipt = listener.publish(message("t/x", "on", Qos::ExactlyOnce)).await.expect("acknowledged");
+        assert_eq!(receipt.lowered_to, Some(Qos::AtLeastOnce));
+    }
+    listener.close().await;
+    assert_eq!(broker.read(0x60), Vec::<Vec<u8>>::new(), "no PUBREL");
 }
 
 #[tokio::test]

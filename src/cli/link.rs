@@ -19,7 +19,7 @@ use crate::{
     mqtt::{
         conversation::leave,
         error::Failure,
-        event::{Event, Status, Welcome},
+        event::{Event, Receipt, Status, Welcome},
         options::{Options, Overflow, Will},
         session::Session,
         skips::{self, Skips},
@@ -53,6 +53,8 @@ pub(super) struct News {
     will: Option<Will>,
     /// Whether the first connection was made.
     was_online: bool,
+    /// Whether it was said that the broker confirms a lower QoS.
+    was_lowered: bool,
     /// What the attempt to connect is doing, where one is under way.
     stage: Option<Stage>,
     /// The longest that an attempt takes.
@@ -87,6 +89,7 @@ impl Link {
             first,
             will: options.will.clone(),
             was_online: false,
+            was_lowered: false,
             stage: None,
             patience: options.connect_timeout,
             online: watch::Sender::new(false),
@@ -190,6 +193,11 @@ impl News {
             }
             // What reads more slowly than it is sent slows the broker, and means to.
             Event::Lag(_) | Event::Packets(_) => Ok(None),
+            Event::Settled { outcome: Ok(Receipt { lowered_to: Some(_), .. }), .. } if !self.was_lowered => {
+                self.was_lowered = true;
+                note(&format!("{}: the broker confirmed QoS 2 as QoS 1", self.broker));
+                Ok(Some(event))
+            }
             Event::Messages(_)
             | Event::Subscribed { .. }
             | Event::Unsubscribed { .. }

@@ -62,6 +62,8 @@ pub enum Event {
 pub struct Receipt {
     /// From the command to the last acknowledgement (QoS 0: to the socket).
     pub took: Duration,
+    /// The QoS of the acknowledgement, where that is lower than the QoS of the message.
+    pub lowered_to: Option<Qos>,
     /// The broker's reason, such as No Matching Subscribers; nothing on 3.1.1 and QoS 0.
     pub reason: Option<Reason>,
 }

@@ -98,8 +98,8 @@ pub(super) fn build(options: &Options, protocol: Protocol) -> Result<(Client, Lo
 }
 
 impl Client {
-    /// Queues a publish.
-    pub(super) fn publish(&self, message: Message) -> Result<Answer<Option<Reason>>, Failure> {
+    /// Queues a publish; the answer is the QoS that the broker confirmed, and its reason.
+    pub(super) fn publish(&self, message: Message) -> Result<Answer<(Qos, Option<Reason>)>, Failure> {
         Ok(match self {
             Self::V3(client) => Box::pin(super::v4::publish(client, message)?),
             Self::V5(client) => Box::pin(super::v5::publish(client, message)?),

@@ -4,8 +4,8 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use rumqttc_v4::{
     AsyncClient, ClientError, ConnectAuth, ConnectionError, Event as LibraryEvent, EventLoop, LastWill, MqttOptions, Outgoing,
-    Packet, PersistedAckMode, PersistedSession, PublishOptions, QoS, SessionStore, SessionStoreError, SessionStoreKey, StateError,
-    SubscribeNoticeError, SubscribeReasonCode, mqttbytes,
+    Packet, PersistedAckMode, PersistedSession, PublishOptions, PublishResult, QoS, SessionStore, SessionStoreError,
+    SessionStoreKey, StateError, SubscribeNoticeError, SubscribeReasonCode, mqttbytes,
 };
 
 use super::{
@@ -156,11 +156,18 @@ fn state_error(error: StateError) -> Broken {
 pub(super) fn publish(
     client: &AsyncClient,
     message: Message,
-) -> Result<impl Future<Output = Result<Option<Reason>, Failure>> + Send + use<>, Failure> {
+) -> Result<impl Future<Output = Result<(Qos, Option<Reason>), Failure>> + Send + use<>, Failure> {
     let options = PublishOptions::new(library_qos(message.qos)).retain(message.retain);
     let notice =
         client.try_publish_tracked(String::from(message.topic), message.payload, options).map_err(|error| not_queued(&error))?;
-    Ok(async move { notice.wait_async().await.map(|_| None).map_err(|_| Failure::Unconfirmed) })
+    Ok(async move {
+        match notice.wait_async().await {
+            Ok(PublishResult::Qos0Flushed) => Ok((Qos::AtMostOnce, None)),
+            Ok(PublishResult::Qos1(_)) => Ok((Qos::AtLeastOnce, None)),
+            Ok(PublishResult::Qos2Completed(_)) => Ok((Qos::ExactlyOnce, None)),
+            Err(_) => Err(Failure::Unconfirmed),
+        }
+    })
 }
 
 /// Queues a SUBSCRIBE with one filter; the future ends with its SUBACK.

@@ -272,7 +272,7 @@ fn state_error(error: StateError) -> Broken {
 pub(super) fn publish(
     client: &AsyncClient,
     message: Message,
-) -> Result<impl Future<Output = Result<Option<Reason>, Failure>> + Send + use<>, Failure> {
+) -> Result<impl Future<Output = Result<(Qos, Option<Reason>), Failure>> + Send + use<>, Failure> {
     let mut options = PublishOptions::new(library_qos(message.qos)).retain(message.retain);
     if let Some(given) = message.properties {
         options = options.properties(PublishProperties {
@@ -290,10 +290,19 @@ pub(super) fn publish(
         client.try_publish_tracked(String::from(message.topic), message.payload, options).map_err(|error| not_queued(&error))?;
     Ok(async move {
         match notice.wait_async().await {
-            Ok(PublishResult::Qos0Flushed) => Ok(None),
-            Ok(PublishResult::Qos1(ack)) => verdict(ack.reason as u8, ack.properties.and_then(|p| p.reason_string)),
-            Ok(PublishResult::Qos2Completed(ack)) => verdict(ack.reason as u8, ack.properties.and_then(|p| p.reason_string)),
-            Ok(PublishResult::Qos2PubRecRejected(ack)) => verdict(ack.reason as u8, ack.properties.and_then(|p| p.reason_string)),
+            Ok(PublishResult::Qos0Flushed) => Ok((Qos::AtMostOnce, None)),
+            Ok(PublishResult::Qos1(ack)) => {
+                let said = ack.properties.and_then(|p| p.reason_string);
+                verdict(ack.reason as u8, said).map(|reason| (Qos::AtLeastOnce, reason))
+            }
+            Ok(PublishResult::Qos2Completed(ack)) => {
+                let said = ack.properties.and_then(|p| p.reason_string);
+                verdict(ack.reason as u8, said).map(|reason| (Qos::ExactlyOnce, reason))
+            }
+            Ok(PublishResult::Qos2PubRecRejected(ack)) => {
+                let said = ack.properties.and_then(|p| p.reason_string);
+                verdict(ack.reason as u8, said).map(|reason| (Qos::ExactlyOnce, reason))
+            }
             Err(PublishNoticeError::RetainNotSupported) => Err(Failure::Denied { reason: Reason(0x9a), text: String::new() }),
             Err(_) => Err(Failure::Unconfirmed),
         }

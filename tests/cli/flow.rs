@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -10,7 +11,7 @@ use rustix::process::Signal;
 use crate::{
     common::{
         mosquitto::Mosquitto,
-        scripted::{CONNACK_V5, CONNACK_V311, Scripted, Step},
+        scripted::{CONNACK_V5, CONNACK_V311, Reply, Scripted, Step},
         within,
     },
     mqtap, printed,
@@ -270,4 +271,18 @@ fn the_default_client_identifier_suits_mqtt_3_1() {
     let long = mqtap(&["get", url, "t/a", "-V", "3.1", "-i", "123456789012345678901234"]).assert().code(2);
     let said = String::from_utf8_lossy(&long.get_output().stderr).into_owned();
     assert!(said.contains("1 to 23 characters, this one has 24"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_confirms_qos_2_as_qos_1_is_said_to_once() {
+    // The Packet Identifier follows the header and the topic, `t/x`.
+    let puback: Reply = Arc::new(|publish| vec![0x40, 2, publish[7], publish[8]]);
+    let script = [vec![Step::Read, Step::Send(CONNACK_V5.to_vec())], vec![Step::Answer(puback); 3], vec![Step::Serve]].concat();
+    let broker = Scripted::start(vec![script]).await;
+    let url = format!("mqtt://127.0.0.1:{}", broker.port);
+    let said = format!("mqtap: 127.0.0.1:{}: the broker confirmed QoS 2 as QoS 1\n", broker.port);
+    let publishing = tokio::task::spawn_blocking(move || {
+        mqtap(&["pub", &url, "t/x", "--lines", "-q", "2"]).write_stdin("1\n2\n3\n").assert().code(0).stderr(said);
+    });
+    within("the end", publishing).await.expect("as it should");
 }

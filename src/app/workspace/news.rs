@@ -135,8 +135,13 @@ impl Workspace {
             Ok(receipt) => {
                 self.sent += 1;
                 let hint = receipt.reason.map_or("", crate::mqtt::reason::Reason::hint);
+                let (level, hint) = match receipt.lowered_to {
+                    Some(_) => (Level::Warning, "a lower QoS may deliver it twice, or not at all"),
+                    None => (Level::Success, hint),
+                };
+                let lowered = receipt.lowered_to.map(|qos| format!(", as QoS {qos}")).unwrap_or_default();
                 let how = if qos == Qos::AtMostOnce { "sent" } else { "acknowledged" };
-                notices.say(now, Level::Success, &format!("{topic}: {how} in {}", human::span(receipt.took)), hint);
+                notices.say(now, level, &format!("{topic}: {how} in {}{lowered}", human::span(receipt.took)), hint);
             }
             Err(failure) => notices.say(now, Level::Error, &format!("{topic} was not published: {failure}"), failure.hint()),
         }

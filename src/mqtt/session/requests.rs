@@ -68,13 +68,17 @@ impl Requests {
     pub(super) fn publish(&mut self, broker: &Broker<'_>, token: Token, mut message: Message) {
         let clock = self.clock;
         let began = clock.now();
+        let asked = message.qos;
         let answer = check::publish(&message, broker.limits, broker.protocol).and_then(|()| {
             self.aliases.shorten(token, &mut message);
             broker.client.publish(message)
         });
         self.answers.push(Box::pin(async move {
             let outcome = match answer {
-                Ok(answer) => answer.await.map(|reason| Receipt { took: clock.now().since(began), reason }),
+                Ok(answer) => answer.await.map(|(confirmed, reason)| {
+                    let lowered_to = (confirmed < asked).then_some(confirmed);
+                    Receipt { took: clock.now().since(began), lowered_to, reason }
+                }),
                 Err(failure) => Err(failure),
             };
             Event::Settled { token, outcome }

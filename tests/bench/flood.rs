@@ -125,7 +125,7 @@ pub(crate) fn packet(reader: &mut impl Read) -> io::Result<(u8, Vec<u8>)> {
 }
 
 /// Makes a PUBLISH, with a packet identifier at QoS 1.
-fn publish(topic: &str, payload: &[u8], is_v5: bool, id: Option<u8>) -> Vec<u8> {
+pub(crate) fn publish(topic: &str, payload: &[u8], is_v5: bool, id: Option<u8>) -> Vec<u8> {
     let mut body = u16::try_from(topic.len()).expect("short").to_be_bytes().to_vec();
     body.extend_from_slice(topic.as_bytes());
     body.extend(id.into_iter().flat_map(|id| [0, id]));

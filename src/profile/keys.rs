@@ -177,7 +177,7 @@ pub static PROFILE: &[Key] = &[
     Key::new(
         "protocol",
         Kind::Text(set_protocol),
-        "The version of MQTT, \"5\", \"3.1.1\" or \"3.1\"; left out, 5 with one try at 3.1.1 when the broker does not speak it.",
+        "The version of MQTT, \"5\", \"3.1.1\" or \"3.1\"; left out, 5 with one try at 3.1.1 when the broker does not answer to it.",
     ),
     Key::new(
         "client_id",

@@ -102,8 +102,8 @@ pub enum WireError {
         at: String,
         /// Why.
         refusal: Refusal,
-        /// What the certificate says of itself.
-        certificate: Arc<Certificate>,
+        /// What the certificates say that the broker sent, its own first; at most ten.
+        chain: Arc<[Certificate]>,
     },
     /// The TLS handshake failed for another reason.
     #[error("connect to {at}: TLS: {cause}")]

@@ -173,10 +173,10 @@ impl Handshake {
 
     /// Returns the refusal of the server's certificate, if that is what happened.
     pub(super) fn refusal(&self) -> Option<WireError> {
-        let (why, refused) = self.verifier.refused()?;
-        let certificate = Certificate::read(refused);
-        let refusal = Refusal::new(why, &certificate, &self.name.to_str());
-        Some(WireError::Certificate { at: self.at.clone(), refusal, certificate: Arc::new(certificate) })
+        let (why, chain) = self.verifier.refused()?;
+        let chain: Arc<[Certificate]> = chain.iter().map(|sent| Certificate::read(sent)).collect();
+        let refusal = Refusal::new(why, &chain, &self.name.to_str());
+        Some(WireError::Certificate { at: self.at.clone(), refusal, chain })
     }
 
     /// Says what an alert of the server means.

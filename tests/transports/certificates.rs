@@ -50,15 +50,29 @@ pub(crate) fn client() -> CertificateParams {
 
 impl Authority {
     pub(crate) fn new(name: &str) -> Self {
-        let directory = tempfile::Builder::new().prefix("mqtap-pki-").tempdir().expect("a directory");
-        // A broker that gives up root reads them as somebody else.
-        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("permissions");
-        let key = KeyPair::generate().expect("a key");
+        let (directory, key) = (Self::directory(), KeyPair::generate().expect("a key"));
         let mut params = params(name, &[]);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let file = directory.path().join("ca.pem");
         write(&file, &params.self_signed(&key).expect("a certificate").pem());
         Self { issuer: Issuer::new(params, key), directory, file }
+    }
+
+    /// Makes an authority that this one vouches for.
+    pub(crate) fn intermediate(&self, name: &str) -> Self {
+        let (directory, key) = (Self::directory(), KeyPair::generate().expect("a key"));
+        let mut params = params(name, &[]);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let file = directory.path().join("ca.pem");
+        write(&file, &params.signed_by(&key, &self.issuer).expect("a certificate").pem());
+        Self { issuer: Issuer::new(params, key), directory, file }
+    }
+
+    fn directory() -> TempDir {
+        let directory = tempfile::Builder::new().prefix("mqtap-pki-").tempdir().expect("a directory");
+        // A broker that gives up root reads them as somebody else.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("permissions");
+        directory
     }
 
     /// Signs a certificate and writes it and its key to files of this name.

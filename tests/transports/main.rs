@@ -6,6 +6,7 @@ mod cli;
 #[path = "../common/mod.rs"]
 mod common;
 mod fallback;
+mod hints;
 mod keys;
 mod proxies;
 mod refusals;

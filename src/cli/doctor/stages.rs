@@ -110,7 +110,7 @@ fn tls(key: &'static str, label: &'static str, walked: &Walked, clock: Clock) ->
     let now = now(clock);
     let check = Check::good(key, label, &walked.tls)
         .facts([Fact::hidden("agreed", walked.tls.as_str()), Fact::hidden("verified", !walked.unverified)])
-        .facts(Fact::groups("certificates", walked.chain.iter().map(|shown| certificate(shown, now)).collect()));
+        .facts(certificates(&walked.chain, now));
     if walked.unverified {
         return check.warn("nobody looks at the certificate, so that anybody may be at the other end: verify = \"full\" does");
     }
@@ -129,9 +129,7 @@ fn failed(stage: Stage, error: &WireError, clock: Clock) -> Check {
     let (key, label) = names(stage);
     let check = Check::bad(key, label, error.to_string(), error.hint());
     match error {
-        WireError::Certificate { certificate: refused, .. } => {
-            check.facts(Fact::groups("certificates", vec![certificate(refused, now(clock))]))
-        }
+        WireError::Certificate { chain, .. } => check.facts(certificates(chain, now(clock))),
         WireError::Connect { addresses, .. } if addresses.len() > 1 => {
             check.facts([Fact::list("tried", "tried", addresses.clone())])
         }
@@ -151,6 +149,16 @@ pub(super) fn names(stage: Stage) -> (&'static str, &'static str) {
         Stage::Socket => ("socket", "socket"),
         Stage::Connect => ("connect", "CONNECT"),
     }
+}
+
+/// Tells of the certificates that the broker sent, and how many there were: one that lacks its intermediate is a common fault.
+fn certificates(chain: &[Certificate], now: Timestamp) -> Vec<Fact> {
+    let sent = match chain.len() {
+        1 => "1 certificate, the broker's own".to_owned(),
+        count => format!("{count} certificates"),
+    };
+    let each = chain.iter().map(|shown| certificate(shown, now)).collect();
+    std::iter::once(Fact::shown("sent", sent)).chain(Fact::groups("certificates", each)).collect()
 }
 
 fn certificate(certificate: &Certificate, now: Timestamp) -> Vec<Fact> {

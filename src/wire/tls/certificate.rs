@@ -85,9 +85,17 @@ pub enum Refusal {
         names: Vec<String>,
     },
     /// Nobody who is trusted signed it.
-    UnknownIssuer(String),
+    UnknownIssuer {
+        /// Who signed it.
+        issuer: String,
+        /// Whether the broker sent no other certificate with it.
+        is_alone: bool,
+    },
     /// Its subject signed it itself, and is not trusted.
-    SelfSigned,
+    SelfSigned {
+        /// Whether it names a host.
+        names_host: bool,
+    },
     /// It is for something else than to be a server.
     WrongPurpose,
     /// It is not the one that is pinned; its own digest, as [`Certificate::fingerprint`] writes it.
@@ -97,7 +105,9 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    pub(super) fn new(why: &CertificateError, certificate: &Certificate, wanted: &str) -> Self {
+    /// Returns why the first certificate of a chain was refused.
+    pub(super) fn new(why: &CertificateError, chain: &[Certificate], wanted: &str) -> Self {
+        let Some(certificate) = chain.first() else { return Self::Other(shown(&why.to_string())) };
         match why {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired(certificate.not_after),
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
@@ -107,10 +117,14 @@ impl Refusal {
                 Self::WrongName { wanted: shown(wanted), names: certificate.names.clone() }
             }
             // A self-signed authority that is used as a server's certificate comes as `Other`.
-            CertificateError::UnknownIssuer | CertificateError::Other(_) if certificate.is_self_signed => Self::SelfSigned,
+            CertificateError::UnknownIssuer | CertificateError::Other(_) if certificate.is_self_signed => {
+                Self::SelfSigned { names_host: !certificate.names.is_empty() }
+            }
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => Self::WrongPurpose,
             CertificateError::ApplicationVerificationFailure => Self::NotPinned(certificate.fingerprint()),
-            CertificateError::UnknownIssuer => Self::UnknownIssuer(certificate.issuer.clone()),
+            CertificateError::UnknownIssuer => {
+                Self::UnknownIssuer { issuer: certificate.issuer.clone(), is_alone: chain.len() == 1 }
+            }
             other => Self::Other(shown(&other.to_string())),
         }
     }
@@ -121,10 +135,25 @@ impl Refusal {
         match self {
             Self::Expired(_) => "the broker needs a new certificate, unless the clock of this machine is wrong",
             Self::NotYetValid(_) => "is the clock of this machine right?",
-            Self::WrongName { .. } => "connect by a name of the certificate, or set server_name to one",
-            Self::UnknownIssuer(_) => "set ca_file to the certificate of the authority that signed it, if you trust that",
-            Self::SelfSigned => {
-                "set ca_file to this certificate if you trust it; one marked as an authority must sign another for the broker"
+            Self::WrongName { names, .. } if names.is_empty() => {
+                "the broker needs a certificate with a subjectAltName, as a common name no longer counts; until then a profile can pin \
+                 it: verify = \"fingerprint:SHA256\", which mqtap doctor shows"
+            }
+            Self::WrongName { .. } => "connect by a name of the certificate, or set server_name (--server-name) to one",
+            Self::UnknownIssuer { is_alone: false, .. } => {
+                "set ca_file (--ca-file) to the certificate of the authority that signed it, if you trust that"
+            }
+            Self::UnknownIssuer { is_alone: true, .. } => {
+                "set ca_file (--ca-file) to the certificate of the authority that signed it, if you trust that; the broker sent its own \
+                 certificate only, and should send the intermediate one too where there is one"
+            }
+            Self::SelfSigned { names_host: true } => {
+                "set ca_file (--ca-file) to this certificate if you trust it; one marked as an authority must sign another for the \
+                 broker, or be pinned in a profile: verify = \"fingerprint:SHA256\""
+            }
+            Self::SelfSigned { names_host: false } => {
+                "it also names no host: the broker needs one with a subjectAltName; until then a profile can pin it if you trust it: \
+                 verify = \"fingerprint:SHA256\", which mqtap doctor shows"
             }
             Self::WrongPurpose => "the broker needs a certificate whose extended key usage is serverAuth",
             Self::NotPinned(_) => {
@@ -154,8 +183,8 @@ impl fmt::Display for Refusal {
                 }
                 [only] => write!(f, "certificate is for {only}, not for {wanted}"),
             },
-            Self::UnknownIssuer(issuer) => write!(f, "certificate is signed by an unknown authority ({issuer})"),
-            Self::SelfSigned => f.write_str("certificate is self-signed"),
+            Self::UnknownIssuer { issuer, .. } => write!(f, "certificate is signed by an unknown authority ({issuer})"),
+            Self::SelfSigned { .. } => f.write_str("certificate is self-signed"),
             Self::WrongPurpose => f.write_str("certificate is not for a server"),
             Self::NotPinned(found) => write!(f, "certificate has the fingerprint {found}, which is not the pinned one"),
             Self::Other(why) => write!(f, "certificate refused: {why}"),

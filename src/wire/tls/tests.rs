@@ -26,21 +26,33 @@ const DEADLINE: Duration = Duration::from_secs(20);
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
+    der: CertificateDer<'static>,
 }
 
 impl Authority {
     fn new(name: &str) -> Self {
-        let key = KeyPair::generate().expect("a key");
+        let (key, params) = (KeyPair::generate().expect("a key"), Self::params(name));
+        let certificate = params.self_signed(&key).expect("a certificate");
+        Self { pem: certificate.pem(), der: certificate.der().clone(), issuer: Issuer::new(params, key) }
+    }
+
+    /// An authority that this one vouches for.
+    fn intermediate(&self, name: &str) -> Self {
+        let (key, params) = (KeyPair::generate().expect("a key"), Self::params(name));
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        Self { pem: certificate.pem(), der: certificate.der().clone(), issuer: Issuer::new(params, key) }
+    }
+
+    fn params(name: &str) -> CertificateParams {
         let mut params = params(name, &[]);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).expect("a certificate").pem();
-        Self { issuer: Issuer::new(params, key), pem }
+        params
     }
 
     fn sign(&self, params: &CertificateParams) -> Identity {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        Identity { certificate: certificate.der().clone(), key: key.serialize_der() }
+        Identity { chain: vec![certificate.der().clone()], key: key.serialize_der() }
     }
 
     /// Options that trust this authority alone.
@@ -54,7 +66,7 @@ impl Authority {
 /// What a server shows, and the key to it.
 #[derive(Clone)]
 struct Identity {
-    certificate: CertificateDer<'static>,
+    chain: Vec<CertificateDer<'static>>,
     key: Vec<u8>,
 }
 
@@ -89,7 +101,7 @@ fn server_config(identity: Identity) -> ServerConfig {
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_no_client_auth()
-        .with_single_cert(vec![identity.certificate], key)
+        .with_single_cert(identity.chain, key)
         .expect("a valid identity")
 }
 
@@ -175,7 +187,8 @@ async fn an_expired_certificate_says_when_and_shows_itself() {
     assert!(error.to_string().starts_with("connect to localhost:"), "{error}");
     assert!(error.to_string().ends_with(": certificate expired 2021-10-01"), "{error}");
     assert!(error.is_final());
-    let WireError::Certificate { certificate, .. } = error else { panic!("{error}") };
+    let WireError::Certificate { chain, .. } = error else { panic!("{error}") };
+    let [certificate] = &*chain else { panic!("{chain:?}") };
     assert_eq!(certificate.subject, "CN=broker");
     assert_eq!(certificate.issuer, "CN=Test CA");
     assert_eq!(certificate.names, ["localhost", "127.0.0.1"]);
@@ -198,6 +211,41 @@ async fn a_wrong_name_says_which_names_are_right() {
     assert!(error.to_string().ends_with("certificate is for a.example, 10.0.0.1, not for localhost"), "{error}");
     let none = refusal(&params("broker", &[])).await;
     assert!(none.to_string().ends_with("certificate names no host, so it is not for localhost"), "{none}");
+}
+
+#[tokio::test]
+async fn a_certificate_with_a_common_name_alone_needs_a_subject_alt_name_or_a_pin() {
+    let error = refusal(&params("localhost", &[])).await;
+    assert!(error.to_string().ends_with("certificate names no host, so it is not for localhost"), "{error}");
+    let key = KeyPair::generate().expect("a key");
+    let alone = params("localhost", &[]).self_signed(&key).expect("a certificate");
+    let identity = Identity { chain: vec![alone.der().clone()], key: key.serialize_der() };
+    let dir = TempDir::new().expect("a directory");
+    let itself =
+        call(&serve(identity.clone()).await, &Authority::new("Our CA").trusted(dir.path())).await.err().expect("a refusal");
+    for error in [error, itself] {
+        assert!(error.hint().contains("subjectAltName") && error.hint().contains("verify = \"fingerprint:"), "{}", error.hint());
+        assert!(!error.hint().contains("server_name") && !error.hint().contains("ca_file"), "{}", error.hint());
+    }
+    let pinned = TlsOptions { verify: Verify::Fingerprint(Certificate::read(alone.der()).sha256), ..TlsOptions::default() };
+    assert!(call(&serve(identity).await, &pinned).await.is_ok(), "what the hint says works");
+}
+
+#[tokio::test]
+async fn a_broker_that_does_not_send_its_intermediate_certificate_is_said_to() {
+    let dir = TempDir::new().expect("a directory");
+    let root = Authority::new("Test Root");
+    let intermediate = root.intermediate("Test Intermediate");
+    let mut identity = intermediate.sign(&params("broker", &["localhost"]));
+    let error = call(&serve(identity.clone()).await, &root.trusted(dir.path())).await.err().expect("a refusal");
+    assert!(error.to_string().ends_with("certificate is signed by an unknown authority (CN=Test Intermediate)"), "{error}");
+    assert!(error.hint().contains("its own certificate only"), "{}", error.hint());
+    identity.chain.push(intermediate.der.clone());
+    assert!(call(&serve(identity.clone()).await, &root.trusted(dir.path())).await.is_ok());
+    let error = call(&serve(identity).await, &Authority::new("Our CA").trusted(dir.path())).await.err().expect("a refusal");
+    assert!(!error.hint().contains("its own certificate only"), "{}", error.hint());
+    let WireError::Certificate { chain, .. } = error else { panic!("{error}") };
+    assert_eq!(chain.iter().map(|sent| &*sent.subject).collect::<Vec<_>>(), ["CN=broker", "CN=Test Intermediate"]);
 }
 
 #[tokio::test]
@@ -225,7 +273,7 @@ async fn a_self_signed_certificate_is_refused_unless_it_is_the_ca_file() {
         let mut params = params("broker", &["localhost"]);
         params.is_ca = is_ca;
         let certificate = params.self_signed(&key).expect("a certificate");
-        let identity = Identity { certificate: certificate.der().clone(), key: key.serialize_der() };
+        let identity = Identity { chain: vec![certificate.der().clone()], key: key.serialize_der() };
         let server = serve(identity.clone()).await;
         let error = call(&server, &Authority::new("Our CA").trusted(dir.path())).await.err().expect("a refusal");
         assert!(error.to_string().ends_with("certificate is self-signed"), "{error}");
@@ -239,7 +287,8 @@ async fn a_self_signed_certificate_is_refused_unless_it_is_the_ca_file() {
 #[tokio::test]
 async fn names_in_a_hostile_certificate_are_made_safe() {
     let error = refusal(&params("\u{1b}[31mred\u{202e}", &["other.example"])).await;
-    let WireError::Certificate { certificate, .. } = &error else { panic!("{error}") };
+    let WireError::Certificate { chain, .. } = &error else { panic!("{error}") };
+    let certificate = &chain[0];
     assert!(certificate.subject.contains("red") && !certificate.subject.contains('\u{1b}'), "{certificate:?}");
     assert!(!certificate.subject.contains('\u{202e}'), "{certificate:?}");
 }

@@ -1,4 +1,4 @@
-//! Verifies as the options want, and keeps the certificate that was refused so that the error can show it.
+//! Verifies as the options want, and keeps the certificates that were refused so that the error can show it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,6 +11,8 @@ use rustls::{
     crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
+
+use super::MAX_CHAIN;
 
 /// Which certificates are taken.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub(super) enum Trust {
 pub(super) struct Verifier {
     trust: Trust,
     provider: Arc<CryptoProvider>,
-    refused: OnceLock<(CertificateError, CertificateDer<'static>)>,
+    refused: OnceLock<(CertificateError, Vec<CertificateDer<'static>>)>,
 }
 
 impl Verifier {
@@ -40,9 +42,9 @@ impl Verifier {
         Arc::clone(&self.provider)
     }
 
-    /// Returns the server's own certificate if it was refused, and why.
-    pub(super) fn refused(&self) -> Option<(&CertificateError, &CertificateDer<'static>)> {
-        self.refused.get().map(|(why, certificate)| (why, certificate))
+    /// Returns why the server's certificate was refused, and all certificates that it sent, its own first.
+    pub(super) fn refused(&self) -> Option<(&CertificateError, &[CertificateDer<'static>])> {
+        self.refused.get().map(|(why, chain)| (why, chain.as_slice()))
     }
 }
 
@@ -64,7 +66,8 @@ impl ServerCertVerifier for Verifier {
             Trust::Anybody => Ok(ServerCertVerified::assertion()),
         };
         if let Err(Error::InvalidCertificate(why)) = &verdict {
-            self.refused.get_or_init(|| (why.clone(), end_entity.clone().into_owned()));
+            let chain = std::iter::once(end_entity).chain(intermediates).take(MAX_CHAIN);
+            self.refused.get_or_init(|| (why.clone(), chain.map(|sent| sent.clone().into_owned()).collect()));
         }
         verdict
     }

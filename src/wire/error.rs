@@ -4,6 +4,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use super::{
     dial::Stage,
+    endpoint::Transport,
     proxy::ProxyCause,
     tls::{
         self, IdentityFault,
@@ -110,6 +111,8 @@ pub enum WireError {
     Tls {
         /// Host and port, made safe.
         at: String,
+        /// How the bytes were to travel.
+        transport: Transport,
         /// Why.
         cause: TlsCause,
     },
@@ -209,11 +212,11 @@ impl WireError {
             Self::OtherProtocol { .. } => "check scheme and port of the URL",
             Self::BrokenEarly { .. } => "is this an MQTT port, and not TLS or WebSocket? the broker's log may tell why",
             Self::Broken { .. } => "the broker's log may tell why",
-            Self::CaFile { .. } => "ca_file names a PEM file that begins with -----BEGIN CERTIFICATE-----",
-            Self::NoRoots => "install the system's CA certificates (package ca-certificates), or set ca_file",
-            Self::ServerName { .. } => "set server_name to the name in the broker's certificate",
+            Self::CaFile { .. } => "ca_file (--ca-file) names a PEM file that begins with -----BEGIN CERTIFICATE-----",
+            Self::NoRoots => "install the system's CA certificates (package ca-certificates), or set ca_file (--ca-file)",
+            Self::ServerName { .. } => "set server_name (--server-name) to the name in the broker's certificate",
             Self::Certificate { refusal, .. } => refusal.hint(),
-            Self::Tls { cause, .. } => cause.hint(),
+            Self::Tls { transport, cause, .. } => cause.hint(*transport),
             Self::TimedOut { stage: Stage::Quic, .. } => "does the broker serve QUIC here, and does a firewall let UDP through?",
             Self::TimedOut { stage: Stage::Proxy, .. } => "is it a proxy of this kind, and does it reach the broker?",
             Self::TimedOut { .. } => "check host, port and firewall",
@@ -245,17 +248,24 @@ impl WireError {
 }
 
 impl TlsCause {
-    fn hint(&self) -> &'static str {
+    fn hint(&self, transport: Transport) -> &'static str {
         match self {
+            Self::PlainText if transport == Transport::Wss => {
+                "use ws:// for a WebSocket without TLS, or the broker's port for wss:// (mostly 443)"
+            }
             Self::PlainText => "use mqtt:// for plain MQTT, or the broker's TLS port (mostly 8883)",
+            Self::Closed if transport == Transport::Wss => {
+                "is this the port for wss://? the broker may speak ws:// here, or want a client certificate"
+            }
+            Self::Broken(_) if transport == Transport::Wss => "is this the port for wss://? the network may have failed as well",
             Self::Closed => "is this the TLS port? the broker may speak plain MQTT here, or want a client certificate",
             Self::Broken(_) => "is this the TLS port? the network may have failed as well",
             Self::Incompatible => "the broker may be too old, or want other keys",
             Self::Version => "mqtap speaks TLS 1.2 and 1.3, or what min_version says; the broker must be brought up to date",
-            Self::Alpn => "set alpn to what the broker serves here, or leave it out",
+            Self::Alpn => "set alpn (--alpn) to what the broker serves here, or leave it out",
             Self::ClientCertificate => "set cert_file and key_file (--cert, --key) to a certificate that the broker knows",
             Self::ClientRefused(_) => "is it the right certificate, and signed by an authority that the broker trusts?",
-            Self::UnknownName => "set server_name to a name that the broker serves",
+            Self::UnknownName => "set server_name (--server-name) to a name that the broker serves",
             Self::Other(_) => "the broker's log may tell more",
         }
     }
@@ -343,6 +353,6 @@ mod tests {
         assert!(!refused(&[]).is_final());
         assert!(!WireError::Name { host: "h".into(), detail: "unknown".into() }.is_final());
         assert!(WireError::CaFile { path: "ca.pem".into(), detail: "not found".into() }.is_final());
-        assert!(!WireError::Tls { at: "h:1".into(), cause: TlsCause::Closed }.is_final());
+        assert!(!WireError::Tls { at: "h:1".into(), transport: Transport::Tls, cause: TlsCause::Closed }.is_final());
     }
 }

@@ -36,7 +36,7 @@ pub use self::{
     roots::SystemStore,
 };
 use super::{
-    endpoint::Endpoint,
+    endpoint::{Endpoint, Transport},
     error::{TlsCause, WireError},
     tcp::at,
 };
@@ -115,6 +115,7 @@ pub(super) struct Handshake {
     pub(super) config: ClientConfig,
     pub(super) name: ServerName<'static>,
     at: String,
+    transport: Transport,
     verifier: Arc<Verifier>,
     identity: Arc<Identity>,
     unverified: bool,
@@ -132,14 +133,14 @@ pub(super) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
         describe(connection.protocol_version(), connection.negotiated_cipher_suite()),
         connection.peer_certificates().unwrap_or_default(),
     );
-    Ok((Encrypted::new(stream, handshake.at, handshake.identity), agreed))
+    Ok((Encrypted::new(stream, handshake), agreed))
 }
 
 impl Handshake {
     /// Reads the files on a thread that may wait for the disk, before the network has anything to do with it.
     pub(super) async fn prepare(endpoint: &Endpoint, options: &TlsOptions) -> Result<Self, WireError> {
         let name = server_name(endpoint, options)?;
-        let (at, unverified) = (at(endpoint), options.verify == Verify::None);
+        let (at, transport, unverified) = (at(endpoint), endpoint.transport, options.verify == Verify::None);
         let options = options.clone();
         let loaded = spawn_blocking(move || {
             let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -150,7 +151,7 @@ impl Handshake {
             Ok((config, verifier, identity))
         });
         let (config, verifier, identity) = loaded.await.map_err(|_| WireError::NoRoots)??;
-        Ok(Self { config, name, at, verifier, identity, unverified })
+        Ok(Self { config, name, at, transport, verifier, identity, unverified })
     }
 
     pub(super) fn agreed(&self, description: String, chain: &[CertificateDer<'_>]) -> Agreed {
@@ -168,7 +169,7 @@ impl Handshake {
             None if error.kind() == io::ErrorKind::UnexpectedEof => TlsCause::Closed,
             None => TlsCause::Broken(error.kind()),
         };
-        WireError::Tls { at: self.at.clone(), cause }
+        self.error(cause)
     }
 
     /// Returns the refusal of the server's certificate, if that is what happened.
@@ -181,7 +182,11 @@ impl Handshake {
 
     /// Says what an alert of the server means.
     pub(super) fn alert(&self, alert: AlertDescription) -> WireError {
-        WireError::Tls { at: self.at.clone(), cause: cause(&rustls::Error::AlertReceived(alert), self.identity.asked()) }
+        self.error(cause(&rustls::Error::AlertReceived(alert), self.identity.asked()))
+    }
+
+    fn error(&self, cause: TlsCause) -> WireError {
+        WireError::Tls { at: self.at.clone(), transport: self.transport, cause }
     }
 }
 

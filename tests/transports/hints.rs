@@ -44,3 +44,14 @@ fn the_doctor_shows_how_many_certificates_came() {
     let doctor = said(0, &["doctor", &format!("mqtts://localhost:{}", whole.port), "--ca-file", ca]);
     assert!(doctor.contains("sent 2 certificates"), "{doctor}");
 }
+
+#[test]
+fn wss_on_a_websocket_port_without_tls_says_to_use_ws() {
+    let broker = Config::default().listener("protocol websockets").start();
+    let url = format!("wss://127.0.0.1:{}/mqtt", broker.further[0]);
+    for arguments in [&["sub", &url, "t"][..], &["doctor", &url]] {
+        let said = said(3, arguments);
+        assert!(said.contains("this port does not speak TLS"), "{said}");
+        assert!(said.contains("use ws:// for a WebSocket without TLS") && !said.contains("mqtt://"), "{said}");
+    }
+}

@@ -10,9 +10,10 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
-use super::{cause, identity::Identity};
+use super::{Handshake, cause, identity::Identity};
 use crate::wire::{
     dial::Io,
+    endpoint::Transport,
     error::{TlsCause, WireError},
 };
 
@@ -23,19 +24,21 @@ use crate::wire::{
 pub(in crate::wire) struct Encrypted<S> {
     inner: TlsStream<S>,
     at: String,
+    transport: Transport,
     identity: Arc<Identity>,
 }
 
 impl<S> Encrypted<S> {
-    pub(super) fn new(inner: TlsStream<S>, at: String, identity: Arc<Identity>) -> Self {
-        Self { inner, at, identity }
+    pub(super) fn new(inner: TlsStream<S>, handshake: Handshake) -> Self {
+        let Handshake { at, transport, identity, .. } = handshake;
+        Self { inner, at, transport, identity }
     }
 
     fn explain(&self, error: io::Error) -> io::Error {
         let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else { return error };
         match cause(tls, self.identity.asked()) {
             cause @ (TlsCause::ClientCertificate | TlsCause::ClientRefused(_)) => {
-                io::Error::new(error.kind(), WireError::Tls { at: self.at.clone(), cause })
+                io::Error::new(error.kind(), WireError::Tls { at: self.at.clone(), transport: self.transport, cause })
             }
             TlsCause::PlainText
             | TlsCause::Closed

@@ -104,7 +104,7 @@ pub struct Dialed {
     pub stream: Box<dyn Io>,
     /// The address that answered, as `127.0.0.1:1883`; behind a proxy the proxy's, and of a socket its path.
     pub peer: String,
-    /// The TLS version and cipher suite, where there is TLS.
+    /// The TLS version, the cipher suite and what ALPN came to, where there is TLS.
     pub tls: Option<String>,
     /// The certificates that the server showed, its own first, at most ten.
     pub chain: Vec<Certificate>,

@@ -12,7 +12,8 @@ mod verifier;
 use std::{env, io, path::PathBuf, sync::Arc};
 
 use rustls::{
-    AlertDescription, ClientConfig, InvalidMessage, KeyLogFile, PeerIncompatible, ProtocolVersion, SupportedProtocolVersion,
+    AlertDescription, ClientConfig, ClientConnection, InvalidMessage, KeyLogFile, PeerIncompatible, ProtocolVersion,
+    SupportedProtocolVersion,
     client::WebPkiServerVerifier,
     crypto::CryptoProvider,
     pki_types::{CertificateDer, ServerName},
@@ -102,7 +103,7 @@ pub enum TlsVersion {
 
 /// What a handshake came to.
 pub(super) struct Agreed {
-    /// The TLS version and cipher suite.
+    /// The TLS version, the cipher suite, and the protocol by ALPN.
     pub(super) description: String,
     /// The certificates that the server showed, its own first.
     pub(super) chain: Vec<Certificate>,
@@ -130,7 +131,7 @@ pub(super) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     let stream = connector.connect(handshake.name.clone(), stream).await.map_err(|error| handshake.failure(&error))?;
     let connection = stream.get_ref().1;
     let agreed = handshake.agreed(
-        describe(connection.protocol_version(), connection.negotiated_cipher_suite()),
+        describe(connection, !handshake.config.alpn_protocols.is_empty()),
         connection.peer_certificates().unwrap_or_default(),
     );
     Ok((Encrypted::new(stream, handshake), agreed))
@@ -229,17 +230,21 @@ fn config(options: &TlsOptions, verifier: &Arc<Verifier>, identity: &Arc<Identit
     config
 }
 
-/// Says which TLS version and cipher suite were agreed on.
-pub(super) fn describe(version: Option<ProtocolVersion>, suite: Option<rustls::SupportedCipherSuite>) -> String {
-    let version = match version {
+/// Says which TLS version, cipher suite and, where ALPN was offered, protocol were agreed on.
+fn describe(connection: &ClientConnection, offers_alpn: bool) -> String {
+    let version = match connection.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
         Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
         _ => "TLS",
     };
-    match suite.and_then(|suite| suite.suite().as_str()) {
-        Some(suite) => format!("{version} {}", suite.trim_start_matches("TLS13_").trim_start_matches("TLS_")),
-        None => version.to_owned(),
-    }
+    let suite = connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or_default();
+    let suite = suite.trim_start_matches("TLS13_").trim_start_matches("TLS_");
+    let alpn = match connection.alpn_protocol() {
+        Some(protocol) => format!(", ALPN {}", text::line_of_bytes(protocol, 20)),
+        None if offers_alpn => ", no ALPN".to_owned(),
+        None => String::new(),
+    };
+    format!("{version} {suite}{alpn}")
 }
 
 /// Says why a handshake, or what the broker thought of it later, failed.

@@ -107,7 +107,11 @@ fn server_config(identity: Identity) -> ServerConfig {
 
 /// Starts a TLS server that echoes.
 async fn serve(identity: Identity) -> Server {
-    let acceptor = TlsAcceptor::from(Arc::new(server_config(identity)));
+    serve_config(server_config(identity)).await
+}
+
+async fn serve_config(config: ServerConfig) -> Server {
+    let acceptor = TlsAcceptor::from(Arc::new(config));
     let (listener, address) = listen().await;
     let task = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.expect("a connection");
@@ -167,6 +171,23 @@ async fn a_good_certificate_opens_an_encrypted_stream() {
     let mut echo = [0; 4];
     timeout(DEADLINE, dialed.stream.read_exact(&mut echo)).await.expect("in time").expect("an echo");
     assert_eq!(&echo, b"ping");
+}
+
+#[tokio::test]
+async fn the_protocol_that_was_agreed_on_by_alpn_is_told() {
+    let dir = TempDir::new().expect("a directory");
+    let authority = Authority::new("Test CA");
+    for (served, offered, told) in
+        [(Some("mqtt"), &["mqtt"][..], ", ALPN mqtt"), (None, &["mqtt"], ", no ALPN"), (Some("mqtt"), &[], "")]
+    {
+        let mut config = server_config(authority.sign(&params("broker", &["localhost"])));
+        config.alpn_protocols = served.into_iter().map(|name| name.as_bytes().to_vec()).collect();
+        let server = serve_config(config).await;
+        let alpn = offered.iter().map(ToString::to_string).collect();
+        let dialed = call(&server, &TlsOptions { alpn, ..authority.trusted(dir.path()) }).await.expect("a stream");
+        let agreed = dialed.tls.expect("TLS");
+        assert_eq!(agreed.split_once(',').map_or("", |(suite, _)| &agreed[suite.len()..]), told, "{agreed}");
+    }
 }
 
 #[tokio::test]

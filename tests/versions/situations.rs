@@ -102,6 +102,18 @@ async fn the_keep_alive_of_the_broker_is_heeded() {
     }
 }
 
+#[tokio::test]
+async fn a_keep_alive_that_the_broker_only_repeats_is_not_said_to_be_its_own_wish() {
+    for (theirs, told) in [(7, None), (8, Some(Duration::from_secs(8)))] {
+        let broker = Scripted::start(vec![vec![Step::Read, Step::Send(granting(&[0x13, 0, theirs])), Step::Serve]]).await;
+        // What is asked for in milliseconds goes out as whole seconds.
+        let mut listener = Listener::start(Options { keep_alive: Duration::from_millis(6_500), ..v5(broker.port) });
+        let welcome = listener.welcome().await;
+        assert_eq!((welcome.keep_alive, welcome.properties.server_keep_alive), (Duration::from_secs(theirs.into()), told));
+        listener.close().await;
+    }
+}
+
 #[rstest]
 #[case(Protocol::V311, &[0x20, 2, 1, 0])]
 #[case(Protocol::V5, &[0x20, 3, 1, 0, 0])]

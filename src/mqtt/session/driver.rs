@@ -22,7 +22,7 @@ use crate::{
     mqtt::{
         error::Failure,
         event::{Event, Limits, Status, StepDown, Welcome},
-        link::{Arrival, Broken, Connack, Loop},
+        link::{self, Arrival, Broken, Connack, Loop},
         message::Received,
         options::{Options, Protocol, SessionExpiry},
     },
@@ -225,7 +225,7 @@ impl Driver {
         }
     }
 
-    async fn welcome(&mut self, connack: Connack) {
+    async fn welcome(&mut self, mut connack: Connack) {
         self.event_loop.forget_store();
         let Attempt { options, endpoint, clock, protocol, step_down, expects_session, outlet, gate, .. } = &*self.attempt;
         let now = clock.now();
@@ -233,6 +233,9 @@ impl Driver {
         let expiry = connack.properties.session_expiry.unwrap_or(options.session_expiry);
         let keeps_session = !options.clean_start && (*protocol != Protocol::V5 || expiry != SessionExpiry::AtDisconnect);
         self.keep_alive = self.event_loop.keep_alive();
+        // Some brokers repeat what they were asked for.
+        let asked = Duration::from_secs(link::keep_alive_seconds(options.keep_alive).into());
+        connack.properties.server_keep_alive.take_if(|theirs| *theirs == asked);
         let route = self.route.get();
         let mut times = route.map(|route| route.times.clone()).unwrap_or_default();
         times.push((Stage::Connect, now.since(route.map_or(now, |route| route.opened))));

@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(
             problem.to_string(),
             "localhost:1883: the broker refused the connection: Bad User Name or Password (0x86)\n  \
-             hint: check username and password of the profile"
+             hint: check the user name and the password"
         );
     }
 }

@@ -347,7 +347,7 @@ fn ask(need: &Need, options: &Options) -> Result<Secret, Problem> {
             let user = options.username.as_deref().map(|user| format!("{}@", text::line(user, 40))).unwrap_or_default();
             (format!(" of {user}{}", options.endpoint.authority()), "use --password-env or --password-file")
         }
-        Need::Authentication => (String::new(), "set connect.authentication.data in the profile to another source"),
+        Need::Authentication => (String::new(), "set connect.authentication.data in a profile to another source"),
         Need::Passphrase => {
             let key = options.tls.key_path().map(|path| text::line(&path.to_string_lossy(), 60).to_string());
             (key.map(|key| format!(" {key}")).unwrap_or_default(), "set tls.key_password in a profile")
@@ -356,7 +356,7 @@ fn ask(need: &Need, options: &Options) -> Result<Secret, Problem> {
             let proxy = options.proxy.as_ref().map(|proxy| format!(" {proxy}")).unwrap_or_default();
             (proxy, "set proxy.password in a profile")
         }
-        Need::Header(_) => (String::new(), "set websocket.headers in the profile to another source"),
+        Need::Header(_) => (String::new(), "set websocket.headers in a profile to another source"),
     };
     rpassword::prompt_password(format!("{need}{whose}: "))
         .map(Secret::from)

@@ -226,7 +226,7 @@ impl ProxyCause {
             Self::Name(_) => "check the spelling of the proxy's name in proxy.url or --proxy",
             Self::Broken(_) | Self::Closed => "is the proxy running? are its host and port right?",
             Self::NotAProxy => "is it socks5:// or http://? is the port right?",
-            Self::Credentials => "write USER@ into the proxy's URL, and set proxy.password in the profile",
+            Self::Credentials => "write USER@ into the proxy's URL, and set proxy.password in a profile",
             Self::Password => "a user name has no colon, and SOCKS5 takes 1 to 255 bytes of text for each",
             Self::Refused(_) => "does the proxy allow this host and port, and does the broker run?",
             Self::Past(_) => "use mqtt://, mqtts://, ws:// or wss:// with a proxy, or leave the proxy out",

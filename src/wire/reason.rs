@@ -27,9 +27,9 @@ const ROWS: &[Row] = &[
     (0x81, "Malformed Packet", "the broker could not read what was sent"),
     (0x82, "Protocol Error", "the broker's log tells more"),
     (0x83, "Implementation specific error", "the broker's log tells more"),
-    (0x84, "Unsupported Protocol Version", "try --protocol 3.1.1, or protocol = \"3.1.1\" in the profile"),
+    (0x84, "Unsupported Protocol Version", "try --protocol 3.1.1, or protocol = \"3.1.1\" in a profile"),
     (0x85, "Client Identifier not valid", "the broker wants another client_id: shorter, of other characters, or not empty"),
-    (0x86, "Bad User Name or Password", "check username and password of the profile"),
+    (0x86, "Bad User Name or Password", "check the user name and the password"),
     (0x87, "Not authorized", "the broker's access rules do not allow this for this user and client identifier"),
     (0x88, "Server unavailable", "the broker is up but takes no clients"),
     (0x89, "Server busy", "the broker is overloaded"),
@@ -158,6 +158,13 @@ mod tests {
         let low = [0x00, 0x01, 0x02, 0x04, 0x10, 0x11, 0x18, 0x19];
         let named: Vec<u8> = (0..=u8::MAX).filter(|code| Reason(*code).name().is_some()).collect();
         assert_eq!(named, low.into_iter().chain(0x80..=0xa2).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn no_hint_takes_for_granted_that_there_is_a_profile() {
+        for (code, _, hint) in ROWS {
+            assert!(!hint.contains("the profile"), "{code:#04x}: {hint}");
+        }
     }
 
     #[test]

@@ -244,21 +244,24 @@ pub fn escape(bytes: &[u8]) -> String {
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let (mut line, mut width) = (String::new(), 0);
-    // The bytes of the line up to the last place where it may be broken.
-    let mut good = 0;
+    // The bytes of the line up to its last blank, and up to the last joint of a word.
+    let (mut blank, mut joint) = (0, 0);
     let (shown, left_out) = line_and_rest(text, WRAPPED_COLUMNS);
     for grapheme in shown.as_str().graphemes(true) {
         while width > 0 && width + grapheme.width() > columns {
+            let good = if blank > 0 { blank } else { joint };
             let rest = if good > 0 { line.split_off(good) } else { String::new() };
             lines.push(line.trim_end().to_owned());
             line = rest;
             width = line.width();
-            good = 0;
+            (blank, joint) = (0, joint.saturating_sub(good));
         }
         line.push_str(grapheme);
         width += grapheme.width();
-        if [" ", ":", "/", ",", "-"].contains(&grapheme) {
-            good = line.len();
+        match grapheme {
+            " " => blank = line.len(),
+            ":" | "/" | "," | "-" => joint = line.len(),
+            _ => {}
         }
     }
     lines.push(line);
@@ -402,6 +405,9 @@ mod tests {
     fn a_long_text_is_broken_at_blanks_and_made_safe() {
         assert_eq!(wrap("one two three", 8), ["one two", "three"]);
         assert_eq!(wrap("AB:CD:EF", 7), ["AB:CD:", "EF"]);
+        assert_eq!(wrap("is AB:CD:EF", 9), ["is", "AB:CD:EF"], "a word that fits into a line is not torn");
+        assert_eq!(wrap("a --ws-header", 12), ["a", "--ws-header"]);
+        assert_eq!(wrap("a bc-de-fg", 4), ["a", "bc-", "de-", "fg"]);
         assert_eq!(wrap("温度温度", 5), ["温度", "温度"]);
         assert_eq!(wrap("a\nb", 5), ["a␊b"]);
         assert_eq!((wrap("", 5), wrap("ab", 0)), (vec![String::new()], vec!["a".to_owned(), "b".to_owned()]));

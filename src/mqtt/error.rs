@@ -163,6 +163,12 @@ impl Failure {
         }
     }
 
+    /// Returns how long a web server in the way asks to wait before the next attempt.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        if let Self::Wire(error) = self { error.retry_after() } else { None }
+    }
+
     /// Returns the server that the broker names in place of itself, the first of them.
     #[must_use]
     pub fn redirection(&self) -> Option<&Endpoint> {

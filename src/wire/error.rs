@@ -223,6 +223,12 @@ impl WireError {
         }
     }
 
+    /// Returns how long a web server asks to wait before the next attempt.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        if let Self::WebSocket { cause, .. } = self { cause.retry_after() } else { None }
+    }
+
     /// Tells whether trying again by itself is wrong.
     #[must_use]
     pub fn is_final(&self) -> bool {

@@ -1,6 +1,7 @@
 //! WebSocket: the handshake over HTTP, and the stream of bytes in binary frames (MQTT 5.0, 6).
 
 pub mod cause;
+mod handshake;
 
 use std::{
     io,
@@ -12,14 +13,14 @@ use bytes::{Buf as _, Bytes};
 use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::{
-    WebSocketStream, client_async_with_config,
+    WebSocketStream,
     tungstenite::{
         Error, Message,
         client::IntoClientRequest as _,
         error::ProtocolError,
         handshake::client::Request,
         http::{HeaderName, HeaderValue, Uri, header},
-        protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode},
+        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
     },
 };
 
@@ -77,7 +78,7 @@ pub(super) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     endpoint: &Endpoint,
     options: &WebSocketOptions,
     max_packet_size: u32,
-    stream: S,
+    mut stream: S,
 ) -> Result<WebSocket<S>, WireError> {
     let at = at(endpoint);
     let failed = |cause| WireError::WebSocket { at: at.clone(), cause };
@@ -85,12 +86,12 @@ pub(super) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     let largest = usize::try_from(max_packet_size).unwrap_or(usize::MAX).saturating_add(BATCH);
     let config =
         WebSocketConfig::default().max_message_size(Some(largest)).max_frame_size(Some(largest)).max_write_buffer_size(MAX_WAITING);
-    // Boxed, as it holds all that it reads.
-    let opening = Box::pin(client_async_with_config(request, stream, Some(config)));
-    let (inner, _) = opening.await.map_err(|error| match below(error) {
+    let answer = handshake::exchange(request, &mut stream).await.map_err(|error| match below(error) {
         Ok(error) => error,
         Err(error) => failed(WebSocketCause::of_handshake(error)),
     })?;
+    let rest = answer.judge().map_err(failed)?;
+    let inner = WebSocketStream::from_partially_read(stream, rest, Role::Client, Some(config)).await;
     Ok(WebSocket { inner, unread: Bytes::new(), has_ended: false, cause: None, at })
 }
 

@@ -1,10 +1,30 @@
 //! What the doctor and the verbs say to those whom a certificate, a proxy or a web server keeps from the broker.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    process::Command,
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use mqtap::{
+    mqtt::{
+        event::{Event, Status},
+        options::Protocol,
+    },
+    wire::{
+        endpoint::{Endpoint, Transport},
+        tls::TlsOptions,
+    },
+};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::{
+    broker::options,
     certificates::{self, Authority},
-    common::mosquitto::Config,
+    common::{listener::Listener, mosquitto::Config},
 };
 
 /// Runs a verb that has to fail with this code, and returns all that it printed.
@@ -18,6 +38,32 @@ fn said(code: i32, arguments: &[&str]) -> String {
     let printed = [&output.stdout[..], &output.stderr].concat();
     // The doctor breaks long lines.
     String::from_utf8_lossy(&printed).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A web server that answers each request with what `answer` makes of it; its thread ends with the test's process.
+fn web_server(answer: impl Fn(&str) -> String + Send + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut request = Vec::new();
+            let mut byte = [0];
+            while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read > 0) {
+                request.push(byte[0]);
+            }
+            // A client that has seen enough goes away.
+            let _ = stream.write_all(answer(&String::from_utf8_lossy(&request)).as_bytes());
+        }
+    });
+    port
+}
+
+/// Accepts a WebSocket, with more header lines.
+fn accept(request: &str, more: &str) -> String {
+    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap_or_default();
+    let accept = derive_accept_key(key.as_bytes());
+    let upgrade = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade";
+    format!("{upgrade}\r\nSec-WebSocket-Accept: {accept}\r\n{more}\r\n")
 }
 
 #[test]
@@ -53,5 +99,50 @@ fn wss_on_a_websocket_port_without_tls_says_to_use_ws() {
         let said = said(3, arguments);
         assert!(said.contains("this port does not speak TLS"), "{said}");
         assert!(said.contains("use ws:// for a WebSocket without TLS") && !said.contains("mqtt://"), "{said}");
+    }
+}
+
+#[test]
+fn doctor_and_verb_say_what_a_web_server_answered_and_what_to_do() {
+    let page = |status: &str, more: &str| {
+        let answer = format!("HTTP/1.1 {status}\r\n{more}\r\n<html><title>{status}</title></html>");
+        web_server(move |_| answer.clone())
+    };
+    let accepting = |more: &'static str| web_server(move |request| accept(request, more));
+    let extended = "Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Extensions: permessage-deflate\r\n";
+    let cases = [
+        (page("404 Not Found", ""), "the server answered 404 Not Found", "is the path right?"),
+        (page("429 Too Many Requests", "Retry-After: 30\r\n"), "429 Too Many Requests and asks to wait 30s", "limits how often"),
+        (page("401 Unauthorized", ""), "401 Unauthorized", "--ws-header, or websocket.headers in a profile"),
+        (page("502 Bad Gateway", ""), "502 Bad Gateway", "does not pass the headers Upgrade and Connection on"),
+        (accepting("Sec-WebSocket-Protocol: mqttv3.1\r\n"), "with the subprotocol mqttv3.1", "looks like a broker"),
+        (accepting(""), "names no subprotocol", "a proxy that drops the header"),
+        (accepting(extended), "uses the extension permessage-deflate, which was not offered", "RFC 6455"),
+    ];
+    for (port, what, hint) in cases {
+        let url = format!("ws://127.0.0.1:{port}/mqtt");
+        for arguments in [&["sub", &url, "t"][..], &["doctor", &url]] {
+            let said = said(3, arguments);
+            assert!(said.contains(what) && said.contains(hint), "{what}: {said}");
+            assert!(!said.contains('“') && !said.contains("✓ WebSocket"), "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_next_attempt_waits_as_long_as_a_server_asks_and_at_most_an_hour() {
+    for (asked, least, most) in [(1_800, 1_790, 1_801), (86_400, 3_590, 3_601)] {
+        let port = web_server(move |_| format!("HTTP/1.1 429 Too Many Requests\r\nRetry-After: {asked}\r\n\r\n"));
+        let endpoint = Endpoint::new(Transport::Ws, "127.0.0.1", port);
+        let mut listener = Listener::start(options(endpoint, Protocol::V5, TlsOptions::default()));
+        let until = listener.wait("a pause", |event| match event {
+            Event::Status(Status::Waiting { until, .. }) => Some(until),
+            _ => None,
+        });
+        let until = u64::try_from(until.await.wall).expect("after 1970");
+        let now = SystemTime::UNIX_EPOCH.elapsed().expect("after 1970");
+        let wait = Duration::from_micros(until).saturating_sub(now).as_secs();
+        assert!((least..most).contains(&wait), "{wait} s");
+        listener.close().await;
     }
 }

@@ -1,15 +1,19 @@
 //! Why a WebSocket could not be opened, or ended.
 
-use std::{fmt, io};
+use std::{fmt, io, time::Duration};
 
+use jiff::fmt::rfc2822;
 use tokio_tungstenite::tungstenite::{
     Error,
     error::ProtocolError,
-    http::{Response, header},
+    http::{HeaderMap, Response, header},
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
-use crate::{base::text, wire::error::words};
+use crate::{
+    base::{human, text},
+    wire::error::words,
+};
 
 /// The columns that the words of a server may take.
 const COLUMNS: usize = 100;
@@ -27,11 +31,15 @@ pub enum WebSocketCause {
         code: u16,
         /// What the code means, in the standard's words.
         reason: &'static str,
-        /// The first line of what it said, or where it points to.
+        /// The first line of what it said without the status, or where it points to.
         said: String,
+        /// How long it asks to wait before the next attempt.
+        retry_after: Option<Duration>,
     },
-    /// The server does not agree to the subprotocol `mqtt`.
-    Subprotocol,
+    /// The server agrees to another subprotocol than `mqtt`, or to none.
+    Subprotocol(Option<String>),
+    /// The server uses an extension that was not offered.
+    Extension(String),
     /// What answers is not a WebSocket server.
     NotWebSocket,
     /// The connection was closed without a word during the handshake.
@@ -59,7 +67,8 @@ impl WebSocketCause {
             Self::Address
             | Self::Header(_)
             | Self::Status { .. }
-            | Self::Subprotocol
+            | Self::Subprotocol(_)
+            | Self::Extension(_)
             | Self::NotWebSocket
             | Self::Closed
             | Self::Broken(_) => true,
@@ -73,15 +82,37 @@ impl WebSocketCause {
         match self {
             Self::Address => "check host and path of the URL",
             Self::Header(_) => "a header is a name and visible text; those of the handshake itself cannot be set",
-            Self::Status { code, .. } => match code {
+            Self::Status { code, said, .. } => match code {
                 300..=399 => "use the address that the server points to",
-                401 | 403 | 407 => "the server wants credentials, mostly in a header: websocket.headers in the profile",
+                400 if said.contains("HTTPS") => "this port speaks TLS: use wss://",
+                400 => {
+                    "a proxy that does not pass the headers Upgrade and Connection on is a usual cause; the server's log may tell more"
+                }
+                401 | 407 => "the server wants credentials, mostly in a header: --ws-header, or websocket.headers in a profile",
+                403 => {
+                    "the server forbids it: is the path right? it may want credentials or an Origin in a header: --ws-header, or \
+                     websocket.headers in a profile"
+                }
                 404 => "is the path right? brokers mostly serve /mqtt, some / or /ws",
-                426 | 200..=299 => "is this the WebSocket port and path of a broker?",
-                502..=504 => "the gateway in front of the broker does not reach it",
+                426 => {
+                    "is this the WebSocket port and path of a broker? a proxy that does not pass the header Upgrade on is a usual cause"
+                }
+                200..=299 => "is this the WebSocket port and path of a broker?",
+                429 => "the server limits how often clients connect",
+                502 => {
+                    "the proxy in front of the broker does not reach it, or does not pass the headers Upgrade and Connection on to it"
+                }
+                503 | 504 => "the proxy in front of the broker does not reach it, or the broker takes no clients now",
                 _ => "the server's log tells why",
             },
-            Self::Subprotocol => "this WebSocket is not of an MQTT broker; are port and path right?",
+            Self::Subprotocol(None) => {
+                "is this the path of an MQTT broker? a proxy that drops the header Sec-WebSocket-Protocol is another cause"
+            }
+            Self::Subprotocol(Some(named)) if named.starts_with("mqtt") => {
+                "this looks like a broker that does not answer with what it was asked for: it or a proxy must be set to mqtt"
+            }
+            Self::Subprotocol(Some(_)) => "this WebSocket is not of an MQTT broker; are port and path right?",
+            Self::Extension(_) => "the server or a proxy breaks RFC 6455, 4.1: switch the extension off there",
             Self::NotWebSocket | Self::Closed => "is this the WebSocket port? is it ws:// or wss://?",
             Self::Broken(_) => "is this the WebSocket port? the network may have failed as well",
             Self::Text | Self::Frames(_) => "the broker or something in between breaks the rules of MQTT over WebSocket",
@@ -93,15 +124,13 @@ impl WebSocketCause {
     pub(in crate::wire) fn is_final(&self) -> bool {
         match self {
             Self::Status { code, .. } => !matches!(code, 408 | 425 | 429 | 500..=599),
-            Self::Address | Self::Header(_) | Self::Subprotocol | Self::NotWebSocket | Self::Text => true,
+            Self::Address | Self::Header(_) | Self::Subprotocol(_) | Self::Extension(_) | Self::NotWebSocket | Self::Text => true,
             Self::Closed | Self::Broken(_) | Self::Ended { .. } | Self::Frames(_) => false,
         }
     }
 
     pub(super) fn of_handshake(error: Error) -> Self {
         match error {
-            Error::Http(response) => Self::of_response(&response),
-            Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(_)) => Self::Subprotocol,
             Error::Protocol(ProtocolError::HandshakeIncomplete) => Self::Closed,
             Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => Self::Closed,
             Error::Io(error) => Self::Broken(words(&error)),
@@ -121,14 +150,21 @@ impl WebSocketCause {
         }
     }
 
-    fn of_response(response: &Response<Option<Vec<u8>>>) -> Self {
+    /// Reads an answer that agrees to nothing; `body` is what came of it.
+    pub(super) fn of_response<T>(response: &Response<T>, body: &[u8]) -> Self {
         let status = response.status();
+        let (code, reason) = (status.as_u16(), status.canonical_reason().unwrap_or_default());
         let location = response.headers().get(header::LOCATION).filter(|_| status.is_redirection());
         let said = match location {
             Some(location) => format!("it points to {}", text::line_of_bytes(location.as_bytes(), COLUMNS)),
-            None => first_line(response.body().as_deref().unwrap_or_default()),
+            None => without_status(&first_line(body), code, reason).to_owned(),
         };
-        Self::Status { code: status.as_u16(), reason: status.canonical_reason().unwrap_or_default(), said }
+        Self::Status { code, reason, said, retry_after: retry_after(response.headers()) }
+    }
+
+    /// Returns how long the server asks to wait before the next attempt.
+    pub(in crate::wire) fn retry_after(&self) -> Option<Duration> {
+        if let Self::Status { retry_after, .. } = self { *retry_after } else { None }
     }
 }
 
@@ -137,14 +173,21 @@ impl fmt::Display for WebSocketCause {
         match self {
             Self::Address => f.write_str("host or path cannot stand in an HTTP request"),
             Self::Header(name) => write!(f, "the header {name} cannot be sent"),
-            Self::Status { code, reason, said } => {
+            Self::Status { code, reason, said, retry_after } => {
                 write!(f, "the server answered {code}")?;
                 if !reason.is_empty() {
                     write!(f, " {reason}")?;
                 }
-                if said.is_empty() || said == reason { Ok(()) } else { write!(f, " (“{said}”)") }
+                if !said.is_empty() {
+                    write!(f, " (“{said}”)")?;
+                }
+                retry_after.map_or(Ok(()), |time| write!(f, " and asks to wait {}", human::duration(time)))
             }
-            Self::Subprotocol => f.write_str("the server does not agree to the subprotocol mqtt"),
+            Self::Subprotocol(None) => f.write_str("the server names no subprotocol, where mqtt was asked for"),
+            Self::Subprotocol(Some(named)) => {
+                write!(f, "the server answered with the subprotocol {named}, where mqtt was asked for")
+            }
+            Self::Extension(named) => write!(f, "the server uses the extension {named}, which was not offered"),
             Self::NotWebSocket => f.write_str("what answers is not a WebSocket server"),
             Self::Closed => f.write_str("the server closed the connection during the handshake"),
             Self::Broken(how) | Self::Frames(how) => f.write_str(how),
@@ -153,6 +196,23 @@ impl fmt::Display for WebSocketCause {
             Self::Ended { code, said } => write!(f, "the broker closed it with code {code} (“{said}”)"),
         }
     }
+}
+
+/// Leaves the status out of the title of a page, which mostly repeats it.
+fn without_status<'a>(title: &'a str, code: u16, reason: &str) -> &'a str {
+    let rest = title.strip_prefix(&code.to_string()).map_or(title, str::trim_start);
+    if rest.eq_ignore_ascii_case(reason) { "" } else { rest }
+}
+
+/// Reads Retry-After (RFC 9110, 10.2.3): seconds, or a date, which is taken by the server's own clock.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let asked = text(header::RETRY_AFTER)?;
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |text: &str| rfc2822::parse(text).ok().map(|date| date.timestamp());
+    date(asked)?.duration_since(date(text(header::DATE)?)?).try_into().ok()
 }
 
 /// Takes the first line that has words out of a text that may be HTML.
@@ -176,7 +236,7 @@ fn first_line(body: &[u8]) -> String {
     words.lines().map(str::trim).find(|line| !line.is_empty()).map(shown).unwrap_or_default()
 }
 
-fn shown(words: &str) -> String {
+pub(super) fn shown(words: &str) -> String {
     text::line(words, COLUMNS).to_string()
 }
 
@@ -194,7 +254,7 @@ mod tests {
 
     #[test]
     fn what_can_heal_is_tried_again() {
-        let status = |code| WebSocketCause::Status { code, reason: "", said: String::new() };
+        let status = |code| WebSocketCause::Status { code, reason: "", said: String::new(), retry_after: None };
         for code in [301, 401, 403, 404, 200, 426] {
             assert!(status(code).is_final(), "{code}");
         }

@@ -157,7 +157,9 @@ async fn an_answer_other_than_101_is_shown_with_its_first_words() {
         ("HTTP/1.1 401 Unauthorized\r\n\r\n", "401 Unauthorized"),
         ("HTTP/1.1 403 No\r\nContent-Type: text/html\r\n\r\n<html><p>Not \u{202e}you</p>", "403 Forbidden (“Not ‹U+202E›you”)"),
         ("HTTP/1.1 404 Not Found\r\n\r\nno such path\r\nat all", "404 Not Found (“no such path”)"),
-        ("HTTP/1.1 502 Bad Gateway\r\n\r\n<h1>502 Bad Gateway</h1>", "502 Bad Gateway (“502 Bad Gateway”)"),
+        ("HTTP/1.1 404 Not Found\r\n\r\n<h1>404 Not found</h1>", "404 Not Found"),
+        ("HTTP/1.1 400 Bad Request\r\n\r\n<title>400 No such thing</title>", "400 Bad Request (“No such thing”)"),
+        ("HTTP/1.1 502 Bad Gateway\r\n\r\n<h1>502 Bad Gateway</h1>", "502 Bad Gateway"),
     ];
     for (answer, said) in cases {
         let error = refused(answer).await;
@@ -166,12 +168,92 @@ async fn an_answer_other_than_101_is_shown_with_its_first_words() {
     }
 }
 
+/// The error of a handshake that a server accepts with these header lines.
+async fn accepted_with(more: &str) -> WireError {
+    let (stream, ..) = opened(&endpoint(""), &WebSocketOptions::default(), |request| accept(request, more)).await;
+    stream.err().expect("a refusal")
+}
+
 #[tokio::test]
-async fn a_server_without_the_subprotocol_is_refused() {
-    for more in ["", "Sec-WebSocket-Protocol: chat\r\n"] {
-        let (stream, ..) = opened(&endpoint(""), &WebSocketOptions::default(), |request| accept(request, more)).await;
+async fn a_subprotocol_other_than_mqtt_is_refused_and_named() {
+    let cases = [
+        ("", "the server names no subprotocol, where mqtt was asked for", "drops the header Sec-WebSocket-Protocol"),
+        (
+            "Sec-WebSocket-Protocol: mqttv3.1\r\n",
+            "the server answered with the subprotocol mqttv3.1, where mqtt was asked for",
+            "looks like a broker",
+        ),
+        (
+            "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: mqtt\r\n",
+            "the server answered with the subprotocol chat, mqtt, where mqtt was asked for",
+            "not of an MQTT broker",
+        ),
+    ];
+    for (more, said, hint) in cases {
+        let error = accepted_with(more).await;
+        assert!(error.to_string().ends_with(said) && error.is_final(), "{error}");
+        assert!(error.hint().contains(hint), "{}", error.hint());
+    }
+}
+
+#[tokio::test]
+async fn an_extension_that_was_not_offered_fails_the_handshake_and_is_named() {
+    let agree = "Sec-WebSocket-Protocol: mqtt\r\n";
+    let error =
+        accepted_with(&format!("{agree}Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n")).await;
+    let said = "the server uses the extension permessage-deflate; server_no_context_takeover, which was not offered";
+    assert!(error.to_string().ends_with(said) && error.is_final(), "{error}");
+    let none = format!("{agree}Sec-WebSocket-Extensions: \r\n");
+    let (stream, ..) = opened(&endpoint(""), &WebSocketOptions::default(), |request| accept(request, &none)).await;
+    assert!(stream.is_ok(), "an empty list names no extension");
+}
+
+#[tokio::test]
+async fn upgrade_may_be_one_of_the_connection_options() {
+    let (stream, ..) = opened(&endpoint(""), &WebSocketOptions::default(), |request| {
+        let answer = accept(request, "Sec-WebSocket-Protocol: mqtt\r\n");
+        answer.replace("Connection: Upgrade", "Connection: keep-alive, upgrade")
+    })
+    .await;
+    assert!(stream.is_ok());
+}
+
+#[tokio::test]
+async fn a_web_server_that_refuses_says_what_helps() {
+    let cases = [
+        ("400 Bad Request", "<title>400 The plain HTTP request was sent to HTTPS port</title>", "use wss://"),
+        ("400 Bad Request", "", "does not pass the headers Upgrade and Connection on"),
+        ("401 Unauthorized", "", "wants credentials, mostly in a header: --ws-header, or websocket.headers"),
+        ("403 Forbidden", "", "forbids it"),
+        ("426 Upgrade Required", "", "does not pass the header Upgrade on"),
+        ("429 Too Many Requests", "", "limits how often clients connect"),
+        ("502 Bad Gateway", "", "does not reach it, or does not pass the headers Upgrade and Connection on"),
+    ];
+    for (status, body, hint) in cases {
+        let answer = format!("HTTP/1.1 {status}\r\n\r\n{body}");
+        let (stream, ..) = opened(&endpoint(""), &WebSocketOptions::default(), |_| answer.clone()).await;
         let error = stream.err().expect("a refusal");
-        assert!(error.to_string().ends_with("the server does not agree to the subprotocol mqtt") && error.is_final(), "{error}");
+        assert!(error.hint().contains(hint), "{status}: {}", error.hint());
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_asks_to_wait_is_read_from_seconds_and_from_a_date() {
+    let dated = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:51:07 GMT";
+    let cases = [
+        ("Retry-After: 30", Some(30), " and asks to wait 30s"),
+        (dated, Some(90), " and asks to wait 1m30s"),
+        ("Retry-After: Sun, 06 Nov 1994 08:51:07 GMT", None, ""),
+        ("Retry-After: soon", None, ""),
+        ("Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sat, 05 Nov 1994 08:49:37 GMT", None, ""),
+        ("Retry-After: -5", None, ""),
+    ];
+    for (lines, seconds, said) in cases {
+        let answer = format!("HTTP/1.1 429 Too Many Requests\r\n{lines}\r\n\r\n");
+        let (stream, ..) = opened(&endpoint(""), &WebSocketOptions::default(), |_| answer.clone()).await;
+        let error = stream.err().expect("a refusal");
+        assert_eq!(error.retry_after(), seconds.map(Duration::from_secs), "{lines}");
+        assert!(error.to_string().ends_with(&format!("429 Too Many Requests{said}")), "{error}");
     }
 }
 

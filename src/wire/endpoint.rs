@@ -148,8 +148,12 @@ impl Url {
             SCHEMES.iter().find(|(name, aliases, ..)| *name == scheme || aliases.contains(&scheme.as_str()))
         else {
             let known: Vec<String> = SCHEMES.iter().map(|scheme| format!("{}://", scheme.0)).collect();
-            let shown = text::line(&scheme, 20);
-            return Err(format!("`{shown}` is not a scheme of a broker's URL; use one of {}", known.join(" ")));
+            let advice = match scheme.as_str() {
+                "http" => "MQTT over WebSocket is ws://".to_owned(),
+                "https" => "MQTT over WebSocket with TLS is wss://".to_owned(),
+                _ => format!("use one of {}", known.join(" ")),
+            };
+            return Err(format!("`{}` is not a scheme of a broker's URL; {advice}", text::line(&scheme, 20)));
         };
         if transport == Transport::Unix {
             let endpoint = Endpoint { path: socket_path(rest)?, ..Endpoint::new(transport, "localhost", 0) };
@@ -342,10 +346,18 @@ mod tests {
     }
 
     #[test]
+    fn the_scheme_of_a_web_page_names_that_of_a_websocket() {
+        for (text, scheme) in [("http://h/mqtt", "ws://"), ("HTTPS://h/mqtt", "wss://")] {
+            let error = Url::parse(text).expect_err(text);
+            assert!(error.contains("not a scheme") && error.ends_with(&format!(" is {scheme}")), "{error}");
+        }
+    }
+
+    #[test]
     fn a_bad_url_says_what_is_wrong() {
         let cases = [
             ("localhost", "starts with"),
-            ("http://h", "not a scheme"),
+            ("gopher://h", "not a scheme"),
             ("socks5://h", "use one of mqtt:// mqtts:// ws://"),
             ("ws://h/a#b", "%23"),
             ("ws://h/ü", "visible ASCII"),

@@ -34,23 +34,39 @@ pub fn short_count(n: u64) -> String {
     }
 }
 
-/// Writes a size in bytes with a binary unit: `24 B`, `12.1 KiB`.
+/// Writes a size in bytes with a binary unit, rounded to the nearest: `24 B`, `12.1 KiB`.
 #[must_use]
 pub fn size(bytes: u64) -> String {
     if bytes < 1024 {
         return format!("{bytes} B");
     }
-    let mut tenths = bytes.saturating_mul(10) / 1024;
-    let mut unit = 0;
-    while tenths >= 10_240 && unit + 1 < SIZE_UNITS.len() {
-        tenths /= 1024;
-        unit += 1;
+    // What would round to 1024 of a unit is 1.0 of the next.
+    let fits = |power: u32| nearest(bytes, 1 << (10 * power)) < 1024;
+    let power = (1..5).find(|power| fits(*power)).unwrap_or(5);
+    let (unit, name) = (1 << (10 * power), SIZE_UNITS[power as usize - 1]);
+    match nearest(bytes.saturating_mul(10), unit) {
+        tenths @ ..1_000 => format!("{}.{} {name}", tenths / 10, tenths % 10),
+        _ => format!("{} {name}", nearest(bytes, unit)),
     }
-    if tenths >= 1_000 {
-        format!("{} {}", tenths / 10, SIZE_UNITS[unit])
-    } else {
-        format!("{}.{} {}", tenths / 10, tenths % 10, SIZE_UNITS[unit])
-    }
+}
+
+/// Writes a limit in bytes: `256 MiB`, and what it is exactly where that is not a whole number: `256 MiB (268,435,455 bytes)`.
+#[must_use]
+pub fn limit(bytes: u64) -> String {
+    let size = size(bytes);
+    let whole = size.replace(".0 ", " ");
+    if bytes < 1024 || parse_size(&whole) == Ok(bytes) { size } else { format!("{size} ({} bytes)", count(bytes)) }
+}
+
+/// Writes a size and the limit that it exceeds, which never look alike.
+#[must_use]
+pub fn size_and_limit(bytes: u64, most: u64) -> (String, String) {
+    let shown = if size(bytes) == size(most) { limit(bytes) } else { size(bytes) };
+    (shown, limit(most))
+}
+
+fn nearest(bytes: u64, unit: u64) -> u64 {
+    bytes / unit + u64::from(bytes % unit >= unit.div_ceil(2))
 }
 
 /// Writes a rate in events per second, in at most five characters and `/s`; an empty text below one in a hundred seconds.
@@ -206,8 +222,30 @@ mod tests {
     fn counts_and_sizes_read_well() {
         assert_eq!((count(0), count(999), count(1_234_567)), ("0".into(), "999".into(), "1,234,567".into()));
         assert_eq!(short_count(12_345), "12.3k");
-        assert_eq!((size(24), size(12_390), size(88 << 20)), ("24 B".into(), "12.0 KiB".into(), "88.0 MiB".into()));
-        assert_eq!(size(u64::MAX), "1638 PiB");
+        assert_eq!((size(24), size(12_390), size(88 << 20)), ("24 B".into(), "12.1 KiB".into(), "88.0 MiB".into()));
+    }
+
+    #[test]
+    fn a_size_is_rounded_to_the_nearest_and_a_limit_told_exactly() {
+        let cases = [
+            (1_023, "1023 B"),
+            (102_348, "99.9 KiB"),
+            (102_349, "100 KiB"),
+            ((1 << 20) - 1, "1.0 MiB"),
+            ((1 << 20) - 600, "1023 KiB"),
+            (268_435_455, "256 MiB"),
+            (268_435_456, "256 MiB"),
+            ((1 << 40) - 1, "1.0 TiB"),
+            (u64::MAX, "16384 PiB"),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(size(bytes), text, "{bytes}");
+        }
+        assert_eq!((limit(1 << 28), limit((1 << 28) - 1)), ("256 MiB".into(), "256 MiB (268,435,455 bytes)".into()));
+        let one_more = ("1.0 MiB (1,048,577 bytes)".into(), "1.0 MiB".into());
+        assert_eq!(size_and_limit((1 << 20) + 1, 1 << 20), one_more);
+        assert_eq!(size_and_limit(3 << 20, 1 << 20), ("3.0 MiB".into(), "1.0 MiB".into()));
+        assert_eq!((limit(10), limit(2 << 10), limit(1_500)), ("10 B".into(), "2.0 KiB".into(), "1.5 KiB (1,500 bytes)".into()));
     }
 
     #[test]

@@ -169,11 +169,12 @@ fn binary(what: &str, data: Option<&[u8]>) -> Result<(), Failure> {
 fn fits(size: usize, limits: &Limits) -> Result<(), Failure> {
     let allowed = limits.maximum_packet_size.map_or(usize::MAX, |allowed| usize::try_from(allowed).unwrap_or(usize::MAX));
     if size > allowed {
-        let (size, allowed) = (human::size(size as u64), human::size(allowed as u64));
+        let (size, allowed) = human::size_and_limit(size as u64, allowed as u64);
         return invalid(format!("the packet has {size}, the broker takes {allowed} at most"));
     }
     if size > MAX_REMAINING as usize {
-        return invalid(format!("the packet has {}, MQTT allows {}", human::size(size as u64), human::size(MAX_REMAINING.into())));
+        let (size, allowed) = human::size_and_limit(size as u64, MAX_REMAINING.into());
+        return invalid(format!("the packet has {size}, MQTT allows {allowed}"));
     }
     Ok(())
 }

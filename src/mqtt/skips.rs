@@ -38,7 +38,7 @@ impl Skips {
     /// Returns a sentence on what nothing was said of yet, where there is any.
     pub fn rest(&mut self) -> Option<String> {
         let Skipped { topic, size, limit, .. } = &self.last;
-        let (size, limit) = (human::size(*size), human::size(*limit));
+        let (size, limit) = human::size_and_limit(*size, *limit);
         match std::mem::take(&mut self.untold) {
             0 => None,
             1 => Some(format!("a message of {size} on {topic} was passed over: the limit is {limit}")),

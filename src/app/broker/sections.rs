@@ -117,7 +117,7 @@ pub(super) fn granted(workspace: &Workspace, columns: usize) -> Option<Section> 
     } = welcome.limits;
     let qos_mood = if maximum_qos == Qos::ExactlyOnce { Mood::Plain } else { Mood::Warning };
     section.fact("max QoS", &maximum_qos.to_string(), qos_mood, columns);
-    let packet = maximum_packet_size.map_or("no limit".to_owned(), |size| human::size(size.into()));
+    let packet = maximum_packet_size.map_or("no limit".to_owned(), |size| human::limit(size.into()));
     section.fact("max packet", &packet, Mood::Plain, columns);
     section.fact("receive max", &human::count(receive_maximum.into()), Mood::Plain, columns);
     section.fact("topic aliases", &human::count(topic_alias_maximum.into()), Mood::Plain, columns);

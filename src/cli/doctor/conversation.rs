@@ -208,7 +208,7 @@ fn limits(welcome: &Welcome) -> Vec<Fact> {
         receive_maximum,
     } = welcome.limits;
     let packet = match maximum_packet_size {
-        Some(size) => Fact::both("maximum_packet_size", size, "max packet", human::size(size.into())),
+        Some(size) => Fact::both("maximum_packet_size", size, "max packet", human::limit(size.into())),
         None => Fact::both("maximum_packet_size", serde_json::Value::Null, "max packet", "no limit"),
     };
     vec![

@@ -131,7 +131,10 @@ fn of_file(path: &Path) -> Result<Secret, String> {
     let shown = text::safe(&path.to_string_lossy());
     let fail = |what: String| format!("the password file {shown} {what}");
     let contents = disk::read(path, MAX_SECRET as u64).map_err(|error| fail(error.to_string()))?;
-    disk::check_private(path, &contents.metadata).map_err(fail)?;
+    // A secret that is mounted into a container is often open to all, and its mode cannot be changed.
+    let mounted =
+        format!("for a read-only mount, --password-file - < {shown}, or {{ command = [\"cat\", \"{shown}\"] }} in a profile");
+    disk::check_private(path, &contents.metadata).map_err(|why| fail(format!("{why}; {mounted}")))?;
     secret_of(&contents.bytes).map_err(fail)
 }
 

@@ -1,6 +1,10 @@
 //! A password is seen by nobody but the broker.
 
-use std::{fs, process::Command};
+use std::{
+    fs::{self, File, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    process::Command,
+};
 
 use crate::{
     common::mosquitto::{Config, Mosquitto},
@@ -44,6 +48,23 @@ fn a_password_comes_from_a_file_a_pipe_or_standard_input() {
     let reader = Running::start(&mut bash);
     assert_eq!(reader.rest(), ["yes"]);
     assert_eq!(reader.end(), (Some(0), String::new()));
+}
+
+#[test]
+fn a_mounted_secret_that_all_may_read_goes_by_standard_input_as_the_message_says() {
+    let broker = broker();
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), CANARY).expect("written");
+    fs::set_permissions(file.path(), Permissions::from_mode(0o444)).expect("permissions");
+    let path = file.path().to_str().expect("UTF-8");
+    let get = ["get", &broker.url(), "t/ready", "-u", "ops", "--password-file"];
+    let refused = mqtap(&[&get[..], &[path]].concat()).assert().code(2);
+    let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(said.contains("can be read by others (mode 0444)"), "{said}");
+    assert!(said.contains(&format!("--password-file - < {path}")) && !said.contains(CANARY), "{said}");
+    let mut redirected = command(&[&get[..], &["-"]].concat());
+    let output = redirected.stdin(File::open(path).expect("readable")).output().expect("it runs");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "yes", "{output:?}");
 }
 
 #[test]

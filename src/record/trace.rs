@@ -4,13 +4,15 @@
 //! 2026-11-20T12:04:31.207123Z -> SUBSCRIBE 17 bytes  Packet Identifier: 1; Topic Filter: sensors/#  QoS 1, retain handling 0
 //! 2026-11-20T12:04:31.219000Z <- SUBACK 6 bytes  Packet Identifier: 1; Reason Code: granted QoS 1
 //! 2026-11-20T12:04:32.207123Z <- 312 PUBLISH with QoS 0, 21,840 bytes
-//! 2026-11-20T12:05:41.900001Z -- connection lost: reset by the broker; try 1 in 1.2 s
+//! 2026-11-20T12:05:41.900001Z -- connection lost: connection reset by the other side
+//! 2026-11-20T12:05:43.100020Z -- try 1
 //! ```
 
 use std::{
     fs::File,
     io::{self, Write},
     path::Path,
+    sync::Arc,
     thread,
 };
 
@@ -18,7 +20,10 @@ use tokio::sync::mpsc;
 
 use crate::{
     base::{clock::Stamp, disk, human, text},
-    mqtt::event::{Event, Status},
+    mqtt::{
+        error::Failure,
+        event::{Event, Status},
+    },
     wire::{
         decode,
         packet::{Direction, Packet, Version},
@@ -61,7 +66,7 @@ impl Trace {
     ) -> io::Result<mpsc::Receiver<Event>> {
         let mut file = self.file.try_clone()?;
         let (sender, receiver) = mpsc::channel(room);
-        let mut scribe = Scribe { name: text::line(name, 60).to_string(), version: Version::V5, lines: String::new() };
+        let mut scribe = Scribe::new(name);
         let mut failed = Some(failed);
         thread::Builder::new().name("trace".into()).spawn(move || {
             while let Some(event) = events.blocking_recv() {
@@ -89,9 +94,18 @@ struct Scribe {
     name: String,
     version: Version,
     lines: String,
+    /// Why there is no connection, from its end or the failure to make one until there is one again.
+    cause: Option<Arc<Failure>>,
+    /// Whether the next attempt is still to be written down: only those that are made are.
+    is_waiting: bool,
 }
 
 impl Scribe {
+    fn new(name: &str) -> Self {
+        let name = text::line(name, 60).to_string();
+        Self { name, version: Version::V5, lines: String::new(), cause: None, is_waiting: false }
+    }
+
     fn event(&mut self, event: &Event, now: &impl Fn() -> Stamp) {
         match event {
             Event::Packets(noted) => self.packets(noted),
@@ -143,15 +157,23 @@ impl Scribe {
             Status::Online(welcome) => {
                 let tls = welcome.tls.as_deref().map(|tls| format!(", {}", text::safe(tls))).unwrap_or_default();
                 let peer = text::safe(&welcome.peer);
+                (self.cause, self.is_waiting) = (None, false);
                 self.line(welcome.at, "--", &format!("connected to {peer} with MQTT {}{tls}", welcome.protocol));
             }
-            Status::Waiting { until, attempt, cause } => {
-                let wait = human::precise_span(until.since(now));
-                self.line(now, "--", &format!("{}; try {attempt} in {wait}", text::safe(&cause.to_string())));
+            Status::Waiting { cause, .. } | Status::Failed { cause } => {
+                self.is_waiting = matches!(status, Status::Waiting { .. });
+                self.cause = Some(Arc::clone(cause));
+                self.line(now, "--", text::safe(&cause.to_string()).as_str());
             }
-            Status::Failed { cause } => self.line(now, "--", text::safe(&cause.to_string()).as_str()),
-            Status::Closed => self.line(now, "--", "closed"),
+            Status::Connecting { attempt, .. } if self.is_waiting => {
+                self.is_waiting = false;
+                self.line(now, "--", &format!("try {attempt}"));
+            }
             Status::Connecting { .. } => {}
+            Status::Closed => {
+                let cause = self.cause.take().map(|cause| format!(": {}", text::safe(&cause.to_string()))).unwrap_or_default();
+                self.line(now, "--", &format!("closed{cause}"));
+            }
         }
     }
 
@@ -173,7 +195,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::wire::tap::Quiet;
+    use crate::wire::{dial::Stage, tap::Quiet};
 
     fn noted() -> Noted {
         let at = Stamp { mono: 0, wall: 1_795_176_271_207_123 };
@@ -218,6 +240,28 @@ mod tests {
                 "2026-11-20T12:04:31.207123Z plant <- 312 PUBLISH with QoS 0, 21,840 bytes",
             ]
         );
+    }
+
+    #[test]
+    fn the_last_line_says_why_and_only_an_attempt_that_is_made_is_a_try() {
+        let now = Stamp { mono: 0, wall: 1_795_176_271_207_123 };
+        let waiting = || {
+            let cause = Arc::new(Failure::Closed { during: Some("CONNECT") });
+            Status::Waiting { until: now, attempt: 2, cause }
+        };
+        let written = |statuses: Vec<Status>| {
+            let mut scribe = Scribe::new("");
+            statuses.iter().for_each(|status| scribe.status(status, now));
+            let lines = scribe.lines.lines().map(|line| line.split_once(" -- ").expect("a time").1.to_owned());
+            lines.collect::<Vec<_>>()
+        };
+        let lost = "the broker closed the connection during CONNECT";
+        let closed = &format!("closed: {lost}");
+        let stage = |stage| Status::Connecting { stage, attempt: 2 };
+        assert_eq!(written(vec![waiting(), Status::Closed]), [lost, closed]);
+        let tried = written(vec![waiting(), stage(Stage::Name), stage(Stage::Tcp), waiting(), Status::Closed]);
+        assert_eq!(tried, [lost, "try 2", lost, closed]);
+        assert_eq!(written(vec![stage(Stage::Name), Status::Closed]), ["closed"]);
     }
 
     #[tokio::test]

@@ -3,7 +3,10 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use crate::{
-    common::mosquitto::{Config, Mosquitto},
+    common::{
+        mosquitto::{Config, Mosquitto},
+        scripted::{Scripted, Step},
+    },
     mqtap,
 };
 
@@ -50,6 +53,20 @@ fn a_publish_is_traced_from_connect_to_disconnect_without_its_password() {
     assert!(lines[0].contains("Client Identifier: me; User Name: ops; Password: ***"), "{lines:#?}");
     assert!(lines[3].contains("Topic Name: t/x") && lines[3].contains("a␛[2Jb"), "{lines:#?}");
     assert!(!lines.iter().any(|line| line.contains(CANARY)));
+}
+
+#[tokio::test]
+async fn a_broker_that_closes_leaves_the_reason_in_the_last_line_and_no_try_that_never_comes() {
+    let broker = Scripted::start(vec![vec![Step::Read]]).await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("trace");
+    let file = path.to_str().expect("UTF-8").to_owned();
+    let url = format!("mqtt://127.0.0.1:{}", broker.port);
+    let sub = move || mqtap(&["sub", &url, "t", "-V", "3.1.1", "--trace", &file]).assert().code(3);
+    tokio::task::spawn_blocking(sub).await.expect("it runs");
+    let lines = lines(&path);
+    assert_eq!(lines.last().map(String::as_str), Some("-- closed: the broker closed the connection during CONNECT"), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("try ")), "{lines:#?}");
 }
 
 #[test]

@@ -51,6 +51,7 @@ impl From<Exit> for ExitCode {
 impl From<&Failure> for Exit {
     fn from(failure: &Failure) -> Self {
         match failure {
+            Failure::Wire(error) if error.is_about_settings() => Self::Usage,
             Failure::Wire(_)
             | Failure::Silent { .. }
             | Failure::Closed { .. }

@@ -7,7 +7,7 @@ use super::{
     endpoint::Transport,
     proxy::ProxyCause,
     tls::{
-        self, IdentityFault,
+        self, Form, IdentityFault,
         certificate::{Certificate, Refusal},
     },
     websocket::cause::WebSocketCause,
@@ -86,6 +86,8 @@ pub enum WireError {
         path: String,
         /// What is wrong with it.
         detail: String,
+        /// What it is instead of PEM, where that is known.
+        form: Option<Form>,
     },
     /// There is no certificate authority to trust.
     #[error("there is no certificate authority to trust")]
@@ -212,7 +214,8 @@ impl WireError {
             Self::OtherProtocol { .. } => "check scheme and port of the URL",
             Self::BrokenEarly { .. } => "is this an MQTT port, and not TLS or WebSocket? the broker's log may tell why",
             Self::Broken { .. } => "the broker's log may tell why",
-            Self::CaFile { .. } => "ca_file (--ca-file) names a PEM file that begins with -----BEGIN CERTIFICATE-----",
+            Self::CaFile { form: Some(form), .. } => form.to_authorities(),
+            Self::CaFile { form: None, .. } => "ca_file (--ca-file) names a PEM file that begins with -----BEGIN CERTIFICATE-----",
             Self::NoRoots => "install the system's CA certificates (package ca-certificates), or set ca_file (--ca-file)",
             Self::ServerName { .. } => "set server_name (--server-name) to the name in the broker's certificate",
             Self::Certificate { refusal, .. } => refusal.hint(),
@@ -227,6 +230,27 @@ impl WireError {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         if let Self::WebSocket { cause, .. } = self { cause.retry_after() } else { None }
+    }
+
+    /// Returns `true` if it is about what was set here, of which no network and no server has heard.
+    #[must_use]
+    pub fn is_about_settings(&self) -> bool {
+        match self {
+            Self::CaFile { .. } | Self::Identity { .. } | Self::ServerName { .. } => true,
+            Self::Proxy { cause, .. } => matches!(cause, ProxyCause::Password | ProxyCause::Past(_)),
+            Self::WebSocket { cause, .. } => matches!(cause, WebSocketCause::Address | WebSocketCause::Header(_)),
+            Self::Name { .. }
+            | Self::Connect { .. }
+            | Self::Socket { .. }
+            | Self::Quic { .. }
+            | Self::NoRoots
+            | Self::Certificate { .. }
+            | Self::Tls { .. }
+            | Self::TimedOut { .. }
+            | Self::OtherProtocol { .. }
+            | Self::BrokenEarly { .. }
+            | Self::Broken { .. } => false,
+        }
     }
 
     /// Tells whether trying again by itself is wrong.
@@ -358,7 +382,7 @@ mod tests {
     fn only_what_cannot_heal_is_final() {
         assert!(!refused(&[]).is_final());
         assert!(!WireError::Name { host: "h".into(), detail: "unknown".into() }.is_final());
-        assert!(WireError::CaFile { path: "ca.pem".into(), detail: "not found".into() }.is_final());
+        assert!(WireError::CaFile { path: "ca.pem".into(), detail: "not found".into(), form: None }.is_final());
         assert!(!WireError::Tls { at: "h:1".into(), transport: Transport::Tls, cause: TlsCause::Closed }.is_final());
     }
 }

@@ -1,6 +1,7 @@
 //! TLS: who is trusted, who we are, and the handshake.
 
 pub mod certificate;
+mod form;
 mod identity;
 mod pem;
 mod roots;
@@ -33,6 +34,7 @@ use self::{
     verifier::{Trust, Verifier},
 };
 pub use self::{
+    form::Form,
     identity::{IdentityFault, is_encrypted},
     roots::SystemStore,
 };

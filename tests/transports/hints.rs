@@ -24,8 +24,14 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use crate::{
     broker::options,
     certificates::{self, Authority},
-    common::{listener::Listener, mosquitto::Config},
+    common::{
+        listener::Listener,
+        mosquitto::{Config, free_port},
+    },
 };
+
+/// How certificates in PKCS#7 begin.
+const P7B: &[u8] = b"\x30\x82\x01\x00\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0";
 
 /// Runs a verb that has to fail with this code, and returns all that it printed.
 fn said(code: i32, arguments: &[&str]) -> String {
@@ -144,5 +150,34 @@ async fn the_next_attempt_waits_as_long_as_a_server_asks_and_at_most_an_hour() {
         let wait = Duration::from_micros(until).saturating_sub(now).as_secs();
         assert!((least..most).contains(&wait), "{wait} s");
         listener.close().await;
+    }
+}
+
+#[test]
+fn a_file_that_is_no_pem_is_wrong_usage_and_named_with_the_command_that_converts_it() {
+    let authority = Authority::new("Test CA");
+    let identity = authority.client();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = authority.directory.path().join(name);
+        fs::write(&path, bytes).expect("written");
+        path.to_str().expect("text").to_owned()
+    };
+    let (der, p12, p7b) = (file("a.crt", &identity.der), file("a.p12", b"\x30\x82\x0a\x00\x02\x01\x03\x30"), file("a.p7b", P7B));
+    let (missing, key) = (file("gone", b"") + "x", identity.key.to_str().expect("text"));
+    let cases: [(&[&str], &str, &str); 6] = [
+        (&["--ca-file", &der], "it is a certificate in DER", "openssl x509 -inform DER"),
+        (&["--ca-file", &p12], "it is PKCS#12 (.p12, .pfx), not PEM", "openssl pkcs12 -cacerts -nokeys"),
+        (&["--ca-file", &p7b], "it is PKCS#7 (.p7b), not PEM", "openssl pkcs7 -inform DER -print_certs"),
+        (&["--cert", &p12, "--key", key], "it is PKCS#12", "openssl pkcs12 -in FILE -out both.pem"),
+        (&["--cert", &der, "--key", key], "it is a certificate in DER", "openssl x509 -inform DER"),
+        (&["--ca-file", &missing], "there is no such file", "PEM file"),
+    ];
+    for (options, what, hint) in cases {
+        // Nothing listens on this port, and nothing is asked of it.
+        let url = format!("mqtts://localhost:{}", free_port());
+        for verb in [&["sub", &url, "t"][..], &["doctor", &url]] {
+            let said = said(2, &[verb, options].concat());
+            assert!(said.contains(what) && said.contains(hint), "{what}: {said}");
+        }
     }
 }

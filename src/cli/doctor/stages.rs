@@ -5,7 +5,10 @@ use std::{cell::RefCell, time::Duration};
 use jiff::Timestamp;
 use tokio::time::timeout;
 
-use super::report::{Check, Fact, Report};
+use super::{
+    conversation,
+    report::{Check, Fact, Report},
+};
 use crate::{
     base::clock::Clock,
     cli::exit::{Exit, Problem},
@@ -81,8 +84,8 @@ pub(super) async fn walk(options: &Options, clock: Clock, report: &mut Report) -
         Ok(dialed) => return Ok(Some(dialed)),
         Err(error) => error,
     };
-    let exit = if matches!(error, WireError::TimedOut { .. }) { Exit::TimedOut } else { Exit::Unreachable };
-    report.check(&failed(walked.at, &error, clock), exit)?;
+    let check = failed(walked.at, &error, clock);
+    report.check(&check, conversation::exit(&error.into()))?;
     Ok(None)
 }
 

@@ -18,7 +18,7 @@ use rustls::{
 };
 use zeroize::Zeroizing;
 
-use super::{TlsOptions, pem, roots};
+use super::{TlsOptions, form::Form, pem, roots};
 use crate::{
     base::{secret::Secret, text},
     wire::error::WireError,
@@ -47,6 +47,9 @@ pub enum IdentityFault {
     /// The file cannot be read: how, made safe.
     #[error("{0}")]
     Unreadable(String),
+    /// It is no PEM file.
+    #[error("{0}")]
+    Form(Form),
     /// There is no certificate in it.
     #[error("it holds no certificate")]
     NoCertificate,
@@ -76,6 +79,7 @@ impl IdentityFault {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Unreadable(_) => "cert_file and key_file (--cert, --key) name PEM files",
+            Self::Form(form) => form.to_identity(),
             Self::NoCertificate => "cert_file (--cert) names a PEM file that begins with -----BEGIN CERTIFICATE-----",
             Self::NoKey => "key_file (--key) names a PEM file with a key in PKCS#8, PKCS#1 or SEC1",
             Self::Locked => "set key_password in a profile, for example to { prompt = true }",
@@ -159,8 +163,13 @@ fn certified(chain: Vec<CertificateDer<'static>>, key: &PrivateKeyDer<'_>) -> Re
     }
 }
 
-fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, IdentityFault> {
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, IdentityFault> {
     let file = roots::read(path).map_err(IdentityFault::Unreadable)?;
+    Form::of(&file).map_or(Ok(file), |form| Err(IdentityFault::Form(form)))
+}
+
+fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, IdentityFault> {
+    let file = read(path)?;
     let sections = pem::sections(&file).filter(|section| section.label == "CERTIFICATE");
     let chain = sections.map(|section| section.der().map(|der| CertificateDer::from(der.to_vec())));
     let chain: Vec<_> = chain.collect::<Result<_, _>>()?;
@@ -168,7 +177,7 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, IdentityFault> {
 }
 
 fn key_of(path: &Path, passphrase: Option<&Secret>) -> Result<Zeroizing<PrivateKeyDer<'static>>, IdentityFault> {
-    let file = roots::read(path).map_err(IdentityFault::Unreadable)?;
+    let file = read(path)?;
     if file.windows(OLD_ENCRYPTION.len()).any(|window| window == OLD_ENCRYPTION) {
         return Err(IdentityFault::Encryption);
     }

@@ -8,7 +8,7 @@ use rustls::{
 };
 use zeroize::Zeroizing;
 
-use super::TlsOptions;
+use super::{TlsOptions, form::Form};
 use crate::{
     base::{
         disk::{self, ReadError},
@@ -56,23 +56,29 @@ pub(super) fn load(options: &TlsOptions) -> Result<RootCertStore, WireError> {
         }
     }
     if let Some(path) = &options.ca_file {
-        add_file(&mut roots, path)
-            .map_err(|detail| WireError::CaFile { path: text::safe(&path.to_string_lossy()).to_string(), detail })?;
+        add_file(&mut roots, path).map_err(|(detail, form)| WireError::CaFile {
+            path: text::safe(&path.to_string_lossy()).to_string(),
+            detail,
+            form,
+        })?;
     }
     if roots.is_empty() { Err(WireError::NoRoots) } else { Ok(roots) }
 }
 
-fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
-    let pem = read(path)?;
+fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), (String, Option<Form>)> {
+    let pem = read(path).map_err(|detail| (detail, None))?;
+    if let Some(form) = Form::of(&pem) {
+        return Err((form.to_string(), Some(form)));
+    }
     let mut found = 0;
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         found += 1;
-        let certificate = certificate.map_err(|error| format!("not PEM: {}", text::safe(&error.to_string())))?;
+        let certificate = certificate.map_err(|error| (format!("not PEM: {}", text::safe(&error.to_string())), None))?;
         roots
             .add(certificate)
-            .map_err(|error| format!("certificate {found} cannot be used: {}", text::safe(&error.to_string())))?;
+            .map_err(|error| (format!("certificate {found} cannot be used: {}", text::safe(&error.to_string())), None))?;
     }
-    if found == 0 { Err("it holds no certificate".to_owned()) } else { Ok(()) }
+    if found == 0 { Err(("it holds no certificate".to_owned(), None)) } else { Ok(()) }
 }
 
 /// Reads a PEM file, or says in plain words why it cannot.

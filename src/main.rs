@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use mqtap::{
-    base::log,
+    base::{limits, log},
     cli::{
         self,
         args::{Cli, LookArgs, TraceArgs, Verb},
@@ -41,6 +41,12 @@ fn main() -> ExitCode {
 /// Runs a verb; where it cannot write the log, only who asked for one hears of it.
 fn run(verb: Verb) -> ExitCode {
     let log = connects(&verb).then(Paths::of_process).map(|paths| log::start(&paths?.log(), variable(LOG_LEVEL).as_deref()));
+    if connects(&verb)
+        && let Err(problem) = check_limits()
+    {
+        cli::report(&problem);
+        return problem.exit.into();
+    }
     if let Some(Err(why)) = &log
         && variable(LOG_LEVEL).is_some()
     {
@@ -59,6 +65,11 @@ fn connects(verb: &Verb) -> bool {
     }
 }
 
+/// Tells whether there are files and threads enough to connect.
+fn check_limits() -> Result<(), Problem> {
+    limits::check().map_err(|(why, hint)| Problem::new(Exit::Other, format!("cannot start: {why}")).hint(hint))
+}
+
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -66,6 +77,7 @@ fn variable(name: &str) -> Option<String> {
 /// Opens the screen, and returns when the user has left it.
 fn show(begin: Begin, look: LookArgs, trace: &TraceArgs) -> Result<ExitCode, Problem> {
     let paths = Paths::of_process().map_err(|why| Problem::new(Exit::Other, why))?;
+    check_limits()?;
     // Held to the end, so that the last lines are written.
     let log = log::start(&paths.log(), variable(LOG_LEVEL).as_deref());
     let trace = trace.open()?.map(Arc::new);

@@ -30,7 +30,7 @@ pub enum ReadError {
     #[error("is larger than {}", crate::base::human::size(*.0))]
     TooLarge(u64),
     /// The system refused.
-    #[error("cannot be read: {}", .0.kind())]
+    #[error("cannot be read: {}", crate::base::human::cause(.0))]
     Io(#[from] io::Error),
 }
 

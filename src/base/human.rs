@@ -1,10 +1,10 @@
 //! Units as people read and write them: counts, sizes, durations, clock times.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::clock::Stamp;
+use super::{clock::Stamp, limits, text};
 
 const SIZE_UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
 
@@ -32,6 +32,19 @@ pub fn short_count(n: u64) -> String {
         1_000_000..100_000_000 => format!("{}.{}M", n / 1_000_000, n % 1_000_000 / 100_000),
         _ => format!("{}M", n / 1_000_000),
     }
+}
+
+/// Says what an error of the system means, in few words and made safe.
+#[must_use]
+pub fn cause(error: &io::Error) -> String {
+    if limits::is_out_of_files(error) {
+        return format!("{}; {}", limits::OUT_OF_FILES, limits::MORE_FILES);
+    }
+    let kind = error.kind().to_string();
+    // What has no kind has words of the system, or of whoever made it.
+    let has_words = error.get_ref().is_none() && kind != "uncategorized error";
+    let said = if has_words { kind } else { error.to_string() };
+    text::safe(said.split(" (os error").next().unwrap_or_default()).to_string()
 }
 
 /// Writes a size in bytes with a binary unit, rounded to the nearest: `24 B`, `12.1 KiB`.
@@ -217,6 +230,16 @@ fn zoned(stamp: Stamp, zone: &TimeZone) -> jiff::Zoned {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_without_a_kind_is_told_in_the_words_of_the_system() {
+        let of = |code| cause(&io::Error::from_raw_os_error(code));
+        assert_eq!(of(13), "permission denied");
+        assert_eq!(of(24), "too many open files; raise the limit: `ulimit -n 1024`");
+        assert_eq!(of(27), "file too large");
+        assert_eq!(of(5), "Input/output error");
+        assert_eq!(cause(&io::Error::other("is\x1b odd")), "is␛ odd");
+    }
 
     #[test]
     fn counts_and_sizes_read_well() {

@@ -11,7 +11,7 @@ use tracing::{Dispatch, level_filters::LevelFilter};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt};
 
-use super::{disk, text};
+use super::{disk, human, text};
 
 /// Whose lines are written; what libraries say may be about payloads.
 const TARGET: &str = "mqtap";
@@ -54,7 +54,7 @@ pub fn start(path: &Path, level: Option<&str>) -> Result<Guard, String> {
         return Ok(Guard { open: None });
     }
     let shown = text::safe(&path.to_string_lossy()).to_string();
-    let file = LogFile::open(path, MOST).map_err(|error| format!("the log {shown} cannot be written: {}", error.kind()))?;
+    let file = LogFile::open(path, MOST).map_err(|error| format!("the log {shown} cannot be written: {}", human::cause(&error)))?;
     let (dispatch, guard) = subscriber(file, filter);
     tracing::dispatcher::set_global_default(dispatch).map_err(|_| "a log is open already".to_owned())?;
     if known.is_none() {

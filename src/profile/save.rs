@@ -50,7 +50,7 @@ pub enum SaveError {
     #[error("{0}; change the file by hand")]
     Layout(String),
     /// The system refused.
-    #[error("cannot save {path}: {}", source.kind())]
+    #[error("cannot save {path}: {}", crate::base::human::cause(source))]
     Io {
         /// The file, safe to show.
         path: String,

@@ -106,7 +106,7 @@ async fn read_bytes(reader: impl AsyncRead + Unpin) -> Result<Zeroizing<Vec<u8>>
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET + 1));
     let mut reader = reader.take(MAX_SECRET as u64 + 1);
     while bytes.len() <= MAX_SECRET {
-        if reader.read_buf(&mut *bytes).await.map_err(|error| format!("cannot be read: {}", error.kind()))? == 0 {
+        if reader.read_buf(&mut *bytes).await.map_err(|error| format!("cannot be read: {}", human::cause(&error)))? == 0 {
             return Ok(bytes);
         }
     }
@@ -164,7 +164,7 @@ async fn run(argv: &[String], deadline: Duration) -> Result<Secret, String> {
         .kill_on_drop(true)
         .spawn()
         .map(Running)
-        .map_err(|error| format!("the password command {shown} cannot be started: {}", error.kind()))?;
+        .map_err(|error| format!("the password command {shown} cannot be started: {}", human::cause(&error)))?;
     match tokio::time::timeout(deadline, finish(&mut running.0)).await {
         Ok(result) => result.map_err(|what| format!("the password command {shown} {what}")),
         Err(_) => Err(format!("the password command {shown} did not end within {} and was killed", human::duration(deadline))),
@@ -175,7 +175,7 @@ async fn finish(child: &mut Child) -> Result<Secret, String> {
     let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else { return Err("has no output".into()) };
     // Too much output ends it at once; nothing at all may be explained by what it complains about.
     let (output, complaint) = tokio::try_join!(read_bytes(stdout), async { Ok(complaint(stderr).await) })?;
-    let status = child.wait().await.map_err(|error| format!("cannot be waited for: {}", error.kind()))?;
+    let status = child.wait().await.map_err(|error| format!("cannot be waited for: {}", human::cause(&error)))?;
     if status.success() {
         return secret_of(&output);
     }

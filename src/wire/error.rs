@@ -12,7 +12,7 @@ use super::{
     },
     websocket::cause::WebSocketCause,
 };
-use crate::base::text::safe;
+use crate::base::{limits, text::safe};
 
 /// A failure below MQTT.
 ///
@@ -44,6 +44,12 @@ pub enum WireError {
         path: String,
         /// What the system said.
         kind: io::ErrorKind,
+    },
+    /// This program, or the system, has too many files open for a further connection.
+    #[error("connect to {at}: {}", limits::OUT_OF_FILES)]
+    OutOfFiles {
+        /// What was to be connected to, made safe.
+        at: String,
     },
     /// The proxy did not lead to the broker.
     #[error("proxy {at}: {cause}")]
@@ -207,6 +213,7 @@ impl WireError {
             },
             Self::Socket { kind: io::ErrorKind::PermissionDenied, .. } => "this user needs the right to write to the socket",
             Self::Socket { .. } => "is the broker running? is the path that of its listener?",
+            Self::OutOfFiles { .. } => limits::MORE_FILES,
             Self::Proxy { cause, .. } => cause.hint(),
             Self::WebSocket { cause, .. } => cause.hint(),
             Self::Quic { .. } => "does the broker serve QUIC on this UDP port (mostly 14567), and does a firewall let UDP through?",
@@ -242,6 +249,7 @@ impl WireError {
             Self::Name { .. }
             | Self::Connect { .. }
             | Self::Socket { .. }
+            | Self::OutOfFiles { .. }
             | Self::Quic { .. }
             | Self::NoRoots
             | Self::Certificate { .. }
@@ -269,6 +277,7 @@ impl WireError {
             Self::Name { .. }
             | Self::Connect { .. }
             | Self::Socket { .. }
+            | Self::OutOfFiles { .. }
             | Self::Quic { .. }
             | Self::TimedOut { .. }
             | Self::BrokenEarly { .. }

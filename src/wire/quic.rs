@@ -70,7 +70,7 @@ pub(super) async fn connect(
 /// One attempt at one address.
 #[derive(Debug, thiserror::Error)]
 enum OpenError {
-    #[error("no UDP socket: {}", .0.kind())]
+    #[error("no UDP socket: {}", crate::base::human::cause(.0))]
     Socket(io::Error),
     #[error(transparent)]
     Connect(quinn::ConnectError),

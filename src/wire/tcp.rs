@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{endpoint::Endpoint, error::WireError};
-use crate::base::text;
+use crate::base::{limits, text};
 
 /// How long an address has before the next one is tried beside it (RFC 8305, 5).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -30,6 +30,7 @@ pub(super) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Wi
             let addresses = interleave(found.collect());
             if addresses.is_empty() { Err(fail("the name has no address")) } else { Ok(addresses) }
         }
+        Err(error) if limits::is_out_of_files(&error) => Err(WireError::OutOfFiles { at: text::safe(host).to_string() }),
         Err(error) => {
             let said = text::safe(&error.to_string()).to_string();
             Err(fail(said.strip_prefix("failed to lookup address information: ").unwrap_or(&said)))
@@ -41,6 +42,9 @@ pub(super) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Wi
 pub(super) async fn connect(at: String, addresses: Vec<SocketAddr>) -> Result<TcpStream, WireError> {
     let tried = addresses.iter().map(|address| address.ip().to_string()).collect();
     let stream = race(addresses, TcpStream::connect).await.map_err(|error| {
+        if error.as_ref().is_some_and(limits::is_out_of_files) {
+            return WireError::OutOfFiles { at };
+        }
         let kind = error.map_or(io::ErrorKind::AddrNotAvailable, |error| error.kind());
         WireError::Connect { at, kind, addresses: tried }
     })?;

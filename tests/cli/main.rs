@@ -11,6 +11,7 @@ mod printing;
 mod profiles;
 mod running;
 mod secrets;
+mod surroundings;
 mod trace;
 
 use std::time::Duration;

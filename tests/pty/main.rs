@@ -13,6 +13,7 @@ mod leaving;
 mod mouse;
 mod size;
 mod stall;
+mod surroundings;
 mod trouble;
 
 use common::pty::{Pty, Setup};

@@ -6,7 +6,10 @@ use rustix::termios::tcgetwinsize;
 
 use super::report::{Check, Fact, Mark, Report};
 use crate::{
-    base::disk::{self, ReadError},
+    base::{
+        disk::{self, ReadError},
+        human,
+    },
     cli::{
         exit::{Exit, Problem},
         output,
@@ -156,7 +159,9 @@ fn file(key: &'static str, label: &'static str, path: &Path, wanted: u32) -> Che
             let said = format!("{shown} (not there yet)");
             Check { said, ..check }.facts([Fact::hidden("exists", false)])
         }
-        Err(error) => Check::bad(key, label, format!("{shown}: {}", error.kind()), "can this user read the directory above it?"),
+        Err(error) => {
+            Check::bad(key, label, format!("{shown}: {}", human::cause(&error)), "can this user read the directory above it?")
+        }
     }
 }
 

@@ -1,0 +1,23 @@
+//! What the machine puts around the screen: a time zone without an end, another job in the foreground, limits that are low.
+
+use std::{process::Command, time::Duration};
+
+use rstest::rstest;
+use rustix::process::{Signal, kill_process};
+
+use crate::{
+    common::{mosquitto::Mosquitto, process, pty::Setup},
+    watching,
+};
+
+#[test]
+fn with_few_files_or_threads_it_says_so_before_the_terminal_is_taken() {
+    for limit in ["ulimit -n 8", "ulimit -n 12"] {
+        let script = format!("{limit}; exec \"$MQTAP\" mqtt://127.0.0.1:1 '#'");
+        let mut pty = Setup::shell(&script).size(200, 24).start();
+        assert_eq!(pty.ends(Duration::from_secs(5)), 1, "{limit}: {}", pty.contents());
+        assert!(pty.shows("too many open files"), "{limit}: {}", pty.contents());
+        assert!(!pty.log().contains(&0x1b), "escape sequences");
+        pty.assert_restored();
+    }
+}

@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::fs::{Mode, OFlags};
+use rustix::{
+    fs::{Mode, OFlags},
+    io::Errno,
+};
 use zeroize::Zeroizing;
 
 /// How often a lock that somebody else holds is tried again.
@@ -109,7 +112,11 @@ pub fn check_private(path: &Path, metadata: &Metadata) -> Result<(), String> {
 ///
 /// Returns [`io::ErrorKind::WouldBlock`] when it is still held at the end.
 pub fn lock(path: &Path, patience: Duration) -> io::Result<File> {
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let mut options = OpenOptions::new();
+    let file = open_without_waiting(options.write(true).create(true).truncate(false), path)?;
+    if !file.metadata()?.is_file() {
+        return Err(not_a_file());
+    }
     let started = Instant::now();
     loop {
         match file.try_lock() {
@@ -171,7 +178,27 @@ pub fn create_new(path: &Path) -> io::Result<File> {
 ///
 /// Returns the error of the system.
 pub fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+    let file = open_without_waiting(OpenOptions::new().append(true).create(true), path)?;
+    let flags = rustix::fs::fcntl_getfl(&file)?;
+    // What is written to a pipe or a terminal waits until it is taken, as ever.
+    rustix::fs::fcntl_setfl(&file, flags - OFlags::NONBLOCK)?;
+    Ok(file)
+}
+
+/// Opens a file to write, with mode 0600 where it is made; a pipe from which nobody reads is an error, where it would be waited
+/// for.
+fn open_without_waiting(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
+    options.mode(0o600).custom_flags(flags.cast_signed()).open(path).map_err(|error| match error.raw_os_error() {
+        Some(code) if code == Errno::NXIO.raw_os_error() => {
+            io::Error::new(io::ErrorKind::InvalidInput, "is a pipe that nobody reads")
+        }
+        _ => error,
+    })
+}
+
+fn not_a_file() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file")
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -278,6 +305,13 @@ mod tests {
         assert_eq!(lock(&path, Duration::from_millis(20)).expect_err("held").kind(), io::ErrorKind::WouldBlock);
         drop(held);
         // A process that another test starts may hold it for the moment between its fork and its exec.
+        for error in [lock(&pipe, Duration::from_secs(5)), append(&pipe)].map(|opened| opened.expect_err("a pipe")) {
+            assert_eq!(error.to_string(), "is a pipe that nobody reads");
+        }
+        let reader = fs::OpenOptions::new().read(true).write(true).open(&pipe).expect("opened");
+        assert_eq!(lock(&pipe, Duration::from_secs(5)).expect_err("a pipe").to_string(), "is not a regular file");
+        append(&pipe).and_then(|mut pipe| pipe.write_all(b"read by somebody")).expect("written");
+        drop(reader);
         assert!(lock(&path, Duration::from_secs(10)).is_ok());
         assert_eq!(mode(&path), 0o600);
     }

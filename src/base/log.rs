@@ -1,9 +1,9 @@
 //! The log: one private file, every line of it made safe, written by a thread of its own.
 
 use std::{
-    fs::{self, File, OpenOptions, Permissions},
+    fs::{self, File, Permissions},
     io::{self, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -87,7 +87,7 @@ impl LogFile {
         if let Some(dir) = path.parent() {
             disk::create_private_dir(dir)?;
         }
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        let file = disk::append(path)?;
         let metadata = file.metadata()?;
         // Not of a device: the path may be a link to /dev/null.
         if metadata.is_file() && metadata.mode() & 0o077 != 0 {

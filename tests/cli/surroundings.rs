@@ -38,6 +38,43 @@ fn limited(limit: &str, arguments: &[&str], home: &Path) -> (Option<i32>, String
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
+#[rstest]
+#[case::held_by_nobody("profiles.lock", &["profiles", "add", "x", "mqtt://h"], "is a pipe that nobody reads")]
+#[case::a_trace("trace", &["sub", "mqtt://127.0.0.1:1", "t", "--trace", "trace"], "is a pipe that nobody reads")]
+#[case::the_profiles("profiles.toml", &["profiles", "check"], "is not a regular file")]
+#[case::a_certificate("ca.pem", &["sub", "mqtts://127.0.0.1:1", "t", "--ca-file", "ca.pem"], "is not a regular file")]
+fn a_pipe_in_the_place_of_a_file_is_not_waited_for(#[case] name: &str, #[case] arguments: &[&str], #[case] why: &str) {
+    let home = tempfile::tempdir().expect("a directory");
+    pipe(home.path().join(name));
+    let output =
+        mqtap(arguments).env("MQTAP_CONFIG_DIR", home.path()).current_dir(home.path()).timeout(Duration::from_secs(3)).output();
+    let output = output.expect("it ends");
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).expect("UTF-8")).concat();
+    assert!(said.contains(why), "{said}");
+}
+
+#[test]
+fn a_log_that_is_a_pipe_holds_nothing_up() {
+    let home = tempfile::tempdir().expect("a directory");
+    fs::create_dir(home.path().join("state")).expect("made");
+    pipe(home.path().join("state/mqtap.log"));
+    let broker = Mosquitto::start();
+    let arguments = ["pub", &broker.url(), "t", "x", "-q", "1"];
+    mqtap(&arguments).env("MQTAP_STATE_DIR", home.path().join("state")).assert().success();
+}
+
+#[test]
+fn a_certificate_store_without_an_end_is_not_read_to_it() {
+    for endless in ["/dev/zero", "pipe"] {
+        let home = tempfile::tempdir().expect("a directory");
+        let path = if endless == "pipe" { pipe(home.path().join("pipe")) } else { endless.to_owned() };
+        let arguments = ["sub", "mqtts://127.0.0.1:1", "t"];
+        let output = mqtap(&arguments).env("SSL_CERT_FILE", path).timeout(Duration::from_secs(5)).output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) || output.status.code() == Some(3), "{endless}: {said}");
+    }
+}
+
 #[test]
 fn too_few_files_are_named_as_the_cause() {
     let home = tempfile::tempdir().expect("a directory");

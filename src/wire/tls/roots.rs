@@ -20,6 +20,9 @@ use crate::{
 /// No list of authorities is larger in bytes; the system's has a quarter of a megabyte.
 const LARGEST_FILE: u64 = 16 << 20;
 
+/// The variable that names a file of certificates in the place of the system's.
+const CERT_FILE: &str = "SSL_CERT_FILE";
+
 /// What the system's store of certificate authorities holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SystemStore {
@@ -35,22 +38,34 @@ impl SystemStore {
     /// Reads the store from disk.
     #[must_use]
     pub fn read() -> Self {
-        let system = rustls_native_certs::load_native_certs();
-        let problems = system.errors.iter().map(|error| text::safe(&error.to_string()).to_string()).collect();
-        let (usable, unusable) = RootCertStore::empty().add_parsable_certificates(system.certs);
+        let (certificates, problems) = system();
+        let (usable, unusable) = RootCertStore::empty().add_parsable_certificates(certificates);
         Self { usable, unusable, problems }
     }
+}
+
+/// Reads the system's certificates, and says what could not be read, made safe.
+fn system() -> (Vec<CertificateDer<'static>>, Vec<String>) {
+    // The library would wait for a pipe, and read a device to an end that it does not have.
+    if let Some(path) = std::env::var_os(CERT_FILE)
+        && let Err(why @ (ReadError::Special | ReadError::TooLarge(_))) = disk::read(Path::new(&path), LARGEST_FILE)
+    {
+        return (Vec::new(), vec![format!("the file of {CERT_FILE} {why}")]);
+    }
+    let system = rustls_native_certs::load_native_certs();
+    let problems = system.errors.iter().map(|error| text::safe(&error.to_string()).to_string()).collect();
+    (system.certs, problems)
 }
 
 /// Reads the roots from disk; a broken certificate in the system's store is skipped, in the user's file it is an error.
 pub(super) fn load(options: &TlsOptions) -> Result<RootCertStore, WireError> {
     let mut roots = RootCertStore::empty();
     if !options.ca_only {
-        let system = rustls_native_certs::load_native_certs();
-        for error in &system.errors {
-            tracing::warn!(error = %text::safe(&error.to_string()), "a system CA certificate cannot be read");
+        let (certificates, problems) = system();
+        for problem in problems {
+            tracing::warn!(error = %problem, "a system CA certificate cannot be read");
         }
-        let (_, skipped) = roots.add_parsable_certificates(system.certs);
+        let (_, skipped) = roots.add_parsable_certificates(certificates);
         if skipped > 0 {
             tracing::warn!(skipped, "system CA certificates cannot be used");
         }

@@ -95,15 +95,48 @@ pub fn read(path: &Path, most: u64) -> Result<Contents, ReadError> {
 ///
 /// Returns what is wrong and what to do, as a sentence that continues the file's name.
 pub fn check_private(path: &Path, metadata: &Metadata) -> Result<(), String> {
-    let shown = super::text::safe(&path.to_string_lossy()).to_string();
-    let user = rustix::process::geteuid().as_raw();
-    if metadata.uid() != user && metadata.uid() != 0 {
-        return Err(format!("belongs to another user; run chown {user} {shown}"));
-    }
+    let shown = shown(path);
+    check_owner(metadata).map_err(|user| format!("belongs to another user; run chown {user} {shown}"))?;
     if metadata.mode() & 0o077 != 0 {
         return Err(format!("can be read by others (mode {:04o}); run chmod 600 {shown}", metadata.mode() & 0o7777));
     }
     Ok(())
+}
+
+/// Tells whether nobody but us and root can change a file, or put another one in its place.
+///
+/// # Errors
+///
+/// Returns what is wrong and what to do, as a sentence that continues the file's name.
+pub fn check_unshared(path: &Path, metadata: &Metadata) -> Result<(), String> {
+    let file = shown(path);
+    check_owner(metadata).map_err(|user| format!("belongs to another user; run chown {user} {file}"))?;
+    if metadata.mode() & 0o022 != 0 {
+        return Err(format!("can be changed by others (mode {:04o}); run chmod go-w {file}", metadata.mode() & 0o7777));
+    }
+    // A link is in one directory, and what it leads to in another.
+    let real = fs::canonicalize(path).map_err(|error| format!("cannot be found: {}", super::human::cause(&error)))?;
+    for dir in [directory(path), directory(&real)].into_iter().flatten() {
+        let metadata =
+            fs::metadata(dir).map_err(|error| format!("is in a directory that cannot be read: {}", super::human::cause(&error)))?;
+        let (dir, mode) = (shown(dir), metadata.mode() & 0o7777);
+        check_owner(&metadata).map_err(|user| format!("is in a directory of another user; run chown {user} {dir}"))?;
+        // Where the sticky bit is set, as for /tmp, others can add files and not replace ours.
+        if mode & 0o022 != 0 && mode & 0o1000 == 0 {
+            return Err(format!("is in a directory that others can change (mode {mode:04o}); run chmod go-w {dir}"));
+        }
+    }
+    Ok(())
+}
+
+/// Tells whether something belongs to us or to root; if not, who we are.
+fn check_owner(metadata: &Metadata) -> Result<(), u32> {
+    let user = rustix::process::geteuid().as_raw();
+    if metadata.uid() == user || metadata.uid() == 0 { Ok(()) } else { Err(user) }
+}
+
+fn shown(path: &Path) -> String {
+    super::text::safe(&path.to_string_lossy()).to_string()
 }
 
 /// Waits until no other process or thread holds the lock file, at most `patience`; the lock ends when the file is dropped.
@@ -272,6 +305,13 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
         assert!(made.success());
         assert!(matches!(read(&pipe, 5), Err(ReadError::Special)));
+        for error in [lock(&pipe, Duration::from_secs(5)), append(&pipe)].map(|opened| opened.expect_err("a pipe")) {
+            assert_eq!(error.to_string(), "is a pipe that nobody reads");
+        }
+        let reader = fs::OpenOptions::new().read(true).write(true).open(&pipe).expect("opened");
+        assert_eq!(lock(&pipe, Duration::from_secs(5)).expect_err("a pipe").to_string(), "is not a regular file");
+        append(&pipe).and_then(|mut pipe| pipe.write_all(b"read by somebody")).expect("written");
+        drop(reader);
     }
 
     #[test]
@@ -284,6 +324,51 @@ mod tests {
         assert!(refusal.contains("0640") && refusal.contains("chmod 600"), "{refusal}");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("set");
         assert_eq!(check_private(&file, &fs::metadata(&file).expect("it exists")), Ok(()));
+    }
+
+    #[test]
+    fn a_file_that_others_can_change_or_replace_is_told() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let real = dir.path().join("real");
+        create_private_dir(&real).expect("made");
+        let (file, link) = (real.join("file"), dir.path().join("link"));
+        fs::write(&file, "").expect("written");
+        std::os::unix::fs::symlink(&file, &link).expect("linked");
+        let chmod = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
+        let check = |path: &Path| check_unshared(path, &fs::metadata(path).expect("it exists"));
+        for (mode, refused) in [(0o600, false), (0o644, false), (0o664, true), (0o666, true), (0o646, true)] {
+            chmod(&file, mode);
+            assert_eq!(check(&file).is_err(), refused, "{mode:o}");
+        }
+        assert!(check(&file).is_err_and(|why| why.contains("mode 0646") && why.contains("chmod go-w")));
+        chmod(&file, 0o600);
+        for (mode, refused) in [(0o755, false), (0o1777, false), (0o775, true), (0o777, true)] {
+            chmod(&real, mode);
+            assert_eq!(check(&file).is_err(), refused, "{mode:o}");
+            assert_eq!(check(&link).is_err(), refused, "through a link, {mode:o}");
+        }
+        chmod(&real, 0o700);
+        chmod(dir.path(), 0o777);
+        assert!(check(&file).is_ok());
+        assert!(check(&link).is_err_and(|why| why.contains("in a directory that others can change (mode 0777)")));
+    }
+
+    #[test]
+    fn what_belongs_to_another_user_is_told() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("file");
+        fs::write(&file, "").expect("written");
+        // Only root can give a file away.
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        std::os::unix::fs::chown(&file, Some(12_345), None).expect("given away");
+        let refusal = check_unshared(&file, &fs::metadata(&file).expect("it exists")).expect_err("another's");
+        assert!(refusal.starts_with("belongs to another user; run chown 0 "), "{refusal}");
+        std::os::unix::fs::chown(&file, Some(0), None).expect("taken back");
+        std::os::unix::fs::chown(dir.path(), Some(12_345), None).expect("given away");
+        let refusal = check_unshared(&file, &fs::metadata(&file).expect("it exists")).expect_err("another's directory");
+        assert!(refusal.starts_with("is in a directory of another user; run chown 0 "), "{refusal}");
     }
 
     #[test]
@@ -305,13 +390,6 @@ mod tests {
         assert_eq!(lock(&path, Duration::from_millis(20)).expect_err("held").kind(), io::ErrorKind::WouldBlock);
         drop(held);
         // A process that another test starts may hold it for the moment between its fork and its exec.
-        for error in [lock(&pipe, Duration::from_secs(5)), append(&pipe)].map(|opened| opened.expect_err("a pipe")) {
-            assert_eq!(error.to_string(), "is a pipe that nobody reads");
-        }
-        let reader = fs::OpenOptions::new().read(true).write(true).open(&pipe).expect("opened");
-        assert_eq!(lock(&pipe, Duration::from_secs(5)).expect_err("a pipe").to_string(), "is not a regular file");
-        append(&pipe).and_then(|mut pipe| pipe.write_all(b"read by somebody")).expect("written");
-        drop(reader);
         assert!(lock(&path, Duration::from_secs(10)).is_ok());
         assert_eq!(mode(&path), 0o600);
     }

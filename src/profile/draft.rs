@@ -312,7 +312,7 @@ fn list(text: &str) -> Option<Value> {
 
 fn problems_in(document: &str, name: &str, dir: &Path, home: Option<&Path>) -> Vec<Problem> {
     // The file that is saved is private, whatever it was.
-    let surroundings = Surroundings { file: "profiles.toml".into(), dir, home, keeps_secrets: Ok(()) };
+    let surroundings = Surroundings { file: "profiles.toml".into(), dir, home, keeps_secrets: Ok(()), names_sources: Ok(()) };
     let (_, mut problems) = file::parse(document, surroundings);
     let table = table_path(name);
     problems.retain(|problem| problem.path.is_empty() || problem.is_in(&table));

@@ -73,6 +73,7 @@ impl Profiles {
             dir: path.parent().unwrap_or(Path::new("")),
             home,
             keeps_secrets: disk::check_private(path, &contents.metadata),
+            names_sources: disk::check_unshared(path, &contents.metadata),
         };
         match decode(path, &contents.bytes) {
             Ok(text) => (profiles.entries, profiles.problems) = parse(text, surroundings),

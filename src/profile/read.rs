@@ -43,6 +43,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) home: Option<&'a Path>,
     /// Whether a password in the file is used, and if not why.
     pub(super) keeps_secrets: Result<(), String>,
+    /// Whether a program, file or variable that the file names for a secret is used, and if not why.
+    pub(super) names_sources: Result<(), String>,
 }
 
 /// Reads the tables of one file.
@@ -315,13 +317,12 @@ impl<'a> Reader<'a> {
     /// Reads a secret in a text, or a table with one way to it.
     fn secret(&mut self, path: &str, key: &Key, item: &Item, at: Option<Position>, draft: &mut Draft) -> PasswordSource {
         let full = format!("{}.{path}", draft.path);
+        let Surroundings { file, keeps_secrets, names_sources, .. } = &self.surroundings;
+        let allowed = |rule: &Result<(), String>| rule.clone().map_err(|why| format!("{full}: not used, because {file} {why}"));
+        let (keeps_secrets, names_sources) = (allowed(keeps_secrets), allowed(names_sources));
         let source = if let Some(inline) = item.as_str() {
             draft.settings.push(Setting { path: path.to_owned(), text: "***".into(), at });
-            self.surroundings
-                .keeps_secrets
-                .clone()
-                .map(|()| PasswordSource::Inline(Secret::from(inline.to_owned())))
-                .map_err(|reason| format!("{full}: not used, because {} {reason}", self.surroundings.file))
+            keeps_secrets.map(|()| PasswordSource::Inline(Secret::from(inline.to_owned())))
         } else if let Some(table) = item.as_table_like() {
             let before = self.problems.len() + self.omitted;
             // The ways to a secret put what they read in the place of the password, which is set back afterwards.
@@ -333,7 +334,9 @@ impl<'a> Reader<'a> {
                 return PasswordSource::Unusable(format!("{full} has a problem; see `mqtap profiles check`"));
             }
             match (source, table.len()) {
-                (Some(source), 1) => Ok(source),
+                (Some(PasswordSource::Prompt), 1) => Ok(PasswordSource::Prompt),
+                // Who could write the file would learn the secrets of whoever connects, or have a program run as them.
+                (Some(source), 1) => names_sources.map(|()| source),
                 _ => Err(format!("{full}: give one of {}", names(keys::PASSWORD))),
             }
         } else {

@@ -38,6 +38,30 @@ fn limited(limit: &str, arguments: &[&str], home: &Path) -> (Option<i32>, String
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
+#[test]
+fn a_profiles_file_that_others_can_change_runs_no_program() {
+    let home = tempfile::tempdir().expect("a directory");
+    let (file, ran) = (home.path().join("profiles.toml"), home.path().join("RAN"));
+    let touch = format!("{{ command = [\"touch\", \"{}\"] }}", ran.display());
+    let text = format!(
+        "[profile.password]\nurl = \"mqtt://127.0.0.1:1\"\nusername = \"u\"\npassword = {touch}\n\
+         [profile.proxy]\nurl = \"mqtt://127.0.0.1:1\"\nproxy = {{ url = \"socks5://u@127.0.0.1:1\", password = {touch} }}\n\
+         [profile.header]\nurl = \"ws://127.0.0.1:1\"\nwebsocket.headers = [[\"A\", {touch}]]\n\
+         [profile.key]\nurl = \"mqtts://127.0.0.1:1\"\ntls = {{ cert_file = \"c\", key_file = \"k\", key_password = {touch} }}\n"
+    );
+    fs::write(&file, text).expect("written");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).expect("permissions");
+    for name in ["password", "proxy", "header", "key"] {
+        let assert = mqtap(&["sub", name, "x"]).env("MQTAP_CONFIG_DIR", home.path()).assert().failure();
+        let said = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+        assert!(said.contains("can be changed by others (mode 0666); run chmod go-w "), "{name}: {said}");
+        assert!(!ran.exists(), "{name}: the program ran");
+    }
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("permissions");
+    mqtap(&["sub", "password", "x"]).env("MQTAP_CONFIG_DIR", home.path()).assert().failure();
+    assert!(ran.exists(), "what only its user can change is trusted");
+}
+
 #[rstest]
 #[case::held_by_nobody("profiles.lock", &["profiles", "add", "x", "mqtt://h"], "is a pipe that nobody reads")]
 #[case::a_trace("trace", &["sub", "mqtt://127.0.0.1:1", "t", "--trace", "trace"], "is a pipe that nobody reads")]

@@ -226,6 +226,62 @@ fn an_inline_password_is_used_only_while_the_file_is_private() {
     }
 }
 
+/// A profile with each place for a secret, all of which are read like this.
+fn every_secret(source: &str) -> String {
+    format!(
+        "[profile.p]\nurl = \"wss://h\"\nusername = \"u\"\npassword = {source}\ntls = {{ cert_file = \"c\", key_password = {source} }}\n\
+         proxy = {{ url = \"http://u@p\", password = {source} }}\nwebsocket.headers = [[\"A\", {source}]]\n\
+         [profile.q]\nurl = \"mqtts://h\"\nconnect.authentication = {{ method = \"Bearer\", data = {source} }}\n"
+    )
+}
+
+#[rstest]
+#[case::command("{ command = [\"touch\", \"CANARY\"] }")]
+#[case::file("{ file = \"CANARY\" }")]
+#[case::env("{ env = \"CANARY\" }")]
+#[tokio::test]
+async fn a_file_that_others_can_change_runs_no_program_and_leads_to_no_secret(#[case] source: &str) {
+    let disk = Disk::with(every_secret(source));
+    assert_eq!(problems(&disk.load()), [""; 0]);
+    let chmod = |mode| fs::set_permissions(disk.dir.path(), fs::Permissions::from_mode(mode)).expect("set");
+    let is_root = rustix::process::geteuid().is_root();
+    let chown = |user| std::os::unix::fs::chown(disk.path(), Some(user), None).expect("given away");
+    let ways: [(&dyn Fn(bool), &str); 3] = [
+        (&|on| disk.chmod(if on { 0o666 } else { 0o600 }), "can be changed by others (mode 0666); run chmod go-w "),
+        (&|on| chmod(if on { 0o777 } else { 0o700 }), "is in a directory that others can change (mode 0777); run chmod go-w "),
+        // Only root can give a file away.
+        (
+            &|on| {
+                if is_root {
+                    chown(if on { 12_345 } else { 0 });
+                }
+            },
+            if is_root { "belongs to another user; run chown " } else { "" },
+        ),
+    ];
+    for (open, why) in ways.into_iter().filter(|(_, why)| !why.is_empty()) {
+        open(true);
+        let profiles = disk.load();
+        open(false);
+        let said = problems(&profiles);
+        assert_eq!(said.len(), 5, "{said:#?}");
+        assert!(said.iter().all(|line| line.contains(&format!("not used, because profiles.toml {why}"))), "{said:#?}");
+        for name in ["p", "q"] {
+            let profile = profiles.find(name).and_then(|entry| entry.profile.as_ref()).expect("usable");
+            let refused = profile.fetch(&mut options(&profiles, name), &|_| Some("CANARY".into())).await.expect_err("no secret");
+            assert!(refused.contains(why), "{refused}");
+        }
+        assert!(fs::read_dir(disk.dir.path()).expect("listed").count() == 1, "a program ran");
+    }
+}
+
+#[test]
+fn a_file_that_others_can_change_still_asks_for_secrets() {
+    let disk = Disk::with(every_secret("{ prompt = true }"));
+    disk.chmod(0o666);
+    assert_eq!(problems(&disk.load()), [""; 0]);
+}
+
 #[test]
 fn a_file_without_inline_passwords_may_be_read_by_all() {
     let disk = Disk::with(EXAMPLE);

@@ -256,7 +256,7 @@ pub fn read_connect(form: &Form) -> Result<Connect, String> {
     let prompt = password.is_some() || form.chosen(SECRET_ROW) == 1;
     profile::check_name(&name)?;
     let mut draft = Draft::new(name.clone());
-    draft.set("url", &url.endpoint.to_string());
+    draft.set("url", &url.endpoint.url());
     draft.set("username", &username);
     if prompt {
         draft.set("password.prompt", "true");

@@ -47,7 +47,7 @@ pub struct Entry {
 pub struct Setting {
     /// The key from the profile on: `tls.ca_file`, `subscription[0].qos`.
     pub path: String,
-    /// A text as it is, anything else as TOML; stars for a password. It may hold control characters.
+    /// A text as it is, anything else as TOML; stars for a secret. It may hold control characters.
     pub text: String,
     /// Where the value is.
     pub at: Option<Position>,

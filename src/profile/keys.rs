@@ -13,6 +13,7 @@ use super::{
         set_verify, set_websocket_path, set_will_correlation_data, set_will_payload, set_will_payload_format,
         set_will_response_topic, set_will_topic, subscription, will, will_properties,
     },
+    shown::Shows,
 };
 use crate::mqtt::options::SessionExpiry;
 
@@ -30,6 +31,8 @@ pub struct Key {
     pub is_v5: bool,
     /// What its value is, and where that goes.
     pub(super) kind: Kind,
+    /// How much of its value may be shown.
+    pub(super) shows: Shows,
 }
 
 /// What the value of a key is.
@@ -75,15 +78,19 @@ pub(super) enum Kind {
 
 impl Key {
     const fn new(name: &'static str, kind: Kind, doc: &'static str) -> Self {
-        Self { name, doc, is_v5: false, kind }
+        Self { name, doc, is_v5: false, kind, shows: Shows::All }
     }
 
     const fn v5(name: &'static str, kind: Kind, doc: &'static str) -> Self {
-        Self { name, doc, is_v5: true, kind }
+        Self { name, doc, is_v5: true, kind, shows: Shows::All }
     }
 
     const fn planned(name: &'static str) -> Self {
-        Self { name, doc: "Not supported by this version yet.", is_v5: false, kind: Kind::Planned }
+        Self::new(name, Kind::Planned, "Not supported by this version yet.")
+    }
+
+    const fn showing(self, shows: Shows) -> Self {
+        Self { shows, ..self }
     }
 
     /// Says what a value looks like, for a table of all keys and for messages.
@@ -168,12 +175,14 @@ pub static PROFILE: &[Key] = &[
         Kind::Text(set_url),
         "Where the broker is: mqtt://, mqtts://, ws://, wss:// or quic:// with HOST, and :PORT where it is another; \
          unix:///PATH.",
-    ),
+    )
+    .showing(Shows::Url),
     Key::new(
         "fallback_urls",
         Kind::Words(set_fallback_urls),
         "Where else the broker is, tried in this order when connecting to the one before fails.",
-    ),
+    )
+    .showing(Shows::Url),
     Key::new(
         "protocol",
         Kind::Text(set_protocol),
@@ -225,18 +234,21 @@ pub static PROFILE: &[Key] = &[
 
 /// The ways to a secret; what they say goes to the place of the password first.
 pub(super) static PASSWORD: &[Key] = &[
-    Key::new("env", Kind::Text(|p, name| set_env(&mut p.password, name)), "The environment variable that holds the password."),
+    Key::new("env", Kind::Text(|p, name| set_env(&mut p.password, name)), "The environment variable that holds the password.")
+        .showing(Shows::Source),
     Key::new(
         "command",
         Kind::Words(|p, argv| set_command(&mut p.password, argv)),
         "A program that prints the password, with its arguments; started without a shell and killed after 10 seconds.",
-    ),
+    )
+    .showing(Shows::Source),
     Key::new(
         "file",
         Kind::File(|p, path| put(&mut p.password, Some(PasswordSource::File(path)))),
         "A file that holds the password and that nobody else can read.",
-    ),
-    Key::new("prompt", Kind::Flag(set_password_prompt), "true: the password is asked for."),
+    )
+    .showing(Shows::Source),
+    Key::new("prompt", Kind::Flag(set_password_prompt), "true: the password is asked for.").showing(Shows::Source),
     Key::planned("keyring"),
 ];
 
@@ -380,7 +392,7 @@ static TLS: &[Key] = &[
 ];
 
 static WEBSOCKET: &[Key] = &[
-    Key::new("path", Kind::Text(set_websocket_path), "The path, where the url has none; left out, /mqtt."),
+    Key::new("path", Kind::Text(set_websocket_path), "The path, where the url has none; left out, /mqtt.").showing(Shows::Url),
     Key::new(
         "headers",
         Kind::Headers(add_header),
@@ -393,7 +405,8 @@ static PROXY: &[Key] = &[
         "url",
         Kind::Vital(set_proxy_url, "connecting would go past the proxy"),
         "The proxy: socks5://HOST or http://HOST, with USER@ where it wants one and :PORT where it is not 1080 or 80; needed.",
-    ),
+    )
+    .showing(Shows::Url),
     Key::new(
         "password",
         Kind::Secret(|p, source| p.sources.proxy = Some(source)),

@@ -12,6 +12,7 @@ pub mod resolve;
 pub mod save;
 pub mod secret;
 mod set;
+mod shown;
 mod values;
 
 use self::{client_id::Identity, need::Sources, secret::PasswordSource};

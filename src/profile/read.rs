@@ -13,6 +13,7 @@ use super::{
     keys::{self, Key, Kind},
     problem::{self, Lines, Position, Problem},
     secret::PasswordSource,
+    shown::shown,
     table_path,
     values::{self, Fault},
 };
@@ -167,7 +168,7 @@ impl<'a> Reader<'a> {
             }
             Kind::Switch(keys, set) => match (item.as_bool(), item.as_table_like()) {
                 (Some(on), _) => {
-                    draft.note(path, item, at);
+                    draft.note(path, key, item, None, at);
                     if let Err(reason) = set(&mut draft.profile, on) {
                         self.fault(path, key, item, &Fault::Value(reason), at, draft);
                     }
@@ -189,8 +190,9 @@ impl<'a> Reader<'a> {
             }
             Kind::Headers(add) => self.headers(path, key, add, item, at, draft),
             Kind::Vital(_, why) => {
-                draft.note(path, item, at);
-                if let Err(fault) = values::apply(&key.kind, item, &self.surroundings, &mut draft.profile) {
+                let result = values::apply(&key.kind, item, &self.surroundings, &mut draft.profile);
+                draft.note(path, key, item, result.as_ref().err(), at);
+                if let Err(fault) = result {
                     draft.is_blocked = true;
                     let fault = Fault::Value(format!("{}; the profile is not used, because {why}", fault.reason(key, item)));
                     self.fault(path, key, item, &fault, at, draft);
@@ -206,8 +208,8 @@ impl<'a> Reader<'a> {
             | Kind::File(_)
             | Kind::Words(_)
             | Kind::Pairs(_) => {
-                draft.note(path, item, at);
                 let result = values::apply(&key.kind, item, &self.surroundings, &mut draft.profile);
+                draft.note(path, key, item, result.as_ref().err(), at);
                 if path == "url" {
                     draft.has_url = result.is_ok();
                 }
@@ -445,9 +447,8 @@ impl Draft {
         self.settings.iter().find(|setting| setting.path == path)
     }
 
-    fn note(&mut self, path: &str, item: &Item, at: Option<Position>) {
-        let text = item.as_str().map_or_else(|| item.to_string().trim().to_owned(), str::to_owned);
-        self.settings.push(Setting { path: path.to_owned(), text, at });
+    fn note(&mut self, path: &str, key: &Key, item: &Item, fault: Option<&Fault>, at: Option<Position>) {
+        self.settings.push(Setting { path: path.to_owned(), text: shown(key.shows, item, fault), at });
     }
 }
 

@@ -4,7 +4,7 @@ mod password;
 
 use std::fmt;
 
-pub use self::password::take_password;
+pub use self::password::{masked, take_password};
 use crate::base::text;
 
 /// How the bytes travel.
@@ -57,8 +57,8 @@ const SCHEMES: &[(&str, &[&str], Transport, u16)] = &[
 /// The longest path of a socket in bytes, which every Unix takes.
 const MAX_SOCKET_PATH: usize = 103;
 
-/// The address of a broker.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// The address of a broker; printed, it is a URL without what its query says, which may be a secret.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// How the bytes travel.
     pub transport: Transport,
@@ -100,10 +100,21 @@ impl Endpoint {
         self.transport.is_encrypted()
     }
 
-    /// Returns `host:port`, with brackets around an IPv6 address, or the path of a socket.
+    /// Returns `host:port`, with brackets around an IPv6 address, or the path of a socket, made safe.
     #[must_use]
     pub fn authority(&self) -> String {
-        if self.transport == Transport::Unix { self.path.clone() } else { authority_of(&self.host, self.port) }
+        if self.transport == Transport::Unix { text::safe(&self.path).to_string() } else { authority_of(&self.host, self.port) }
+    }
+
+    /// Returns the whole URL, as [`Url::parse`] reads it; its query may be a secret.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = SCHEMES.iter().find(|scheme| scheme.2 == self.transport).map_or("mqtt", |scheme| scheme.0);
+        match self.transport {
+            Transport::Unix => format!("{scheme}://{}", percent_encode(&self.path)),
+            Transport::Ws | Transport::Wss => format!("{scheme}://{}{}", self.authority(), self.path),
+            Transport::Tcp | Transport::Tls | Transport::Quic => format!("{scheme}://{}", self.authority()),
+        }
     }
 
     /// Tells whether the port is that of the scheme.
@@ -114,12 +125,13 @@ impl Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = SCHEMES.iter().find(|scheme| scheme.2 == self.transport).map_or("mqtt", |scheme| scheme.0);
-        match self.transport {
-            Transport::Unix => write!(f, "{scheme}://{}", percent_encode(&self.path)),
-            Transport::Ws | Transport::Wss => write!(f, "{scheme}://{}{}", self.authority(), self.path),
-            Transport::Tcp | Transport::Tls | Transport::Quic => write!(f, "{scheme}://{}", self.authority()),
-        }
+        f.write_str(&masked(&self.url()))
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -320,7 +332,7 @@ mod tests {
             "quic://h:14567",
             "unix:///run/a%20b%25%C3%BC.sock",
         ] {
-            assert_eq!(Url::parse(text).expect(text).endpoint.to_string(), text);
+            assert_eq!(Url::parse(text).expect(text).endpoint.url(), text);
         }
     }
 

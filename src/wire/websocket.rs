@@ -4,7 +4,7 @@ pub mod cause;
 mod handshake;
 
 use std::{
-    io,
+    fmt, io,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -27,7 +27,7 @@ use tokio_tungstenite::{
 use self::cause::WebSocketCause;
 use super::{
     dial::Io,
-    endpoint::{Endpoint, Transport, authority_of},
+    endpoint::{Endpoint, Transport, authority_of, masked},
     error::WireError,
     tcp::at,
 };
@@ -51,12 +51,19 @@ const BATCH: usize = 16 << 20;
 /// What the handshake says beside the address.
 ///
 /// `Debug` shows no secret: [`Secret`] prints stars.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct WebSocketOptions {
     /// The path with its query, where the URL has none.
     pub path: Option<String>,
     /// More header lines of the request; a value may be a secret.
     pub headers: Vec<(String, Secret)>,
+}
+
+impl fmt::Debug for WebSocketOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, headers } = self;
+        f.debug_struct("WebSocketOptions").field("path", &path.as_deref().map(masked)).field("headers", headers).finish()
+    }
 }
 
 /// Checks the name of a header line that is to be added to the request.

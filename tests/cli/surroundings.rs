@@ -62,6 +62,46 @@ fn a_profiles_file_that_others_can_change_runs_no_program() {
     assert!(ran.exists(), "what only its user can change is trusted");
 }
 
+#[test]
+fn what_is_secret_in_a_url_is_neither_listed_nor_logged() {
+    let home = home(
+        "[profile.a]\nurl = \"mqtt://u:CANARY@h\"\n[profile.b]\nurl = \"ws://127.0.0.1:1/mqtt?token=CANARY\"\n\
+         [profile.b.proxy]\nurl = \"http://u:CANARY@h\"\n[profile.c]\nurl = \"ws://127.0.0.1:1/mqtt?token=CANARY\"\n\
+         fallback_urls = [\"ws://127.0.0.1:1/mqtt?token=CANARY\"]\nreconnect = false\npassword = {command = \"CANARY\"}\n",
+    );
+    let state = home.path().join("state");
+    let mut told = String::new();
+    for arguments in [
+        &["profiles", "show", "a"][..],
+        &["profiles", "show", "a", "--json"],
+        &["profiles", "show", "b"],
+        &["profiles", "show", "c"],
+        &["profiles", "list"],
+        &["profiles", "list", "--json"],
+        &["profiles", "check"],
+        &["sub", "c", "t"],
+        &["sub", "ws://127.0.0.1:1/mqtt?token=CANARY", "t"],
+        &["doctor", "ws://127.0.0.1:1/mqtt?token=CANARY"],
+        &["doctor", "c", "--json"],
+    ] {
+        let mut mqtap = mqtap(arguments);
+        let output = mqtap.env("MQTAP_CONFIG_DIR", home.path()).env("MQTAP_STATE_DIR", &state).env("MQTAP_LOG", "trace").output();
+        let output = output.expect("it ends");
+        told.push_str(&format!(
+            "{arguments:?}\n{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        ));
+    }
+    told = told.replace("?token=CANARY\"", "as given");
+    told.push_str(&fs::read_to_string(state.join("mqtap.log")).expect("a log"));
+    assert!(!told.contains("CANARY"), "{told}");
+    for part in ["url = mqtt://u:***@h", "proxy.url = http://u:***@h", "ws://127.0.0.1:1/mqtt?token=***", "password.command = ***"]
+    {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}
+
 #[rstest]
 #[case::held_by_nobody("profiles.lock", &["profiles", "add", "x", "mqtt://h"], "is a pipe that nobody reads")]
 #[case::a_trace("trace", &["sub", "mqtt://127.0.0.1:1", "t", "--trace", "trace"], "is a pipe that nobody reads")]

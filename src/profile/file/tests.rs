@@ -283,6 +283,35 @@ fn a_file_that_others_can_change_still_asks_for_secrets() {
 }
 
 #[test]
+fn nothing_secret_is_among_what_is_shown_of_a_profile() {
+    let wrong = ["\"CANARY\"", "5", "[\"CANARY\"]", "[\"a\", \"CANARY\"]", "{ a = \"CANARY\" }", "[[\"A\", \"CANARY\"]]"];
+    let secrets = ["password", "tls.key_password", "proxy.password", "websocket.headers", "connect.authentication.data"];
+    let mut lines: Vec<String> = Vec::new();
+    for secret in secrets {
+        lines.extend(wrong.map(|value| format!("{secret} = {value}")));
+        lines.push(format!("{secret} = {{ command = [\"pass\", \"CANARY\"] }}"));
+        for way in ["env", "command", "file", "prompt", "keyring"] {
+            // A variable or a file is where a secret is, and its name may be shown.
+            let wrong = wrong.iter().filter(|value| **value != "\"CANARY\"" || ["command", "prompt", "keyring"].contains(&way));
+            lines.extend(wrong.filter(|value| **value != "[\"CANARY\"]").map(|value| format!("{secret} = {{ {way} = {value} }}")));
+        }
+    }
+    for url in ["mqtt://u:CANARY@h", "ws://u:CAN/ARY@h", "wss://h/mqtt?token=CANARY", "http://u:CANARY@p"] {
+        for key in ["url", "proxy.url", "websocket.path"] {
+            lines.extend([format!("{key} = \"{url}\""), format!("{key} = [\"{url}\"]"), format!("{key} = {{ a = \"{url}\" }}")]);
+        }
+        lines.extend([format!("fallback_urls = \"{url}\""), format!("fallback_urls = [\"{url}\", [\"{url}\"]]")]);
+    }
+    for line in lines {
+        let url = if line.starts_with("url") { "" } else { "url = \"wss://h\"\n" };
+        let profiles = load(&format!("[profile.p]\n{url}{line}\n"));
+        let said = problems(&profiles).join("\n");
+        let shown = format!("{:?} {profiles:?} {said}", profiles.find("p").expect("listed").settings);
+        assert!(!shown.contains("CAN") && !shown.contains("ARY"), "{line}: {shown}");
+    }
+}
+
+#[test]
 fn a_file_without_inline_passwords_may_be_read_by_all() {
     let disk = Disk::with(EXAMPLE);
     disk.chmod(0o644);

@@ -1,5 +1,7 @@
 //! The password in a URL: taken out, before anything shows the URL.
 
+use std::ops::Range;
+
 use super::{SCHEMES, percent_decode};
 use crate::base::secret::Secret;
 
@@ -8,6 +10,36 @@ use crate::base::secret::Secret;
 /// What follows the scheme may be unfinished, as it is while it is typed; without a scheme it is read as that of `mqtt://`.
 #[must_use]
 pub fn take_password(url: &str) -> Option<(String, Secret)> {
+    let place = password_in(url)?;
+    let written = &url[place.clone()];
+    // One that is not encoded is taken as it is.
+    let password = percent_decode(written).unwrap_or_else(|_| written.to_owned());
+    Some((format!("{}{}", &url[..place.start - 1], &url[place.end..]), Secret::from(password)))
+}
+
+/// Writes a URL, or the path of one, as it may be shown: with stars for its password and for what its query says.
+#[must_use]
+pub fn masked(url: &str) -> String {
+    let password = password_in(url);
+    let mut shown = password.clone().map(|place| format!("{}***", &url[..place.start])).unwrap_or_default();
+    let rest = &url[password.map_or(0, |place| place.end)..];
+    // A path of a socket has no query.
+    let query = if url.starts_with("unix:") { rest.len() } else { rest.find(['?', '#']).unwrap_or(rest.len()) };
+    shown.push_str(&rest[..query]);
+    for part in rest[query..].split_inclusive(['?', '&', ';', '#']) {
+        let (said, end) = part.split_at(part.trim_end_matches(['?', '&', ';', '#']).len());
+        match said.split_once('=') {
+            // What ends in `=` may be base64.
+            Some((name, value)) if !value.trim_matches('=').is_empty() => shown.push_str(&format!("{name}=***")),
+            Some(_) | None => shown.push_str(if said.is_empty() { "" } else { "***" }),
+        }
+        shown.push_str(end);
+    }
+    shown
+}
+
+/// Finds the password in a URL.
+fn password_in(url: &str) -> Option<Range<usize>> {
     if url.starts_with("unix:") {
         return None;
     }
@@ -25,11 +57,8 @@ pub fn take_password(url: &str) -> Option<(String, Secret)> {
             return None;
         }
     }
-    let (before, after) = url.split_at(url.len() - rest.len());
-    let written = &after[colon + 1..at];
-    // One that is not encoded is taken as it is.
-    let password = percent_decode(written).unwrap_or_else(|_| written.to_owned());
-    Some((format!("{before}{}{}", &after[..colon], &after[at..]), Secret::from(password)))
+    let start = url.len() - rest.len();
+    Some(start + colon + 1..start + at)
 }
 
 #[cfg(test)]
@@ -73,6 +102,22 @@ mod tests {
             "unix:/run/a:b@c",
         ] {
             assert_eq!(taken(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_secret_in_a_url_is_not_shown() {
+        for (url, shown) in [
+            ("mqtt://ops:CANARY@h:2000", "mqtt://ops:***@h:2000"),
+            ("http://:CAN/ARY@h", "http://:***@h"),
+            ("ws://ops:CANARY@h/a?token=CANARY", "ws://ops:***@h/a?token=***"),
+            ("wss://h/mqtt?a=CANARY&CANARY==&CANARY#CANARY", "wss://h/mqtt?a=***&***&***#***"),
+            ("/mqtt?x=CANARY;y=CANARY?CANARY", "/mqtt?x=***;y=***?***"),
+            ("ws://h/mqtt?", "ws://h/mqtt?"),
+            ("unix:///run/a?b=c", "unix:///run/a?b=c"),
+            ("mqtt://h", "mqtt://h"),
+        ] {
+            assert_eq!(masked(url), shown, "{url}");
         }
     }
 }

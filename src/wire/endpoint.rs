@@ -205,8 +205,8 @@ impl Authority {
         if host.is_empty() {
             return Err(format!("the URL names no host; write {scheme}://localhost"));
         }
-        if host.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err("the host of the URL holds a space or a control character".into());
+        if host.chars().any(|c| c.is_whitespace() || text::is_hostile(c)) {
+            return Err("the host of the URL holds a space or a character that cannot be seen".into());
         }
         let port = match port.map(str::parse) {
             None => None,
@@ -257,7 +257,8 @@ fn socket_path(text: &str) -> Result<String, String> {
 fn split_port(authority: &str) -> Result<(&str, Option<&str>), String> {
     if let Some(rest) = authority.strip_prefix('[') {
         let (host, after) = rest.split_once(']').ok_or("the IPv6 address lacks its closing bracket")?;
-        if host.parse::<std::net::Ipv6Addr>().is_err() && !host.contains('%') {
+        let (address, zone) = host.split_once('%').unwrap_or((host, "eth0"));
+        if address.parse::<std::net::Ipv6Addr>().is_err() || zone.is_empty() || zone.contains('[') {
             return Err(format!("`{}` is not an IPv6 address", text::line(host, 40)));
         }
         return match after.strip_prefix(':') {
@@ -303,7 +304,13 @@ pub(super) fn percent_encode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*, sample::select, test_runner::TestRunner};
+
     use super::*;
+
+    /// What means something in a URL, and what hides in one.
+    const PIECES: &[&str] =
+        &["", "/", ":", "@", "?", "#", "[", "]", "%", "%41", "%e2%80%ae", "&a=b", "::1", "1883", "h", ".example", "\u{202e}"];
 
     fn endpoint(text: &str) -> (Transport, String, u16) {
         let url = Url::parse(text).expect(text);
@@ -334,6 +341,47 @@ mod tests {
         ] {
             assert_eq!(Url::parse(text).expect(text).endpoint.url(), text);
         }
+    }
+
+    #[test]
+    fn whatever_is_read_prints_without_a_hostile_character_and_is_read_back_equal() {
+        let piece = || {
+            let piece =
+                prop_oneof![3 => select(PIECES).prop_map(str::to_owned), 1 => "\\PC", 1 => any::<char>().prop_map(String::from)];
+            vec(piece, 0..4).prop_map(|pieces| pieces.concat())
+        };
+        let parts = (
+            select(&["mqtt", "TCP", "mqtts", "ws", "wss", "quic", "unix", "http"][..]),
+            select(&["://", "://", ":///", ":"][..]),
+            select(&["", "", "u@"][..]),
+            piece(),
+            piece(),
+            piece(),
+        );
+        let cases = ProptestConfig::default().cases.max(10_000);
+        let read = std::cell::Cell::new(0);
+        let ended = TestRunner::new(ProptestConfig { cases, ..ProptestConfig::default() }).run(
+            &parts,
+            |(scheme, colon, user, one, two, three)| {
+                let text = format!("{scheme}{colon}{user}{one}{two}{three}");
+                let Ok(Url { endpoint, .. }) = Url::parse(&text) else { return Ok(()) };
+                read.set(read.get() + 1);
+                for printed in [endpoint.url(), endpoint.to_string(), endpoint.authority()] {
+                    prop_assert!(!printed.chars().any(text::is_hostile), "{text:?}: {printed:?}");
+                }
+                prop_assert_eq!(Url::parse(&endpoint.url()).map(|url| url.endpoint), Ok(endpoint));
+                Ok(())
+            },
+        );
+        ended.unwrap_or_else(|error| panic!("{error}"));
+        assert!(read.get() > cases / 10, "only {} of {cases} were URLs", read.get());
+    }
+
+    #[test]
+    fn a_token_in_a_query_is_sent_and_not_shown() {
+        let endpoint = Url::parse("wss://h/mqtt?token=CANARY").expect("valid").endpoint;
+        assert_eq!(endpoint.path, "/mqtt?token=CANARY");
+        assert_eq!(format!("{endpoint} {endpoint:?}"), "wss://h:443/mqtt?token=*** wss://h:443/mqtt?token=***");
     }
 
     #[test]
@@ -383,6 +431,12 @@ mod tests {
             ("mqtt://h:99999", "1 to 65535"),
             ("mqtt://::1:1883", "brackets"),
             ("mqtt://[::1", "bracket"),
+            ("mqtt://[x%y]", "not an IPv6 address"),
+            ("mqtt://[fe80::1%]", "not an IPv6 address"),
+            ("mqtt://a b", "a space"),
+            ("mqtt://good.example\u{202e}x", "cannot be seen"),
+            ("ws://\u{200b}h/mqtt", "cannot be seen"),
+            ("mqtt://[fe80::1%\u{e0041}]", "cannot be seen"),
             ("mqtt://h/path", "nothing may follow"),
             ("mqtt://%zz@h", "hexadecimal"),
         ];

@@ -102,6 +102,23 @@ fn what_is_secret_in_a_url_is_neither_listed_nor_logged() {
     }
 }
 
+#[test]
+fn no_character_of_a_host_reaches_the_terminal_that_must_not() {
+    let home = home("[profile.a]\nurl = \"mqtt://good.example\u{202e}\u{2066}x\u{200b}\u{e0041}\"\n");
+    let text = |arguments: &[&str]| {
+        let output = mqtap(arguments).env("MQTAP_CONFIG_DIR", home.path()).output().expect("it ends");
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).expect("UTF-8")).concat()
+    };
+    let hidden = |c: char| matches!(c, '\u{200b}' | '\u{202e}' | '\u{2066}' | '\u{e0041}');
+    for arguments in
+        [&["profiles", "list"][..], &["profiles", "list", "--json"], &["profiles", "show", "a"], &["profiles", "check"]]
+    {
+        let said = text(arguments);
+        assert!(!said.contains(hidden), "{arguments:?}: {said:?}");
+    }
+    assert!(text(&["profiles", "check"]).contains("a character that cannot be seen"));
+}
+
 #[rstest]
 #[case::held_by_nobody("profiles.lock", &["profiles", "add", "x", "mqtt://h"], "is a pipe that nobody reads")]
 #[case::a_trace("trace", &["sub", "mqtt://127.0.0.1:1", "t", "--trace", "trace"], "is a pipe that nobody reads")]

@@ -14,6 +14,9 @@ use self::{
 /// The longest sequence of keys.
 const LONGEST: usize = 3;
 
+/// The most sequences of one action that are shown.
+const MOST_LABELS: usize = 10;
+
 const DEFAULT: &str = include_str!("default.toml");
 
 /// A sequence of keys in a context.
@@ -73,13 +76,16 @@ impl Keymap {
         self.order.iter().filter(move |(place, ..)| *place == context).map(|(_, keys, action)| (keys.as_slice(), *action))
     }
 
-    /// Returns the labels of all key sequences of an action, the preferred one first: `["q", "Ctrl+c"]`.
+    /// Returns the labels of the key sequences of an action, the preferred one first: `["q", "Ctrl+c"]`; at most ten.
     #[must_use]
     pub fn labels(&self, action: Action) -> Vec<String> {
         let mut labels: Vec<String> = Vec::new();
         for label in self.order.iter().filter(|(.., bound)| *bound == action).map(|(_, keys, _)| label(keys)) {
             if !labels.contains(&label) {
                 labels.push(label);
+            }
+            if labels.len() == MOST_LABELS {
+                break;
             }
         }
         labels

@@ -1,5 +1,7 @@
 //! The keys of a file laid over those that are there, and what is wrong with them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use toml_edit::{Document, Item, Key as Name};
 
 use super::{Keymap, LONGEST, Place};
@@ -11,11 +13,20 @@ use crate::{
     },
 };
 
+/// The most problems that are told; a file with more is no file of keys, and its rest is left.
+const MOST_PROBLEMS: usize = 100;
+
+/// What is said of that.
+const TOO_MUCH: &str = "too much is wrong, and the rest is left";
+
+/// The most sequences that are named in one problem.
+const MOST_NAMED: usize = 5;
+
 impl Keymap {
     /// Lays the keys of a file over these, and returns what is wrong in it; the rest is used.
     pub fn overlay(&mut self, toml: &str) -> Vec<String> {
         let line = |at: usize| toml.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
-        let at = |name: Option<&Name>| name.and_then(Name::span).map_or(1, |span| line(span.start));
+        let place = |name: Option<&Name>| name.and_then(Name::span).map_or(0, |span| span.start);
         let document = match Document::parse(toml) {
             Ok(document) => document,
             Err(error) => {
@@ -24,31 +35,40 @@ impl Keymap {
             }
         };
         let (mut problems, mut bound) = (Vec::new(), Vec::new());
-        for (section, keys) in document.iter() {
-            let here = at(document.key(section));
+        'file: for (section, keys) in document.iter() {
+            let here = place(document.key(section));
+            if problems.len() == MOST_PROBLEMS {
+                problems.push((here, TOO_MUCH.to_owned()));
+                break;
+            }
             let Some(context) = Context::ALL.into_iter().find(|context| context.name() == section) else {
                 let names = Context::ALL.map(Context::name).join(", ");
-                problems.push(format!("line {here}: `{}` is no place for keys; there are {names}", text::line(section, 30)));
+                problems.push((here, format!("`{}` is no place for keys; there are {names}", text::line(section, 30))));
                 continue;
             };
             let Some(keys) = keys.as_table_like() else {
-                problems.push(format!("line {here}: `{section}` is not a table of keys"));
+                problems.push((here, format!("`{section}` is not a table of keys")));
                 continue;
             };
             for (sequence, action) in keys.iter() {
-                let here = at(keys.key(sequence));
+                let here = place(keys.key(sequence));
+                if problems.len() == MOST_PROBLEMS {
+                    problems.push((here, TOO_MUCH.to_owned()));
+                    break 'file;
+                }
                 match self.bind(context, sequence, action) {
                     Ok(Some(keys)) => bound.push((here, (context, keys))),
                     Ok(None) => {}
-                    Err(problem) => problems.push(format!("line {here}: [{section}] {problem}")),
+                    Err(problem) => problems.push((here, format!("[{section}] {problem}"))),
                 }
             }
         }
-        let mine: Vec<&Place> = bound.iter().map(|(_, place)| place).collect();
-        for (line, place) in &bound {
-            problems.extend(self.clashes(place, &mine).map(|clash| format!("line {line}: [{}] {clash}", place.0.name())));
-        }
-        problems
+        let index = Index::new(self, &bound);
+        let clashes = bound.iter().flat_map(|(at, place)| {
+            index.clashes(place).map(|clash| (*at, format!("[{}] {clash}", place.0.name()))).collect::<Vec<_>>()
+        });
+        problems.extend(clashes.take(MOST_PROBLEMS.saturating_sub(problems.len())));
+        problems.into_iter().map(|(at, problem)| format!("line {}: {problem}", line(at))).collect()
     }
 
     /// Binds a sequence, and returns it unless it was taken away.
@@ -59,7 +79,9 @@ impl Keymap {
             return Err(format!("`{shown}`: a sequence has at most {LONGEST} keys"));
         }
         let name = action.as_str().ok_or_else(|| format!("`{shown}` is not set to the name of an action"))?;
-        self.order.retain(|(place, bound, _)| (*place, bound) != (context, &keys));
+        if self.bindings.contains_key(&(context, keys.clone())) {
+            self.order.retain(|(place, bound, _)| (*place, bound) != (context, &keys));
+        }
         if name == "none" {
             self.bindings.remove(&(context, keys));
             return Ok(None);
@@ -73,24 +95,49 @@ impl Keymap {
         self.bindings.insert((context, keys.clone()), action);
         Ok(Some(keys))
     }
+}
+
+/// The sequences by their beginnings, so that each is compared with few others.
+struct Index<'a> {
+    keymap: &'a Keymap,
+    /// Longer sequences by each beginning that they have.
+    longer: BTreeMap<&'a [Key], Vec<&'a Place>>,
+    /// Those of the file.
+    mine: BTreeSet<&'a Place>,
+}
+
+impl<'a> Index<'a> {
+    fn new(keymap: &'a Keymap, bound: &'a [(usize, Place)]) -> Self {
+        let mut longer: BTreeMap<&[Key], Vec<&Place>> = BTreeMap::new();
+        for place in keymap.bindings.keys() {
+            for length in 1..place.1.len() {
+                longer.entry(&place.1[..length]).or_default().push(place);
+            }
+        }
+        Self { keymap, longer, mine: bound.iter().map(|(_, place)| place).collect() }
+    }
 
     /// Says which sequences this one hides, or is hidden by, because one is the beginning of the other.
     ///
-    /// `mine` are those of the file: where two of them clash, only the one that hides says so.
-    fn clashes(&self, place: &Place, mine: &[&Place]) -> impl Iterator<Item = String> {
+    /// Where two sequences of the file clash, only the one that hides says so.
+    fn clashes(&self, place: &Place) -> impl Iterator<Item = String> {
         let sequence = written(&place.1);
         let of = |other: &Place| format!("`{}` of [{}]", written(&other.1), other.0.name());
-        let others = self.bindings.keys().filter(|other| *other != place);
+        let shorter = (1..place.1.len()).flat_map(|length| {
+            let beginning = move |context: Context| self.keymap.bindings.get_key_value(&(context, place.1[..length].to_vec()));
+            Context::ALL.into_iter().filter_map(beginning).map(|(other, _)| other)
+        });
+        let longer = self.longer.get(&*place.1).into_iter().flatten().copied();
         let (mut hidden, mut hiding) = (Vec::new(), Vec::new());
-        for other in others {
+        for other in longer.chain(shorter) {
             if hides(place, other) {
                 hidden.push(of(other));
-            } else if hides(other, place) && !mine.contains(&other) {
+            } else if hides(other, place) && !self.mine.contains(other) {
                 hiding.push(of(other));
             }
         }
-        let hides = (!hidden.is_empty()).then(|| format!("`{sequence}` hides {}", hidden.join(", ")));
-        let is_hidden = (!hiding.is_empty()).then(|| format!("`{sequence}` is hidden by {}", hiding.join(", ")));
+        let hides = (!hidden.is_empty()).then(|| format!("`{sequence}` hides {}", some(&hidden)));
+        let is_hidden = (!hiding.is_empty()).then(|| format!("`{sequence}` is hidden by {}", some(&hiding)));
         hides.into_iter().chain(is_hidden)
     }
 }
@@ -119,6 +166,14 @@ fn outer(inner: Context) -> &'static [Context] {
 /// Writes a sequence as the file has it.
 fn written(keys: &[Key]) -> String {
     keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// Lists sequences, the first ones where there are many.
+fn some(sequences: &[String]) -> String {
+    match sequences.split_at_checked(MOST_NAMED) {
+        Some((named, rest)) if !rest.is_empty() => format!("{} and {} more", named.join(", "), rest.len()),
+        _ => sequences.join(", "),
+    }
 }
 
 fn similarity(a: &str, b: &str) -> f64 {
@@ -156,6 +211,33 @@ mod tests {
         assert_eq!(longer, ["line 2: [workspace] `p p` is hidden by `p` of [workspace]"]);
         let both = overlay("[list]\nv = \"down\"\n\"v v\" = \"up\"\n");
         assert_eq!(both, ["line 2: [list] `v` hides `v v` of [list]"]);
+    }
+
+    #[test]
+    fn the_cost_of_a_file_grows_as_its_size() {
+        let keys = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t"];
+        let clashing = |count: usize| {
+            let sequence = |n: usize| format!("\"{} {} {}\" = \"down\"\n", keys[n % 20], keys[n / 20 % 20], keys[n / 400 % 20]);
+            format!("[list]\na = \"up\"\n{}", (0..count).map(sequence).collect::<String>())
+        };
+        let wrong = |count: usize| (0..count).map(|n| format!("x{n} = \"nothing\"\n")).collect::<Vec<_>>().concat();
+        for text in [&clashing as &dyn Fn(usize) -> String, &|count| format!("[list]\n{}", wrong(count)), &wrong] {
+            let cost = |count| {
+                let text = text(count);
+                let once = || {
+                    let started = std::time::Instant::now();
+                    let mut keymap = Keymap::builtin();
+                    assert!(keymap.overlay(&text).len() <= MOST_PROBLEMS + 1);
+                    assert!(Action::ALL.iter().all(|action| keymap.labels(*action).len() <= 10));
+                    started.elapsed()
+                };
+                (0..2).map(|_| once()).min().unwrap_or_default()
+            };
+            let (small, large) = (cost(500), cost(4_000));
+            assert!(large < small * 24 + std::time::Duration::from_millis(20), "{large:?}, and {small:?} for an eighth");
+        }
+        let first = overlay(&clashing(4_000)).remove(0);
+        assert!(first.starts_with("line 2: [list] `a` hides `a a a` of [list]") && first.ends_with(" and 195 more"), "{first}");
     }
 
     #[test]

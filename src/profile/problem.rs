@@ -60,28 +60,49 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The starts of the lines of a text, to tell where a byte is.
+/// How many bytes of a text are counted through for a place in it, at most.
+const COUNTED: usize = 1 << 7;
+
+/// The starts of the lines of a text, to tell where a byte is without looking at all that is before it.
 #[derive(Debug)]
 pub(super) struct Lines<'a> {
-    text: &'a str,
+    text: &'a [u8],
     starts: Vec<usize>,
+    /// How many characters begin before each block of [`COUNTED`] bytes.
+    before: Vec<usize>,
 }
 
 impl<'a> Lines<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { text, starts }
+        let text = text.as_bytes();
+        let blocks = text.chunks(COUNTED).scan(0, |sum, block| {
+            *sum += beginnings(block);
+            Some(*sum)
+        });
+        Self { text, starts, before: std::iter::once(0).chain(blocks).collect() }
+    }
+
+    /// Counts the characters that begin before a byte.
+    fn count(&self, byte: usize) -> usize {
+        let byte = byte.min(self.text.len());
+        let block = byte / COUNTED;
+        self.before[block] + beginnings(&self.text[block * COUNTED..byte])
     }
 
     pub(super) fn position(&self, byte: usize) -> Position {
         let line = self.starts.partition_point(|&start| start <= byte).max(1);
-        let before = self.text.get(self.starts[line - 1]..byte).unwrap_or_default();
-        Position { line, column: before.chars().count() + 1 }
+        Position { line, column: self.count(byte).saturating_sub(self.count(self.starts[line - 1])) + 1 }
     }
 
     pub(super) fn of_span(&self, span: Option<Range<usize>>) -> Option<Position> {
         span.map(|span| self.position(span.start))
     }
+}
+
+/// Counts the characters that begin in a part of a text in UTF-8.
+fn beginnings(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
 /// Returns the word that was probably meant, nothing where none is near.
@@ -120,6 +141,10 @@ mod tests {
         assert_eq!(lines.position("ä".len()), Position { line: 1, column: 2 });
         assert_eq!(lines.position("ä = 1\nüb".len()), Position { line: 2, column: 3 });
         assert_eq!(lines.position(1_000).line, 3);
+        let long = format!("a = 1\n{}x", "ä".repeat(3 * COUNTED));
+        for (byte, column) in [(6, 1), (8, 2), (6 + 2 * COUNTED, COUNTED + 1), (long.len() - 1, 3 * COUNTED + 1)] {
+            assert_eq!(Lines::new(&long).position(byte), Position { line: 2, column });
+        }
     }
 
     #[test]

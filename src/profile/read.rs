@@ -105,10 +105,12 @@ impl<'a> Reader<'a> {
         (key, value.or(key))
     }
 
-    pub(super) fn unknown(&mut self, at: Option<Position>, parent: &str, name: &str, suggestion: Option<String>) {
+    pub(super) fn unknown(&mut self, at: Option<Position>, parent: &str, name: &str, suggest: impl FnOnce() -> Option<String>) {
         if self.forgives_unknown {
             return;
         }
+        // To look for what was meant costs more than all the rest, and a hostile file has many.
+        let suggestion = if self.problems.len() < MAX_PROBLEMS { suggest() } else { None };
         let shown = problem::shown(name);
         let within = if parent.is_empty() { String::new() } else { format!(" in {parent}") };
         let path = if parent.is_empty() { shown.clone() } else { format!("{parent}.{shown}") };
@@ -143,8 +145,7 @@ impl<'a> Reader<'a> {
             let (key_at, value_at) = self.place(table, name);
             let Some(key) = known.iter().find(|key| key.name == name) else {
                 let parent = format!("{}.{prefix}", draft.path);
-                let suggestion = suggest(name, known, &draft.path);
-                self.unknown(key_at, parent.trim_end_matches('.'), name, suggestion);
+                self.unknown(key_at, parent.trim_end_matches('.'), name, || suggest(name, known, &draft.path));
                 continue;
             };
             if key.is_v5 {
@@ -432,12 +433,11 @@ impl<'a> Reader<'a> {
     pub(super) fn check_root(&mut self, root: &Table) {
         for (name, _) in root.iter().filter(|(name, _)| !matches!(*name, "schema" | "profile")) {
             let at = self.place(root, name).0;
-            let near = match name {
+            self.unknown(at, "", name, || match name {
                 "profiles" => Some("did you mean [profile.NAME]?".to_owned()),
                 _ if keys::find(name).is_some() => Some(format!("write `{name}` below [profile.NAME]")),
                 _ => problem::nearest(name, ["schema", "profile"]).map(|near| format!("did you mean `{near}`?")),
-            };
-            self.unknown(at, "", name, near);
+            });
         }
     }
 }

@@ -23,6 +23,9 @@ use crate::{
 /// The least memory for messages that a store works with.
 const MIN_MEMORY: u64 = 1 << 20;
 
+/// The most headers of a profile, each of which is compared with all before it.
+const MAX_HEADERS: usize = 64;
+
 #[expect(clippy::unnecessary_wraps, reason = "it stands where others refuse a value")]
 pub(super) fn put<T>(place: &mut T, value: T) -> Result<(), String> {
     *place = value;
@@ -211,6 +214,9 @@ pub(super) fn set_websocket_path(profile: &mut Profile, path: &str) -> Result<()
 pub(super) fn add_header(profile: &mut Profile, name: String, source: PasswordSource) -> Result<(), String> {
     websocket::check_header(&name)?;
     let headers = &mut profile.sources.headers;
+    if headers.len() == MAX_HEADERS {
+        return Err(format!("there are more than {MAX_HEADERS} headers"));
+    }
     if headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
         return Err(format!("the header {name} is there twice"));
     }

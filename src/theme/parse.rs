@@ -76,7 +76,10 @@ impl Theme {
     }
 }
 
-/// The mistakes found in a file; at most a few for each of its entries.
+/// The most mistakes that are told of a file.
+const MOST_MISTAKES: usize = 100;
+
+/// The mistakes found in a file, at most [`MOST_MISTAKES`].
 struct Mistakes<'t> {
     text: &'t str,
     found: Vec<(usize, String)>,
@@ -84,11 +87,16 @@ struct Mistakes<'t> {
 
 impl Mistakes<'_> {
     fn push(&mut self, at: usize, what: String) {
-        self.found.push((at, what));
+        if self.found.len() < MOST_MISTAKES {
+            self.found.push((at, what));
+        }
     }
 
     /// Reports a name that nobody knows, with the one that was perhaps meant.
     fn unknown<'n>(&mut self, at: usize, what: &str, name: &str, known: impl Iterator<Item = &'n str>) {
+        if self.found.len() == MOST_MISTAKES {
+            return;
+        }
         let nearest = known.map(|known| (strsim::jaro_winkler(name, known), known)).max_by(|a, b| a.0.total_cmp(&b.0));
         let hint = nearest
             .filter(|(likeness, _)| *likeness >= LIKELY)

@@ -283,3 +283,27 @@ proptest! {
         let _ = Theme::parse(&file, "mine");
     }
 }
+
+#[test]
+fn the_cost_of_a_broken_file_grows_as_its_size() {
+    let broken: [&dyn Fn(usize) -> String; 3] =
+        [&|n| format!("role_{n} = \"blak\"\n"), &|n| format!("role_{n} = {{ fg = \"x\", bg = 5, blod = true }}\n"), &|n| {
+            format!("a{n} = = \"red\"\n")
+        }];
+    for line in broken {
+        for section in ["[palette]\n", "[roles]\n"] {
+            let cost = |count: usize| {
+                let text = format!("{section}{}", (0..count).map(line).collect::<String>());
+                let once = || {
+                    let started = std::time::Instant::now();
+                    let mistakes = Theme::parse(&text, "mine").expect_err("broken");
+                    assert!(mistakes.len() <= 100, "{}", mistakes.len());
+                    started.elapsed()
+                };
+                (0..2).map(|_| once()).min().unwrap_or_default()
+            };
+            let (small, large) = (cost(250), cost(2_000));
+            assert!(large < small * 24 + std::time::Duration::from_millis(20), "{large:?}, and {small:?} for an eighth");
+        }
+    }
+}

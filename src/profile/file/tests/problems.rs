@@ -233,3 +233,31 @@ fn a_profile_that_cannot_be_used_is_listed_with_its_problem(#[case] text: &str, 
     assert!(profiles.find("p").expect("listed").profile.is_none());
     assert!(resolve::target("p", &profiles).expect_err("unusable").contains(expected));
 }
+
+/// Asserts that the cost of reading a text grows as its size.
+fn assert_linear(text: impl Fn(usize) -> String) {
+    let cost = |count| {
+        let disk = Disk::with(text(count));
+        let once = || {
+            let started = std::time::Instant::now();
+            assert!(disk.load().problems().len() <= 101);
+            started.elapsed()
+        };
+        (0..2).map(|_| once()).min().unwrap_or_default()
+    };
+    let (small, large) = (cost(250), cost(2_000));
+    assert!(large < small * 24 + Duration::from_millis(20), "{large:?}, and {small:?} for an eighth of {}", text(2));
+}
+
+#[test]
+fn the_cost_of_a_file_grows_as_its_size() {
+    let many = |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>();
+    let profile = "[profile.p]\nurl = \"ws://h\"\n";
+    assert_linear(|count| format!("{profile}{}", many(count, &|n| format!("key_{n} = 1\n")).concat()));
+    assert_linear(|count| many(count, &|n| format!("key_{n} = 1\n")).concat());
+    assert_linear(|count| {
+        format!("{profile}subscription = [{}]", many(count, &|n| format!("{{ filter = \"a/{n}\" }}")).join(", "))
+    });
+    assert_linear(|count| format!("{profile}websocket.headers = [{}]", many(count, &|n| format!("[\"A{n}\", \"b\"]")).join(", ")));
+    assert_linear(|count| many(count, &|n| format!("[profile.p{n}]\nurl = \"mqtt://h\"\n")).concat());
+}

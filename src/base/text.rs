@@ -5,7 +5,7 @@
 //! ```text
 //! C0 and DEL        ␀ ␛ ␡            one column, marked as an escape
 //! C1                ‹U+009B›
-//! bidi, invisible   ‹U+202E›         also zero-width, private use, noncharacters, U+2028 and U+2029
+//! bidi, invisible   ‹U+202E›         also format controls, private use, noncharacters, U+2028 and U+2029
 //! not UTF-8         \xFF
 //! a huge grapheme   its first character and …
 //! ```
@@ -196,15 +196,16 @@ pub fn fit_end(text: &str, columns: usize) -> String {
 
 /// Tells whether a terminal must not receive this character as it is.
 ///
-/// These are the control characters, what reorders or hides text, and what is not a character.
+/// These are the control characters, what reorders or hides text (`General_Category` Cf and `Default_Ignorable_Code_Point`,
+/// `Prepended_Concatenation_Mark` aside, which is seen), and what is not a character.
 #[must_use]
 pub fn is_hostile(c: char) -> bool {
     matches!(c,
         '\0'..='\x1f' | '\x7f'..='\u{9f}'
         | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
         | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
-        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
-        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{fdd0}'..='\u{fdef}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
+        | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
         | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{10ffff}')
         || u32::from(c) & 0xfffe == 0xfffe
 }
@@ -217,13 +218,15 @@ pub fn is_text(c: char) -> bool {
 
 /// Writes text for a terminal or a text log: every line break and hostile character as an escape that names it.
 ///
-/// Unlike [`line()`] nothing is cut; the result has one line.
+/// Unlike [`line()`] nothing is cut; the result has one line. Of marks that are stacked on one letter those that are too many
+/// are escaped as well.
 #[must_use]
 pub fn escape(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
+    let mut stack = Stack::default();
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if is_hostile(c) {
+            if is_hostile(c) || stack.is_too_high(c) {
                 out.extend(c.escape_default());
             } else {
                 out.push(c);
@@ -234,6 +237,21 @@ pub fn escape(bytes: &[u8]) -> String {
         }
     }
     out
+}
+
+/// The marks that are stacked on one letter, which all go into one cell.
+#[derive(Debug, Default)]
+pub struct Stack {
+    bytes: usize,
+}
+
+impl Stack {
+    /// Takes the next character, and tells whether it is one mark too many.
+    pub fn is_too_high(&mut self, c: char) -> bool {
+        let is_mark = !c.is_ascii() && c.width() == Some(0);
+        self.bytes = if is_mark { self.bytes.saturating_add(c.len_utf8()) } else { 0 };
+        self.bytes > GRAPHEME_BYTES
+    }
 }
 
 /// Breaks text into lines of at most `columns` columns, made safe: at its blanks, or after what joins the parts of a long
@@ -310,7 +328,7 @@ fn push_grapheme(shown: &mut Shown, grapheme: &str) {
     // A variation selector for emoji or text style changes no meaning, and terminals disagree about its width.
     let plain = grapheme.strip_suffix(['\u{fe0e}', '\u{fe0f}']).filter(|base| base.chars().count() == 1).unwrap_or(grapheme);
     let width = plain.width();
-    if (1..=2).contains(&width) && !plain.chars().any(is_hostile) {
+    if (1..=2).contains(&width) && !plain.chars().any(|c| is_hostile(c) || joins_in_dispute(c)) {
         shown.push(plain, width, false);
         return;
     }
@@ -318,7 +336,7 @@ fn push_grapheme(shown: &mut Shown, grapheme: &str) {
     let mut raw = false;
     for c in grapheme.chars() {
         let width = c.width().unwrap_or(0);
-        raw = !raw && (1..=2).contains(&width) && !is_hostile(c);
+        raw = !raw && (1..=2).contains(&width) && !is_hostile(c) && !joins_in_dispute(c);
         if raw {
             shown.push(c.encode_utf8(&mut [0; 4]), width, false);
             continue;
@@ -333,6 +351,12 @@ fn push_grapheme(shown: &mut Shown, grapheme: &str) {
             }
         }
     }
+}
+
+/// Tells whether a mark joins two letters and takes a column of its own in terminals that go by `General_Category` (Mc), so
+/// that the second letter is not where it is believed to be: the viramas of Balinese and Javanese.
+fn joins_in_dispute(c: char) -> bool {
+    matches!(c, '\u{1b44}' | '\u{a9c0}')
 }
 
 fn picture(code: u32) -> char {
@@ -463,6 +487,48 @@ mod tests {
         let shown = line("a\0\x1bb", 10);
         let parts: Vec<_> = shown.parts().collect();
         assert_eq!(parts, [("a", false), ("␀␛", true), ("b", false)]);
+    }
+
+    /// Returns all characters of a class, as the tables of Unicode have it.
+    fn class(class: &str) -> Vec<char> {
+        let class = regex::Regex::new(&format!("^[{class}]$")).expect("a class");
+        ('\0'..=char::MAX).filter(|c| class.is_match(c.encode_utf8(&mut [0; 4]))).collect()
+    }
+
+    #[test]
+    fn whatever_is_drawn_without_a_column_of_its_own_is_hostile() {
+        let hidden = class(r"\p{Cf}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Co}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}");
+        let seen = class(r"\p{Prepended_Concatenation_Mark}");
+        let missed: Vec<char> = hidden.into_iter().filter(|c| !seen.contains(c) && !is_hostile(*c)).collect();
+        assert!(missed.is_empty(), "{:?}", missed.iter().map(|c| c.escape_unicode().to_string()).collect::<Vec<_>>());
+        assert_eq!(line("PWN\u{13430}7", 40).as_str(), "PWN‹U+13430›7");
+        assert_eq!(escape("PWN\u{13430}7".as_bytes()), "PWN\\u{13430}7");
+    }
+
+    #[test]
+    fn a_mark_that_joins_letters_and_takes_a_column_in_some_terminals_is_named() {
+        // A spacing mark (Mc) of which unicode-width says that it takes no column, between two letters of its script.
+        let block = |c: char| u32::from(c) & !0x7f;
+        let letters = class(r"\p{Lo}");
+        let joins = |c: &char| {
+            let letter = letters.iter().find(|letter| block(**letter) == block(*c));
+            letter.is_some_and(|letter| format!("{letter}{c}{letter}").graphemes(true).count() == 1)
+        };
+        let disputed: Vec<char> = class(r"\p{Mc}").into_iter().filter(|c| c.width() == Some(0)).filter(joins).collect();
+        assert!(disputed.iter().all(|c| joins_in_dispute(*c)), "{disputed:?}");
+        assert_eq!(line("\u{1b13}\u{1b44}\u{1b13}", 40).as_str(), "\u{1b13}‹U+1B44›\u{1b13}");
+        // Devanagari joins by a mark that takes a column nowhere; a vowel of Tamil joins nothing.
+        for plain in ["\u{915}\u{94d}\u{937}", "\u{baf}\u{bbe}"] {
+            assert_eq!(line(plain, 40).as_str(), plain);
+        }
+    }
+
+    #[test]
+    fn marks_that_are_stacked_are_escaped_where_they_are_too_many() {
+        let escaped = escape(format!("a{}b\u{301}", "\u{301}".repeat(20)).as_bytes());
+        assert_eq!(escaped, format!("a{}{}b\u{301}", "\u{301}".repeat(16), "\\u{301}".repeat(4)));
+        let vietnamese = "Tie\u{302}\u{301}ng Vie\u{323}\u{302}t";
+        assert_eq!(escape(vietnamese.as_bytes()), vietnamese);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::{Serializer, ser::Formatter};
 
 use super::utc::Utc;
 use crate::{
-    base::text::is_hostile,
+    base::text::{Stack, is_hostile},
     mqtt::{batch::Delivery, message::Properties},
 };
 
@@ -151,8 +151,10 @@ impl Formatter for Harmless {
 
 fn fragment(text: &str, out: &mut Vec<u8>) {
     let mut done = 0;
+    let mut stack = Stack::default();
     for (at, c) in text.char_indices() {
-        if !must_escape(c) {
+        let is_too_high = stack.is_too_high(c);
+        if !must_escape(c) && !is_too_high {
             continue;
         }
         out.extend_from_slice(&text.as_bytes()[done..at]);

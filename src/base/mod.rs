@@ -8,3 +8,4 @@ pub mod log;
 pub mod ring;
 pub mod secret;
 pub mod text;
+pub mod zone;

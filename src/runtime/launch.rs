@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use super::themes::Themes;
 #[cfg(feature = "demo")]
 use crate::demo::DemoOptions;
@@ -68,7 +70,7 @@ pub(super) fn keymap(paths: &Paths) -> (Keymap, Vec<String>) {
 }
 
 /// Gathers what the start screen says about terminal and files.
-pub(super) fn facts(launch: &Launch, themes: &Themes, over_ssh: bool) -> Facts {
+pub(super) fn facts(launch: &Launch, themes: &Themes, zone: TimeZone, over_ssh: bool) -> Facts {
     let variable = launch.variable;
     let term = variable("TERM").unwrap_or_default();
     let place = match (over_ssh, variable("TMUX").is_some()) {
@@ -85,7 +87,7 @@ pub(super) fn facts(launch: &Launch, themes: &Themes, over_ssh: bool) -> Facts {
     };
     let profiles_path = launch.paths.profiles();
     Facts {
-        zone: jiff::tz::TimeZone::system(),
+        zone,
         about: vec![
             format!("Terminal: {term}{place}, {colours}"),
             format!("Profiles: {}", profiles_path.display()),

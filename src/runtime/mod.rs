@@ -30,6 +30,7 @@ mod writer;
 use std::{future::pending, io, panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::FutureExt;
+use jiff::tz::TimeZone;
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep_until};
 
@@ -58,7 +59,7 @@ use crate::{
         event::{Effect, Event, Outcome},
         notice::Level,
     },
-    base::clock::Clock,
+    base::{clock::Clock, zone},
     theme::{self, Depth},
 };
 
@@ -167,7 +168,8 @@ impl Shell {
         let clock = Clock::start();
         let over_ssh = ["SSH_CONNECTION", "SSH_TTY"].iter().any(|name| (launch.variable)(name).is_some());
         let theme = launch.theme.clone().unwrap_or_else(|| theme::DARK.to_owned());
-        let facts = facts(launch, &themes, over_ssh);
+        let (zone, no_zone) = zone::find(launch.variable).map_or_else(|why| (TimeZone::UTC, Some(why)), |zone| (zone, None));
+        let facts = facts(launch, &themes, zone, over_ssh);
         let about = facts.about.first().map(String::as_str);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), about, size = ?terminal::size(), theme, "screen opened");
         let (keymap, problems) = keymap(&launch.paths);
@@ -177,6 +179,9 @@ impl Shell {
         }
         for problem in &unusable {
             app.say(Level::Warning, problem, "the other themes can be chosen");
+        }
+        if let Some(why) = &no_zone {
+            app.say(Level::Warning, why, "TZ=Europe/Berlin names one");
         }
         if let Some(why) = &launch.no_log {
             app.say(Level::Warning, why, "MQTAP_STATE_DIR says where it is");

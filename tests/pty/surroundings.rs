@@ -10,6 +10,24 @@ use crate::{
     watching,
 };
 
+#[rstest]
+#[case::a_device(":/dev/zero")]
+#[case::a_device_without_a_colon("/dev/zero")]
+#[case::a_pipe("pipe")]
+fn a_time_zone_without_an_end_is_said_and_times_are_in_utc(#[case] zone: &str) {
+    let broker = Mosquitto::start();
+    let setup = Setup::new().size(160, 24);
+    let pipe = setup.home().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    let zone = if zone == "pipe" { format!(":{}", pipe.display()) } else { zone.to_owned() };
+    let mut pty = watching(setup.env("TZ", &zone), broker.port);
+    pty.send("N");
+    pty.wait_for("times are in UTC");
+    pty.send("\x03");
+    assert_eq!(pty.ends(Duration::from_secs(2)), 0);
+    pty.assert_restored();
+}
+
 #[test]
 fn with_few_files_or_threads_it_says_so_before_the_terminal_is_taken() {
     for limit in ["ulimit -n 8", "ulimit -n 12"] {

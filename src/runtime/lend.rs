@@ -9,7 +9,8 @@ use super::{
     ended::Ended,
     input::{Heard, Input},
     link::Link,
-    terminal::MOUSE_ON,
+    signals,
+    terminal::{self, MOUSE_ON},
 };
 use crate::app::event::{Event, Outcome};
 
@@ -52,6 +53,10 @@ impl Shell {
     }
 
     pub(super) fn take_back_terminal(&mut self) {
+        if terminal::in_background() {
+            // As after `bg`; what would stop us for taking the terminal would stop us for every signal after it, too.
+            return signals::stop();
+        }
         self.input = None;
         match self.terminal.take().and_then(|()| Input::start()) {
             Ok(input) => self.input = Some(input),

@@ -12,6 +12,7 @@ use std::{
 };
 
 use crossterm::terminal;
+use nix::unistd::{getpgrp, tcgetpgrp};
 use rustix::termios::{Action, QueueSelector, tcflow, tcflush, tcgetwinsize};
 
 /// Alternate screen, no cursor, bracketed paste; plain attributes first, as the alternate screen gives back those it found.
@@ -31,6 +32,9 @@ const STALLED: Duration = Duration::from_millis(300);
 
 /// How often that is done again, as the rest of a long frame may fill the terminal's buffer anew.
 const AGAIN: Duration = Duration::from_millis(20);
+
+/// How long the foreground of the terminal is waited for.
+const FOREGROUND: Duration = Duration::from_millis(250);
 
 /// The largest screen that is drawn, so that an absurd size costs neither the memory nor the time of one.
 const LARGEST: (u16, u16) = (1_000, 500);
@@ -110,6 +114,12 @@ pub(super) fn size() -> (u16, u16) {
     }
 }
 
+/// Tells whether another job has the terminal, so that the system would stop us for changing its modes (SIGTTOU).
+pub(super) fn in_background() -> bool {
+    // A terminal that does not control this process has no foreground.
+    tcgetpgrp(rustix::stdio::stdin()).is_ok_and(|foreground| foreground != getpgrp())
+}
+
 /// Says why the UI cannot run here, if so.
 ///
 /// # Errors
@@ -122,6 +132,16 @@ pub(super) fn check(term: Option<&str>) -> Result<(), String> {
     }
     if !io::stdin().is_terminal() {
         return Err(format!("the input is not a terminal; {instead}"));
+    }
+    // A shell may give the terminal to a program that it has started a moment later.
+    let mut waited = Duration::ZERO;
+    while in_background() {
+        if waited >= FOREGROUND {
+            let why = "the terminal cannot be used: started in the background; leave out `&`, and give `timeout` --foreground";
+            return Err(format!("{why}; {instead}"));
+        }
+        thread::sleep(AGAIN);
+        waited += AGAIN;
     }
     match term {
         None | Some("") => Err(format!("TERM is not set, so the terminal is unknown; {instead}")),

@@ -7,5 +7,6 @@ pub mod limits;
 pub mod log;
 pub mod ring;
 pub mod secret;
+pub mod signals;
 pub mod text;
 pub mod zone;

@@ -2,10 +2,12 @@
 
 use std::{fmt, process::ExitCode};
 
-use crate::mqtt::error::Failure;
+use rustix::process::Signal;
+
+use crate::{base::signals::exit_code, mqtt::error::Failure};
 
 /// An exit code; its number is a contract with scripts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// All was done.
     Done,
@@ -21,8 +23,8 @@ pub enum Exit {
     Denied,
     /// The time ran out.
     TimedOut,
-    /// A signal with this number ended it.
-    Signal(u8),
+    /// A signal ended it.
+    Signal(Signal),
 }
 
 impl Exit {
@@ -37,7 +39,7 @@ impl Exit {
             Self::Refused => 4,
             Self::Denied => 5,
             Self::TimedOut => 27,
-            Self::Signal(number) => 128 + number,
+            Self::Signal(signal) => exit_code(signal),
         }
     }
 }
@@ -140,7 +142,7 @@ mod tests {
     fn the_codes_are_those_of_the_contract() {
         let exits = [Exit::Done, Exit::Other, Exit::Usage, Exit::Unreachable, Exit::Refused, Exit::Denied, Exit::TimedOut];
         assert_eq!(exits.map(Exit::code), [0, 1, 2, 3, 4, 5, 27]);
-        assert_eq!([1, 2, 15].map(|signal| Exit::Signal(signal).code()), [129, 130, 143]);
+        assert_eq!([Signal::HUP, Signal::INT, Signal::TERM].map(|signal| Exit::Signal(signal).code()), [129, 130, 143]);
     }
 
     #[test]

@@ -15,7 +15,6 @@ mod output;
 mod profiles;
 mod publish;
 mod replaced;
-mod signals;
 mod sub;
 mod target;
 mod until_signal;

@@ -2,14 +2,19 @@
 
 use std::{thread, time::Duration};
 
-use tokio::{runtime::Builder, sync::oneshot, time::timeout};
+use rustix::process::Signal;
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::oneshot,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     exit::{Exit, Problem},
     notice::report,
-    signals::Signals,
 };
+use crate::base::signals::Ending;
 
 /// How long a verb may take to say goodbye after a signal.
 const GOODBYE: Duration = Duration::from_millis(1_500);
@@ -30,10 +35,22 @@ where
     F: Future<Output = Result<Exit, Problem>>,
 {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(|error| start(&error))?;
-    let signals = {
+    let mut signals = {
         let _inside = runtime.enter();
-        Signals::listen().map_err(|error| start(&error))?
+        Ending::listen().map_err(|error| start(&error))?
     };
+    run(runtime, verb, async move || signals.next().await)
+}
+
+/// Runs `verb` in this runtime; `signal` waits for the next signal.
+fn run<F>(
+    runtime: Runtime,
+    verb: impl FnOnce(CancellationToken) -> F + Send + 'static,
+    signal: impl AsyncFnMut() -> Signal,
+) -> Result<Exit, Problem>
+where
+    F: Future<Output = Result<Exit, Problem>>,
+{
     let stop = CancellationToken::new();
     let (sender, done) = oneshot::channel();
     let verb_thread = {
@@ -46,7 +63,7 @@ where
             })
             .map_err(|error| start(&error))?
     };
-    let result = runtime.block_on(end(done, signals, &stop));
+    let result = runtime.block_on(end(done, signal, &stop));
     runtime.shutdown_background();
     match result {
         Some(result) => result,
@@ -61,13 +78,13 @@ where
 /// Waits for the result, or for a signal and then a little for a goodbye; a second signal ends it at once.
 async fn end(
     mut done: oneshot::Receiver<Result<Exit, Problem>>,
-    mut signals: Signals,
+    mut signal: impl AsyncFnMut() -> Signal,
     stop: &CancellationToken,
 ) -> Option<Result<Exit, Problem>> {
-    let number = tokio::select! {
+    let first = tokio::select! {
         biased;
         result = &mut done => return result.ok(),
-        number = signals.next() => number,
+        first = signal() => first,
     };
     stop.cancel();
     tokio::select! {
@@ -77,9 +94,9 @@ async fn end(
                 report(&problem);
             }
         }
-        _ = signals.next() => {}
+        _ = signal() => {}
     }
-    Some(Ok(Exit::Signal(number)))
+    Some(Ok(Exit::Signal(first)))
 }
 
 fn start(error: &std::io::Error) -> Problem {

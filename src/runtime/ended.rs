@@ -5,6 +5,7 @@ use std::{process, thread, time::Duration};
 use rustix::process::Signal;
 
 use super::panic;
+use crate::base::signals::exit_code;
 
 /// The longest that leaving takes, a terminal that takes no byte and a broker that takes no DISCONNECT included.
 const LEAVING: Duration = Duration::from_millis(1_800);
@@ -30,7 +31,7 @@ impl Ended {
     pub(super) fn code(self) -> u8 {
         match self {
             Self::Left => 0,
-            Self::Signal(signal) => u8::try_from(128 + signal.as_raw()).unwrap_or(u8::MAX),
+            Self::Signal(signal) => exit_code(signal),
             Self::TerminalGone => Self::Signal(Signal::HUP).code(),
             Self::Panicked => panic::EXIT_CODE,
         }

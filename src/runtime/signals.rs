@@ -6,6 +6,8 @@ use nix::unistd::{getpgrp, getppid, getsid};
 use rustix::process::{Signal as Number, getpid, kill_current_process_group, kill_process};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::base::signals::Ending;
+
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
@@ -22,10 +24,7 @@ pub(super) enum Asked {
 /// All signals that mqtap answers.
 #[derive(Debug)]
 pub(super) struct Signals {
-    hangup: Signal,
-    interrupt: Signal,
-    quit: Signal,
-    terminate: Signal,
+    ending: Ending,
     stop: Signal,
     resume: Signal,
     resize: Signal,
@@ -36,10 +35,7 @@ impl Signals {
     pub(super) fn listen() -> io::Result<Self> {
         let listen = |number: Number| signal(SignalKind::from_raw(number.as_raw()));
         Ok(Self {
-            hangup: listen(Number::HUP)?,
-            interrupt: listen(Number::INT)?,
-            quit: listen(Number::QUIT)?,
-            terminate: listen(Number::TERM)?,
+            ending: Ending::listen()?,
             stop: listen(Number::TSTP)?,
             resume: listen(Number::CONT)?,
             resize: listen(Number::WINCH)?,
@@ -50,10 +46,7 @@ impl Signals {
     pub(super) async fn next(&mut self) -> Asked {
         tokio::select! {
             biased;
-            _ = self.hangup.recv() => Asked::End(Number::HUP),
-            _ = self.terminate.recv() => Asked::End(Number::TERM),
-            _ = self.interrupt.recv() => Asked::End(Number::INT),
-            _ = self.quit.recv() => Asked::End(Number::QUIT),
+            signal = self.ending.next() => Asked::End(signal),
             _ = self.stop.recv() => Asked::Suspend,
             _ = self.resume.recv() => Asked::Resume,
             _ = self.resize.recv() => Asked::Resize,

@@ -64,7 +64,8 @@ where
             .map_err(|error| start(&error))?
     };
     let result = runtime.block_on(end(done, signal, &stop));
-    runtime.shutdown_background();
+    // To the end of the process, which is near: a verb that still waits in it would panic if it went.
+    std::mem::forget(runtime);
     match result {
         Some(result) => result,
         // The thread has panicked and has said so.
@@ -101,4 +102,32 @@ async fn end(
 
 fn start(error: &std::io::Error) -> Problem {
     Problem::new(Exit::Other, format!("cannot start: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc::channel, time::Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_verb_that_does_not_heed_a_signal_is_left_behind_without_a_panic() {
+        let (sender, ticks) = channel();
+        let verb = |_| async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                if sender.send(Instant::now()).is_err() {
+                    return Ok(Exit::Done);
+                }
+            }
+        };
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        // Two signals: the second one does not wait for a goodbye.
+        let ended = run(runtime, verb, async || Signal::TERM);
+        assert_eq!(ended, Ok(Exit::Signal(Signal::TERM)));
+        let left = Instant::now();
+        let deadline = left + Duration::from_secs(10);
+        let ticks_on = std::iter::from_fn(|| ticks.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok());
+        assert_eq!(ticks_on.filter(|tick| *tick > left).take(20).count(), 20, "the verb's thread is gone");
+    }
 }

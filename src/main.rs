@@ -20,6 +20,7 @@ const THREADS: usize = 2;
 const LOG_LEVEL: &str = "MQTAP_LOG";
 
 fn main() -> ExitCode {
+    limits::outlive_full_files();
     let ended = match cli::parse(std::env::args_os()) {
         Ok(Cli { verb: None, screen, .. }) => cli::of_screen(&screen).and_then(|profile| {
             let begin = profile.map_or(Begin::Start, |profile| Begin::Connect(Box::new(profile)));
@@ -40,13 +41,13 @@ fn main() -> ExitCode {
 
 /// Runs a verb; where it cannot write the log, only who asked for one hears of it.
 fn run(verb: Verb) -> ExitCode {
-    let log = connects(&verb).then(Paths::of_process).map(|paths| log::start(&paths?.log(), variable(LOG_LEVEL).as_deref()));
     if connects(&verb)
         && let Err(problem) = check_limits()
     {
         cli::report(&problem);
         return problem.exit.into();
     }
+    let log = connects(&verb).then(Paths::of_process).map(|paths| log::start(&paths?.log(), variable(LOG_LEVEL).as_deref()));
     if let Some(Err(why)) = &log
         && variable(LOG_LEVEL).is_some()
     {
@@ -76,8 +77,8 @@ fn variable(name: &str) -> Option<String> {
 
 /// Opens the screen, and returns when the user has left it.
 fn show(begin: Begin, look: LookArgs, trace: &TraceArgs) -> Result<ExitCode, Problem> {
-    let paths = Paths::of_process().map_err(|why| Problem::new(Exit::Other, why))?;
     check_limits()?;
+    let paths = Paths::of_process().map_err(|why| Problem::new(Exit::Other, why))?;
     // Held to the end, so that the last lines are written.
     let log = log::start(&paths.log(), variable(LOG_LEVEL).as_deref());
     let trace = trace.open()?.map(Arc::new);

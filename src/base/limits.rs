@@ -1,8 +1,13 @@
-//! What the system allows this program: files and threads.
+//! What the system allows this program: files, threads, the size of a file, a dump of its memory.
 
-use std::{fs::File, io, sync::mpsc::channel, thread};
+use std::{
+    fs::File,
+    io,
+    sync::{Arc, mpsc::channel},
+    thread,
+};
 
-use rustix::io::Errno;
+use rustix::{io::Errno, process::Signal};
 
 /// How many more files must be open at once for a connection and what is around it.
 const FILES: usize = 16;
@@ -15,6 +20,12 @@ pub const OUT_OF_FILES: &str = "too many open files";
 
 /// What to do about it.
 pub const MORE_FILES: &str = "raise the limit: `ulimit -n 1024`";
+
+/// Has a write beyond the allowed size of a file fail, where it would end the program (SIGXFSZ).
+pub fn outlive_full_files() {
+    // A handler that does nothing is not handed down to the programs that are started, as an ignored signal would be.
+    let _ = signal_hook::flag::register(Signal::XFSZ.as_raw(), Arc::default());
+}
 
 /// Tells whether there are files and threads enough; libraries panic without them.
 ///

@@ -157,6 +157,17 @@ fn a_certificate_store_without_an_end_is_not_read_to_it() {
 }
 
 #[test]
+fn a_write_beyond_the_size_that_a_file_may_have_is_a_sentence() {
+    let home = tempfile::tempdir().expect("a directory");
+    let (code, said) = limited("ulimit -f 0", &["profiles", "add", "x", "mqtt://h"], home.path());
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("cannot save ") && said.contains("file too large"), "{said}");
+    let broker = Mosquitto::start();
+    let (code, said) = limited("ulimit -f 0", &["pub", &broker.url(), "t", "x", "-q", "1"], home.path());
+    assert_eq!(code, Some(0), "a log that cannot be written keeps nothing from being sent: {said}");
+}
+
+#[test]
 fn too_few_files_are_named_as_the_cause() {
     let home = tempfile::tempdir().expect("a directory");
     let broker = Mosquitto::start();

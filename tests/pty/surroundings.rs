@@ -54,6 +54,15 @@ fn after_a_stop_it_can_be_ended_in_the_background() {
 }
 
 #[test]
+fn files_that_may_have_no_size_end_nothing() {
+    let broker = Mosquitto::start();
+    let mut pty = watching(Setup::shell("ulimit -f 0; exec \"$MQTAP\" \"$@\"").args(&["sh"]), broker.port);
+    pty.send("q");
+    assert_eq!(pty.ends(Duration::from_secs(2)), 0);
+    pty.assert_restored();
+}
+
+#[test]
 fn with_few_files_or_threads_it_says_so_before_the_terminal_is_taken() {
     for limit in ["ulimit -n 8", "ulimit -n 12"] {
         let script = format!("{limit}; exec \"$MQTAP\" mqtt://127.0.0.1:1 '#'");

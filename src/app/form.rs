@@ -238,21 +238,21 @@ impl Field {
             }
             Self::Area(area) => area.press(key),
             Self::Raw(..) => {
-                let empties = matches!(key.code, Code::Delete | Code::Backspace);
+                let empties = matches!(key.code, Code::Delete | Code::Backspace) || key.empties();
                 if empties {
                     *self = Self::Area(Box::default());
                 }
                 taken(empties)
             }
             Self::Given(_, options) => {
-                let empties = matches!(key.code, Code::Delete | Code::Backspace);
+                let empties = matches!(key.code, Code::Delete | Code::Backspace) || key.empties();
                 if empties {
                     *self = Self::Choice { options, chosen: 0 };
                 }
                 taken(empties)
             }
             Self::Properties { kept, said } => {
-                let empties = matches!(key.code, Code::Delete | Code::Backspace) && kept.is_some();
+                let empties = (matches!(key.code, Code::Delete | Code::Backspace) || key.empties()) && kept.is_some();
                 if empties {
                     *kept = None;
                     "properties left out".clone_into(said);

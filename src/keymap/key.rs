@@ -104,6 +104,12 @@ impl Key {
         }
     }
 
+    /// Tells whether the press empties the field in which it is typed, as in a shell.
+    #[must_use]
+    pub fn empties(self) -> bool {
+        self.code == Code::Char('u') && self.ctrl
+    }
+
     /// Writes the key for a person, as the hints and the help show it: `Ctrl+d`, `↵`.
     #[must_use]
     pub fn label(self) -> String {

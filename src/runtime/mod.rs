@@ -117,13 +117,36 @@ async fn live(launch: Launch, themes: (Themes, Vec<String>), terminal: &Terminal
         editor.close();
     } else if ended == Ended::Left {
         shell.hear_out();
+        shell.input = Input::start().ok();
     }
-    shell.sessions.stop_all().await;
+    tokio::select! {
+        () = shell.sessions.stop_all() => {}
+        () = pressed_again(&shell.app, &mut shell.input, &mut shell.signals) => tracing::info!("left without a farewell"),
+    }
     if panics.happened.is_cancelled() {
         panics.reported.cancelled().await;
         return Ok(Ended::Panicked);
     }
     Ok(ended)
+}
+
+/// Waits until the user wants to leave at once, whatever is still to be said to brokers.
+async fn pressed_again(app: &App, input: &mut Option<Input>, signals: &mut Signals) {
+    loop {
+        let heard = tokio::select! {
+            asked = signals.next() => if let Asked::End(_) = asked { return } else { continue },
+            heard = async { match input { Some(input) => input.next().await, None => pending().await } } => heard,
+        };
+        match heard {
+            Ok(heard) => {
+                let mut events = heard.into_iter().filter_map(input::event);
+                if events.any(|event| matches!(event, Event::Key(key) if app.quits_now(key))) {
+                    return;
+                }
+            }
+            Err(_) => *input = None,
+        }
+    }
 }
 
 /// All that the loop owns.

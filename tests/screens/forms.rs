@@ -169,18 +169,77 @@ fn a_no_gives_the_message_back() {
 
 #[test]
 fn a_message_that_is_not_sent_comes_back() {
-    for away in ["esc", "ctrl-c"] {
+    let mut player = online();
+    player.keys("1 g g p");
+    player.type_text("cmd");
+    player.keys("tab tab tab h i esc");
+    let shown = player.shown();
+    assert!(player.app.popups.is_empty() && shown.contains("p brings it back"), "{shown}");
+    player.keys("p");
+    let shown = player.shown();
+    assert!(shown.contains("Topic     cmd") && shown.contains("hi"), "{shown}");
+}
+
+#[test]
+fn the_key_that_leaves_everywhere_leaves_with_one_press_from_whatever_is_open() {
+    let opened = [
+        "",
+        "p",
+        "s",
+        "/",
+        "4 /",
+        ":",
+        "ctrl-p",
+        "?",
+        "N",
+        "T",
+        "S",
+        "g",
+        "1 g g p tab tab tab x",
+        "p alt-enter",
+        "0",
+        "0 n",
+        "5",
+        "6",
+    ];
+    for keys in opened {
         let mut player = online();
-        player.keys("1 g g p");
-        player.type_text("cmd");
-        player.keys("tab tab tab h i");
-        player.keys(away);
-        let shown = player.shown();
-        assert!(player.app.popups.is_empty() && shown.contains("p brings it back"), "{away}: {shown}");
-        player.keys("p");
-        let shown = player.shown();
-        assert!(shown.contains("Topic     cmd") && shown.contains("hi"), "{away}: {shown}");
+        if !keys.is_empty() {
+            player.keys(keys);
+        }
+        assert!(!player.effects.iter().any(|effect| matches!(effect, Effect::Quit)), "{keys}");
+        player.keys("ctrl-c");
+        assert!(player.effects.iter().any(|effect| matches!(effect, Effect::Quit)), "{keys}: {}", player.shown());
     }
+    let mut player = online();
+    player.keys("1 g g p");
+    player.type_text("cmd");
+    player.keys("tab tab tab h i ctrl-c");
+    assert!(player.app.workspaces[0].draft.is_some(), "what was typed is put aside");
+}
+
+#[test]
+fn a_key_empties_the_field_it_is_typed_in() {
+    let mut player = online();
+    player.keys("1 g g p");
+    player.type_text("cmd");
+    player.keys("left left ctrl-u");
+    player.type_text("other");
+    player.keys("tab tab tab h i alt-enter");
+    let mut player = online();
+    player.keys("1 g g p");
+    player.type_text("cmd");
+    player.keys("tab tab tab o n e enter t w o up ctrl-u");
+    player.type_text("new");
+    player.keys("shift-tab shift-tab shift-tab left left ctrl-u");
+    player.type_text("topic");
+    player.keys("alt-enter");
+    let (_, message) = published(&player).pop().expect("a publish");
+    assert_eq!((&*message.topic, &*message.payload), ("topic", &b"new"[..]));
+    player.keys("/");
+    player.type_text("abc");
+    player.keys("left ctrl-u");
+    assert!(!player.shown().contains("abc"), "{}", player.shown());
 }
 
 #[test]

@@ -81,7 +81,10 @@ impl Area {
     pub fn press(&mut self, key: Key) -> Option<LeftOut> {
         let input = input(key)?;
         let mut left = LeftOut { most: LONGEST_AREA, ..LeftOut::default() };
-        if key.typed().is_some_and(text::is_hostile) {
+        if key.empties() {
+            self.text.select_all();
+            self.text.cut();
+        } else if key.typed().is_some_and(text::is_hostile) {
             left.hostile = 1;
         } else if self.text.input(input) && self.room().is_none() {
             self.text.undo();

@@ -99,7 +99,7 @@ fn request(key: Key) -> Option<InputRequest> {
         (Code::Char('f'), false, true) | (Code::Right, true, _) => R::GoToNextWord,
         (Code::Left, ..) => R::GoToPrevChar,
         (Code::Right, ..) => R::GoToNextChar,
-        (Code::Char('u'), true, _) => R::DeleteFromStart,
+        _ if key.empties() => R::DeleteLine,
         (Code::Char('k'), true, _) => R::DeleteTillEnd,
         (Code::Char('w'), true, _) | (Code::Backspace, false, true) => R::DeletePrevWord,
         (Code::Char('y'), true, _) => R::Yank,

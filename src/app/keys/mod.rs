@@ -64,11 +64,20 @@ impl App {
         }
     }
 
+    /// Tells whether a key leaves mqtap wherever it is pressed; one that types a character is typed, whatever it does elsewhere.
+    #[must_use]
+    pub fn quits_now(&self, key: Key) -> bool {
+        key.typed().is_none() && self.keymap.lookup(&[Context::Global], &[key]) == Lookup::Found(Action::QuitNow)
+    }
+
     /// Handles a key while a text is being entered: only few keys are actions then.
     fn key_while_typing(&mut self, key: Key) -> Vec<Effect> {
-        // A key that types a character is typed, whatever it does elsewhere.
-        let quits = key.typed().is_none() && self.keymap.lookup(&[Context::Global], &[key]) == Lookup::Found(Action::QuitNow);
-        if key.code == Code::Esc || quits {
+        if self.quits_now(key) {
+            // What was typed is put aside.
+            self.close();
+            return self.act(Action::QuitNow);
+        }
+        if key.code == Code::Esc {
             self.close();
             return Vec::new();
         }

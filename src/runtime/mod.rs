@@ -458,6 +458,10 @@ impl Shell {
     }
 
     fn draw(&mut self) {
+        #[cfg(debug_assertions)]
+        if self.urgent && self.input.is_some() {
+            fault::inject_into_drawing((self.variable)(fault::VARIABLE).as_deref());
+        }
         // Without a reader the answer would be typed to somebody else.
         let asks = self.input.is_some() && self.link.asks();
         let frame = self.screen.draw(&mut self.app, Budget { room: self.link.room(), asks });

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod ending;
 mod faults;
 mod filter;
 mod hostile;

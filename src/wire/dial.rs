@@ -305,7 +305,9 @@ pub(super) mod tests {
         let proxy = Proxy::parse("socks5://bastion").expect("valid");
         let (tls, websocket) = (TlsOptions::default(), WebSocketOptions::default());
         let means = Means { tls: &tls, websocket: &websocket, proxy: Some(&proxy), max_packet_size: 1 << 20 };
-        let socket = Endpoint { path: "/nowhere".into(), ..Endpoint::new(Transport::Unix, "localhost", 0) };
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("socket").into_os_string().into_string().expect("UTF-8");
+        let socket = Endpoint { path, ..Endpoint::new(Transport::Unix, "localhost", 0) };
         for endpoint in [Endpoint::new(Transport::Quic, "127.0.0.1", 1), socket] {
             let error = dial(&endpoint, &means, |_| ()).await.err().expect("refused");
             assert!(error.is_final() && error.to_string().starts_with("proxy bastion:1080: "), "{error}");

@@ -15,7 +15,10 @@ use crate::common::PATIENCE;
 /// Makes a command that knows no profile and no password of the machine it runs on.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mqtap"));
-    command.args(arguments).env("MQTAP_CONFIG_DIR", "/nonexistent/mqtap").env_remove("MQTAP_PASSWORD");
+    command
+        .args(arguments)
+        .env("MQTAP_CONFIG_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/without-profiles"))
+        .env_remove("MQTAP_PASSWORD");
     // The log of a test is not the log of who runs it.
     command.env("MQTAP_STATE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/state")).env_remove("MQTAP_LOG");
     command

@@ -135,11 +135,14 @@ async fn a_key_that_cannot_be_used_is_named_with_its_reason() {
             .into()
     });
     let none = Identity { key: two_way.client.certificate.clone(), ..two_way.client.clone() };
-    let missing = Identity { key: "/nowhere/me.key".into(), ..two_way.client.clone() };
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("me.key");
+    let named = format!("client key {}", path.display());
+    let missing = Identity { key: path, ..two_way.client.clone() };
     let no_certificate = Identity { certificate: two_way.client.key.clone(), ..two_way.client.clone() };
     let cases = [
         (old, "client key", "it is encrypted in a way that is not supported"),
-        (missing, "client key /nowhere/me.key", "there is no such file"),
+        (missing, &*named, "there is no such file"),
         (none, "client key", "it holds no private key"),
         (no_certificate, "client certificate", "it holds no certificate"),
     ];

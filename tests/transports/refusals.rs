@@ -275,10 +275,12 @@ async fn quic_refuses_and_is_refused_in_the_same_words() {
 
 #[tokio::test]
 async fn a_socket_that_is_not_there_is_named() {
-    let endpoint = Endpoint { path: "/nowhere/mqtt.sock".into(), ..Endpoint::new(Transport::Unix, "localhost", 0) };
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("mqtt.sock").into_os_string().into_string().expect("UTF-8");
+    let endpoint = Endpoint { path: path.clone(), ..Endpoint::new(Transport::Unix, "localhost", 0) };
     let mut listener = Listener::start(options(endpoint, Protocol::V5, TlsOptions::default()));
     let cause = listener.waiting().await;
-    assert_eq!(cause.to_string(), "connect to /nowhere/mqtt.sock: there is no such file");
+    assert_eq!(cause.to_string(), format!("connect to {path}: there is no such file"));
     listener.close().await;
 }
 

@@ -56,7 +56,10 @@ fn two_that_save_at_once_lose_nothing() {
             let path = &path;
             scope.spawn(move || {
                 for number in 0..100 {
-                    add(path, &format!("{writer}{number}")).expect("saved");
+                    // On a machine with much else to do the other may keep the lock from us for long.
+                    while let Err(error) = add(path, &format!("{writer}{number}")) {
+                        assert!(matches!(error, SaveError::Busy(_)), "{error}");
+                    }
                 }
             });
         }
@@ -183,7 +186,7 @@ fn a_link_stays_and_its_file_is_replaced() {
 fn a_link_to_nothing_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     let link = dir.path().join("profiles.toml");
-    std::os::unix::fs::symlink("/nowhere/profiles.toml", &link).expect("linked");
+    std::os::unix::fs::symlink(dir.path().join("none/profiles.toml"), &link).expect("linked");
     assert!(matches!(add(&link, "a"), Err(SaveError::Io { .. })));
     assert!(fs::symlink_metadata(&link).expect("it exists").is_symlink());
 }

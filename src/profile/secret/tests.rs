@@ -56,8 +56,11 @@ async fn a_failing_command_is_quoted_safely() {
 
 #[tokio::test]
 async fn a_command_that_cannot_be_started_is_named() {
-    let error = resolve(&PasswordSource::Command(words(&["/nowhere/pass", "CANARY"]))).await.expect_err("missing");
-    assert!(error.contains("/nowhere/pass") && !error.contains("CANARY"), "{error}");
+    let dir = tempfile::tempdir().expect("a directory");
+    let pass = dir.path().join("pass");
+    let argv = words(&[pass.to_str().expect("UTF-8"), "CANARY"]);
+    let error = resolve(&PasswordSource::Command(argv)).await.expect_err("missing");
+    assert!(error.contains("/pass") && !error.contains("CANARY"), "{error}");
 }
 
 #[tokio::test]

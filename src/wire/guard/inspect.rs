@@ -281,7 +281,8 @@ pub(super) fn way(first: u8) -> Way {
 fn violation(fault: Fault, bytes: &[u8]) -> Violation {
     Violation {
         packet: bytes.first().map_or("packet", |&first| Kind::of(first).name()),
-        topic: topic(bytes),
+        // A packet of a type that does not belong here is refused by its header, however much of it has come.
+        topic: (fault.field != "type").then(|| topic(bytes)).flatten(),
         field: fault.field,
         detail: fault.detail,
         reason_code: fault.reason_code,

@@ -263,6 +263,12 @@ async fn the_first_packet_must_be_connack() {
         let (out, error) = passed(version, &[&bytes(hex)], 8192).await;
         let violation = error.as_ref().and_then(Violation::of).unwrap_or_else(|| panic!("{hex} passed: {out:?}"));
         assert_eq!(violation.detail, "is sent before CONNACK", "{hex}");
+        let bytewise = passed(version, &bytes(hex).chunks(1).collect::<Vec<_>>(), 8192).await.1;
+        let said =
+            |error: Option<&io::Error>| error.and_then(Violation::of).map(|violation| violation.to_string().replace(' ', ""));
+        let (whole, bytewise) = (said(error.as_ref()).unwrap_or_default(), said(bytewise.as_ref()).unwrap_or_default());
+        let until = |said: &str| said.split("(bytes").next().unwrap_or_default().to_owned();
+        assert_eq!(until(&whole), until(&bytewise), "the sentence does not depend on how the bytes were cut");
     }
 }
 

@@ -222,7 +222,11 @@ pub static PROFILE: &[Key] = &[
     Key::new("reconnect", Kind::Switch(RECONNECT, set_reconnect), "When to try again after the connection was lost; false: never."),
     Key::new("read_only", Kind::Guard(|p, on| put(&mut p.read_only, on)), "Whether nothing can be published, not even by mistake."),
     Key::new("protect", Kind::Guard(|p, on| put(&mut p.protect, on)), "Whether each publish is asked for, and the bar tinted."),
-    Key::new("memory", Kind::Size(set_memory), "How much memory the messages that are kept may take."),
+    Key::new(
+        "memory",
+        Kind::Size(set_memory),
+        "How much memory the messages that are kept may take; the tree of topics may take as much again, and at least 64MiB.",
+    ),
     Key::new("connect", Kind::Section(CONNECT), "Properties of the connection."),
     Key::new("will", Kind::Section(WILL), "What the broker publishes when this client vanishes."),
     Key::new("tls", Kind::Section(TLS), "How the broker is verified and who this client is, for mqtts://, wss:// and quic://."),

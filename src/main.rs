@@ -19,8 +19,15 @@ const THREADS: usize = 2;
 /// The variable that says how much is logged.
 const LOG_LEVEL: &str = "MQTAP_LOG";
 
+/// The variable that lets a debug build be dumped and looked into.
+const DUMPABLE: &str = "MQTAP_DUMPABLE";
+
 fn main() -> ExitCode {
     limits::outlive_full_files();
+    // The tests look at what only the owner of a process may see of it.
+    if !cfg!(debug_assertions) || variable(DUMPABLE).is_none() {
+        limits::forbid_dumps();
+    }
     let ended = match cli::parse(std::env::args_os()) {
         Ok(Cli { verb: None, screen, .. }) => cli::of_screen(&screen).and_then(|profile| {
             let begin = profile.map_or(Begin::Start, |profile| Begin::Connect(Box::new(profile)));

@@ -21,6 +21,19 @@ pub const OUT_OF_FILES: &str = "too many open files";
 /// What to do about it.
 pub const MORE_FILES: &str = "raise the limit: `ulimit -n 1024`";
 
+/// Keeps a dump of this program's memory, which holds passwords, from being written when it crashes.
+///
+/// The programs that it starts are as they were: on Linux a new program begins anew, elsewhere the limit is handed down.
+pub fn forbid_dumps() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    #[cfg(not(target_os = "linux"))]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), ..getrlimit(Resource::Core) });
+    }
+}
+
 /// Has a write beyond the allowed size of a file fail, where it would end the program (SIGXFSZ).
 pub fn outlive_full_files() {
     // A handler that does nothing is not handed down to the programs that are started, as an ignored signal would be.

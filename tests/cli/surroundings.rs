@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt as _},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -184,4 +184,27 @@ fn too_few_files_are_named_as_the_cause() {
         assert!(!said.contains("panicked"), "{limit}: {said}");
     }
     assert!(worked > 8, "only {worked} limits were enough");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_dump_of_the_memory_is_written_and_what_is_started_may_write_one() {
+    let told = tempfile::NamedTempFile::new().expect("a file");
+    let command = format!("ulimit -c > '{0}'; kill -s ILL $PPID; echo x", told.path().display());
+    let home = home(&format!(
+        "[profile.a]\nurl = \"mqtt://127.0.0.1:1\"\nusername = \"u\"\npassword = {{ command = [\"sh\", \"-c\", \"{command}\"] }}\n"
+    ));
+    let mut sh = Command::new("sh");
+    // Where a dump would be written, unless the machine has it written elsewhere.
+    sh.args(["-c", "ulimit -S -c \"$(ulimit -H -c)\"; ulimit -c; exec \"$0\" sub a t", env!("CARGO_BIN_EXE_mqtap")]);
+    let output = sh
+        .current_dir(home.path())
+        .env("MQTAP_CONFIG_DIR", home.path())
+        .env("MQTAP_STATE_DIR", home.path())
+        .output()
+        .expect("it ends");
+    assert_eq!(output.status.signal(), Some(4), "{output:?}");
+    assert!(!output.status.core_dumped(), "the memory was written to a file");
+    let allowed = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!(fs::read_to_string(told.path()).expect("written"), allowed, "what is started may write as much as before");
 }

@@ -50,6 +50,8 @@ impl Setup {
         }
         let home = setup.home.path().to_string_lossy().into_owned();
         let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/bin:/bin".into());
+        // So that what a thread of it waits for can be seen.
+        let setup = setup.env("MQTAP_DUMPABLE", "1");
         setup.env("HOME", &home).env("PATH", &path).env("TERM", "xterm-256color").env("LANG", "C.UTF-8").env("MQTAP", MQTAP)
     }
 

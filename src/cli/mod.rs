@@ -1,6 +1,7 @@
 //! The verbs: what mqtap does without its screen.
 
 pub mod args;
+mod ask;
 mod confirm;
 #[cfg(feature = "demo")]
 pub mod demo;

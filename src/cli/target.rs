@@ -11,6 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::{
     args::{AuthenticationArgs, ConnectArgs, PasswordArgs, ScreenArgs, TermArgs, TlsArgs, TraceArgs, WayArgs, WillArgs},
+    ask::ask,
     exit::{Exit, Problem},
     profiles,
     replaced::replaced,
@@ -84,7 +85,7 @@ pub(super) fn resolve(target: &str, args: &ConnectArgs, needs_v5: Option<&str>) 
     }
     let runtime = runtime()?;
     while let Some(need) = runtime.block_on(profile.wanted(&options)) {
-        let secret = ask(&need, &options)?;
+        let secret = ask_for(&need, &options, &runtime)?;
         need.put(&mut options, secret);
     }
     runtime.block_on(profile.fetch(&mut options, &|name| env::var_os(name))).map_err(Problem::usage)?;
@@ -341,7 +342,7 @@ fn fetch(source: &Once) -> Result<Secret, Problem> {
     }
 }
 
-fn ask(need: &Need, options: &Options) -> Result<Secret, Problem> {
+fn ask_for(need: &Need, options: &Options, runtime: &Runtime) -> Result<Secret, Problem> {
     let (whose, hint) = match need {
         Need::Password => {
             let user = options.username.as_deref().map(|user| format!("{}@", text::line(user, 40))).unwrap_or_default();
@@ -358,7 +359,9 @@ fn ask(need: &Need, options: &Options) -> Result<Secret, Problem> {
         }
         Need::Header(_) => (String::new(), "set websocket.headers in a profile to another source"),
     };
-    rpassword::prompt_password(format!("{need}{whose}: "))
+    // Who sent a signal needs no word about it.
+    let typed = ask(format!("{need}{whose}: "), runtime).map_err(|exit| Problem::new(exit, ""))?;
+    typed
         .map(Secret::from)
         .map_err(|error| Problem::usage(format!("cannot ask for what is secret: {need}{whose}: {error}")).hint(hint))
 }

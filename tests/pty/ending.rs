@@ -215,3 +215,26 @@ fn a_panic_ends_the_screen(#[case] place: &str) {
         },
     );
 }
+
+#[rstest]
+#[case::a_key(None, 130)]
+#[case::a_signal(Some(Signal::TERM), 143)]
+#[case::a_hang_up(Some(Signal::HUP), 129)]
+fn a_question_for_a_password_ends_with_what_is_typed_shown_again(#[case] signal: Option<Signal>, #[case] code: u32) {
+    let profile = "[profile.p]\nurl = \"mqtt://127.0.0.1:1\"\nusername = \"u\"\npassword = { prompt = true }\n";
+    thread::scope(|scope| {
+        for _ in 0..TIMES {
+            scope.spawn(|| {
+                let mut pty = Setup::new().profiles(profile).args(&["sub", "p", "t"]).start();
+                pty.wait_for("Password of u@127.0.0.1:1");
+                pty.wait_until("the echo to be off", |pty| !pty.is_restored());
+                match signal {
+                    Some(signal) => pty.signal(signal),
+                    None => pty.send(CTRL_C),
+                }
+                assert_eq!(pty.ends(SOON), code);
+                pty.assert_restored();
+            });
+        }
+    });
+}

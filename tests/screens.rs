@@ -26,6 +26,7 @@ use mqtap::{
         error::Failure,
         event::{Event as Mqtt, Receipt, Status},
         message::{Message, Qos},
+        options::Protocol,
         reason::Reason,
     },
     profile::need::Need,
@@ -169,6 +170,16 @@ fn a_denied_subscription_is_never_an_empty_screen() {
     player.mqtt(Mqtt::Subscribed { filter: "secret/#".into(), outcome: Err(denied) });
     player.pass(10_000);
     assert_snapshot!(player.shown());
+}
+
+#[test]
+fn a_shared_subscription_before_mqtt_5_is_remarked_on() {
+    for (protocol, remarks) in [(Protocol::V311, true), (Protocol::V5, false)] {
+        let mut player = Player::connecting(80, 24);
+        player.welcome_with(|welcome| welcome.protocol = protocol);
+        player.mqtt(Mqtt::Subscribed { filter: "$share/g/a".into(), outcome: Ok(Qos::AtMostOnce) });
+        assert_eq!(player.shown().contains("$share/g/a: shared subscriptions are of MQTT 5"), remarks, "{}", player.shown());
+    }
 }
 
 #[test]

@@ -14,15 +14,16 @@ use super::{
 use crate::{
     base::{
         clock::{Clock, Stamp},
-        human,
+        human, text,
     },
     mqtt::{
         conversation::leave,
         error::Failure,
         event::{Event, Receipt, Status, Welcome},
-        options::{Options, Overflow, Will},
+        options::{Options, Overflow, Protocol, Will},
         session::Session,
         skips::{self, Skips},
+        topic,
     },
     record::trace::Trace,
     wire::{dial::Stage, endpoint::Endpoint},
@@ -43,6 +44,7 @@ pub(super) struct Link {
 }
 
 /// What happens in a session, with the changes of the connection taken care of.
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own that was seen or said")]
 pub(super) struct News {
     events: mpsc::Receiver<Event>,
     clock: Clock,
@@ -51,10 +53,14 @@ pub(super) struct News {
     /// Where it should be, before any fallback.
     first: Endpoint,
     will: Option<Will>,
+    /// The version of the connection.
+    protocol: Protocol,
     /// Whether the first connection was made.
     was_online: bool,
     /// Whether it was said that the broker confirms a lower QoS.
     was_lowered: bool,
+    /// Whether a shared subscription was remarked on.
+    remarked: bool,
     /// What the attempt to connect is doing, where one is under way.
     stage: Option<Stage>,
     /// The longest that an attempt takes.
@@ -88,8 +94,10 @@ impl Link {
             broker,
             first,
             will: options.will.clone(),
+            protocol: options.protocol,
             was_online: false,
             was_lowered: false,
+            remarked: false,
             stage: None,
             patience: options.connect_timeout,
             online: watch::Sender::new(false),
@@ -198,12 +206,24 @@ impl News {
                 note(&format!("{}: the broker confirmed QoS 2 as QoS 1", self.broker));
                 Ok(Some(event))
             }
+            Event::Subscribed { ref filter, outcome: Ok(_) } => {
+                self.remark(filter);
+                Ok(Some(event))
+            }
             Event::Messages(_)
             | Event::Subscribed { .. }
             | Event::Unsubscribed { .. }
             | Event::Settled { .. }
             | Event::Reauthenticated(_)
             | Event::RoundTrip(_) => Ok(Some(event)),
+        }
+    }
+
+    /// Says once what a shared subscription may mean to a broker before MQTT 5.
+    fn remark(&mut self, filter: &str) {
+        if let Some(said) = topic::shared_before_v5(filter, self.protocol).filter(|_| !self.remarked) {
+            self.remarked = true;
+            note(&format!("{}: {}: {said}", self.broker, text::line(filter, 60)));
         }
     }
 
@@ -240,6 +260,7 @@ impl News {
     }
 
     fn greet(&mut self, welcome: &Welcome) {
+        self.protocol = welcome.protocol;
         if self.was_online {
             note(&format!("{}: connected again", self.broker));
         } else if let Some(why) = welcome.step_down {

@@ -1,5 +1,7 @@
 //! Topic Names and Topic Filters (MQTT 5.0, 4.7): what is valid, and what matches.
 
+use super::options::Protocol;
+
 /// The longest topic that MQTT can carry, in bytes.
 pub const MAX_TOPIC: usize = super::bounds::MAX_STRING;
 
@@ -14,6 +16,17 @@ pub fn check_name(topic: &str) -> Result<(), String> {
         return Err(format!("a topic to publish to cannot hold the wildcard `{wildcard}`"));
     }
     Ok(())
+}
+
+/// Returns what to know of a shared subscription on a version before MQTT 5 (4.8.2); `None` for everything else.
+///
+/// Some brokers serve it all the same, so that it is no error.
+#[must_use]
+pub fn shared_before_v5(filter: &str, protocol: Protocol) -> Option<&'static str> {
+    let is_before = matches!(protocol, Protocol::V31 | Protocol::V311);
+    (is_before && filter.starts_with("$share/")).then_some(
+        "shared subscriptions are of MQTT 5: before it a broker may take this for a plain topic, on which no message comes",
+    )
 }
 
 /// Checks a Topic Filter, `$share/GROUP/` included.

@@ -289,3 +289,16 @@ async fn a_broker_that_confirms_qos_2_as_qos_1_is_said_to_once() {
     });
     within("the end", publishing).await.expect("as it should");
 }
+
+#[test]
+fn a_shared_subscription_before_mqtt_5_is_remarked_on_and_is_no_error() {
+    let broker = Mosquitto::start();
+    let url = &broker.url();
+    for (version, remarks) in [("3.1.1", true), ("5", false)] {
+        let sub = mqtap(&["sub", url, "$share/g/t/b", "-W", "500ms", "-V", version]).assert().code(27).stdout("");
+        let said = String::from_utf8_lossy(&sub.get_output().stderr).into_owned();
+        assert_eq!(said.contains("$share/g/t/b: shared subscriptions are of MQTT 5"), remarks, "{version}: {said}");
+        let doctor = printed(&["doctor", url, "$share/g/t/b", "-V", version]);
+        assert_eq!(doctor.contains("! SUBSCRIBE"), remarks, "{version}: {doctor}");
+    }
+}

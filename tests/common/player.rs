@@ -82,7 +82,12 @@ impl Player {
 
     /// Lets the broker accept the connection, whose certificate somebody verified or nobody did.
     pub(crate) fn welcome_as(&mut self, unverified: bool) {
-        let welcome = Welcome {
+        self.welcome_with(|welcome| welcome.unverified = unverified);
+    }
+
+    /// Lets the broker accept the connection with what `change` makes of the usual.
+    pub(crate) fn welcome_with(&mut self, change: impl FnOnce(&mut Welcome)) {
+        let mut welcome = Welcome {
             at: self.now,
             protocol: Protocol::V5,
             step_down: None,
@@ -90,7 +95,7 @@ impl Player {
             peer: "192.0.2.7:1883".into(),
             tls: None,
             chain: Vec::new(),
-            unverified,
+            unverified: false,
             took: std::time::Duration::from_micros(12_300),
             times: times(),
             session_present: false,
@@ -100,6 +105,7 @@ impl Player {
             limits: Limits::default(),
             properties: ConnackProperties::default(),
         };
+        change(&mut welcome);
         self.mqtt(Mqtt::Status(Status::Online(Box::new(welcome))));
     }
 

@@ -9,7 +9,7 @@ use crate::{
         error::Failure,
         event::{Event, Receipt, Status},
         message::Qos,
-        skips,
+        skips, topic,
     },
     wire::dial::Stage,
 };
@@ -116,6 +116,10 @@ impl Workspace {
                 if let Some(asked) = row.as_ref().map(|row| row.subscription.qos).filter(|asked| asked > granted) {
                     let said = format!("the broker granted QoS {granted} to {shown}, {asked} was asked for");
                     notices.say(now, Level::Warning, &said, "");
+                }
+                let protocol = self.welcome.as_ref().map(|welcome| welcome.protocol);
+                if let Some(said) = protocol.and_then(|protocol| topic::shared_before_v5(filter, protocol)) {
+                    notices.say(now, Level::Warning, &format!("{shown}: {said}"), "");
                 }
             }
             Err(failure) => notices.say(now, Level::Error, &format!("subscription to {shown} denied: {failure}"), failure.hint()),

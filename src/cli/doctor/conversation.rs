@@ -14,6 +14,7 @@ use crate::{
         event::{ConnackProperties, Limits, Welcome},
         message::Qos,
         options::{Options, Protocol, SessionExpiry, Subscription},
+        topic,
     },
     wire::{
         dial::{Dialed, Stage},
@@ -71,7 +72,7 @@ async fn talk(
     for subscription in subscriptions {
         let began = clock.now();
         let outcome = conversation.subscribe(subscription).await;
-        let check = subscribed(subscription, &outcome).took(Some(clock.now().since(began)));
+        let check = subscribed(subscription, &outcome, welcome.protocol).took(Some(clock.now().since(began)));
         report.check(&check, outcome.as_ref().err().map_or(Exit::Done, exit))?;
         if outcome.is_err_and(|failure| !is_answer(&failure)) {
             return Ok(false);
@@ -223,7 +224,7 @@ fn limits(welcome: &Welcome) -> Vec<Fact> {
     ]
 }
 
-fn subscribed(subscription: &Subscription, outcome: &Result<Qos, Failure>) -> Check {
+fn subscribed(subscription: &Subscription, outcome: &Result<Qos, Failure>, protocol: Protocol) -> Check {
     let (key, label) = ("subscribe", "SUBSCRIBE");
     let filter = Fact::hidden("filter", subscription.filter.as_str());
     let shown = text::line(&subscription.filter, 200);
@@ -231,10 +232,12 @@ fn subscribed(subscription: &Subscription, outcome: &Result<Qos, Failure>) -> Ch
         Ok(granted) => {
             let check = Check::good(key, label, format!("{shown}: granted, QoS {granted}"));
             let check = check.facts([filter, Fact::hidden("qos", granted.level())]);
-            if *granted < subscription.qos {
-                check.warn(format!("QoS {} was asked for: the broker or its rules give less", subscription.qos))
-            } else {
-                check
+            match topic::shared_before_v5(&subscription.filter, protocol) {
+                Some(said) => check.warn(said),
+                None if *granted < subscription.qos => {
+                    check.warn(format!("QoS {} was asked for: the broker or its rules give less", subscription.qos))
+                }
+                None => check,
             }
         }
         Err(failure) => bad(key, label, &format!("{shown}: "), failure).facts([filter]),

@@ -57,6 +57,7 @@ impl From<&Failure> for Exit {
             Failure::Wire(_)
             | Failure::Silent { .. }
             | Failure::Closed { .. }
+            | Failure::Idle { .. }
             | Failure::Protocol(_)
             | Failure::Violation(_)
             | Failure::Offline

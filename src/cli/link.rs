@@ -247,6 +247,9 @@ impl News {
                 self.stage = None;
                 let wait = human::span(until.since(self.clock.now()));
                 note(&format!("{}: {cause}; trying again in {wait}", self.broker));
+                if let Failure::Idle { times: 2, .. } = &*cause {
+                    note(&format!("hint: {}", cause.hint()));
+                }
                 Ok(())
             }
             Status::Waiting { cause, .. } | Status::Failed { cause } => {

@@ -80,6 +80,14 @@ pub enum Failure {
         /// How it ended.
         cause: Box<Failure>,
     },
+    /// The connection was closed after a silence of both sides.
+    #[error("the broker closed the connection after {} without traffic{}", crate::base::human::span(*.silence), counted(*.times))]
+    Idle {
+        /// How long nothing was sent and nothing came.
+        silence: Duration,
+        /// How many connections one after the other ended after the same silence.
+        times: usize,
+    },
     /// The request cannot be sent as it is; nothing went to the broker.
     #[error("{0}")]
     Invalid(String),
@@ -127,7 +135,10 @@ impl Failure {
             Self::Closed { during: Some("CONNECT") } => {
                 "is this an MQTT port, and not TLS or WebSocket? the broker's log may tell why"
             }
-            Self::Closed { .. } => "the broker's log tells why",
+            Self::Idle { times: 2.., .. } => {
+                "something in between, such as a proxy, ends idle connections: set a keep alive (-k, keep_alive) below that time"
+            }
+            Self::Closed { .. } | Self::Idle { .. } => "the broker's log tells why",
             Self::Invalid(_) | Self::Unconfirmed | Self::Offline => "",
             Self::Protocol(_) | Self::Violation(_) => "the broker or something in between sends what MQTT forbids",
             Self::Repeated { cause, .. } => match &**cause {
@@ -156,6 +167,7 @@ impl Failure {
             Self::Denied { .. }
             | Self::Silent { .. }
             | Self::Closed { .. }
+            | Self::Idle { .. }
             | Self::Unconfirmed
             | Self::Offline
             | Self::Protocol(_)
@@ -194,6 +206,7 @@ impl Failure {
             | Self::Denied { .. }
             | Self::Silent { .. }
             | Self::Closed { .. }
+            | Self::Idle { .. }
             | Self::Invalid(_)
             | Self::Unconfirmed
             | Self::Offline
@@ -221,6 +234,10 @@ fn old_code(code: u8) -> String {
 fn list(servers: &[Endpoint]) -> String {
     let shown: Vec<String> = servers.iter().map(|server| text::safe(&server.to_string()).to_string()).collect();
     shown.join(" or ")
+}
+
+fn counted(times: usize) -> String {
+    if times > 1 { format!(", {times} times") } else { String::new() }
 }
 
 fn said(text: &str) -> String {

@@ -25,6 +25,7 @@ use self::{
     driver::{Attempt, Granted, drive},
     gate::Gate,
     gather::{Gatherer, PACKETS},
+    idle::Idle,
     outlet::{Backlog, Outlet},
     poison::Poison,
     requests::{Broker, Requests},
@@ -50,6 +51,7 @@ mod driver;
 mod frames;
 mod gate;
 mod gather;
+mod idle;
 pub(super) mod intake;
 mod opening;
 mod outlet;
@@ -193,6 +195,7 @@ async fn converse(
         attempts: 0,
         backoff: options.reconnect.map(Backoff::new),
         poison: Poison::default(),
+        idle: Idle::default(),
         skipped,
         random: fastrand::Rng::new(),
         options: Arc::new(options),
@@ -236,6 +239,7 @@ struct Conversation {
     attempts: u32,
     backoff: Option<Backoff>,
     poison: Poison,
+    idle: Idle,
     random: fastrand::Rng,
 }
 

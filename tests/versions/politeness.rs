@@ -208,3 +208,15 @@ async fn a_broker_that_never_comes_back_is_tried_ten_times_at_most_at_first() {
     assert_eq!(broker.accepted(), 10);
     listener.close().await;
 }
+
+#[tokio::test]
+async fn a_proxy_that_ends_idle_connections_is_told_by_their_equal_silence() {
+    let idle = vec![Step::Read, Step::Send(CONNACK_V5.to_vec()), Step::Pause(Duration::from_millis(2_100))];
+    let broker = Scripted::start(vec![idle]).await;
+    let mut listener = Listener::start(Options { reconnect: Some(QUICK), ..v5(broker.port) });
+    let (first, second) = (listener.waiting().await, listener.waiting().await);
+    assert!(first.to_string().starts_with("the broker closed the connection after 2.") && !first.to_string().contains("times"));
+    assert!(second.to_string().ends_with(" s without traffic, 2 times"), "{second}");
+    assert!(!first.hint().contains("-k") && second.hint().contains("ends idle connections"), "{}", second.hint());
+    listener.close().await;
+}

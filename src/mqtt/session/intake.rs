@@ -47,6 +47,9 @@ const SHORTEST_STALL: Duration = Duration::from_secs(5);
 /// How long a packet may take to arrive, unless it is large and comes steadily.
 const UNFINISHED: Duration = Duration::from_mins(1);
 
+/// The shortest silence before the end of a connection that may be its cause.
+const IDLE: Duration = Duration::from_secs(2);
+
 /// The fewest bytes in that time that are steady.
 const STEADY: u64 = 4 << 10;
 
@@ -64,6 +67,8 @@ pub(in crate::mqtt) struct Intake {
     /// What comes before CONNACK has arrived.
     opening: Option<(Opening, Pin<Box<Sleep>>)>,
     watchdog: Option<Watchdog>,
+    /// When something was sent or came.
+    active: Instant,
     /// What has arrived, and how many bytes that were at the last look.
     progress: (Progress, u64),
     /// When an unfinished packet must have come on, and how many bytes had arrived when that was set.
@@ -105,6 +110,7 @@ impl Intake {
             outgoing: Frames::default(),
             opening: Some((Opening::default(), deadline)),
             watchdog: None,
+            active: Instant::now(),
             progress: (progress, 0),
             unfinished: None,
             ping: None,
@@ -184,9 +190,13 @@ impl Intake {
                 self.poll_unfinished(cx)?;
                 return self.poll_silence(cx);
             };
+            let silence = self.active.elapsed();
             self.hear();
             match read {
                 Ok(()) if buf.filled().len() > fresh => self.inspect(buf, fresh),
+                Ok(()) if self.opening.is_none() && silence >= IDLE => {
+                    self.end = Some(Err(io::Error::other(Failure::Idle { silence, times: 1 })));
+                }
                 end => self.end = Some(end),
             }
             if buf.filled().len() > fresh {
@@ -212,6 +222,7 @@ impl Intake {
     }
 
     fn hear(&mut self) {
+        self.active = Instant::now();
         self.unfinished = None;
         if let Some(watchdog) = &mut self.watchdog {
             watchdog.hear();
@@ -284,6 +295,7 @@ impl Intake {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.ping = rest.get(written..);
+            self.active = Instant::now();
         }
         if self.ping.is_some() {
             ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
@@ -371,6 +383,7 @@ impl AsyncWrite for Intake {
         }
         let progress = Pin::new(&mut this.stream).poll_write(cx, bytes);
         let written = ready!(this.watch(cx, progress))?;
+        this.active = Instant::now();
         if this.outgoing.find_disconnect(&bytes[..written]).is_some() {
             this.leaving = Some(Leaving { shut: false, deadline: Box::pin(sleep(LINGER)) });
         }

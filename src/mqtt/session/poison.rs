@@ -63,6 +63,7 @@ impl Mark {
             | Failure::Closed { .. }
             | Failure::OldConnack { .. }
             | Failure::Unanswered { .. }
+            | Failure::Idle { .. }
             | Failure::Invalid(_)
             | Failure::Unconfirmed
             | Failure::Offline

@@ -34,7 +34,7 @@ pub struct ConnectArgs {
     pub password: PasswordArgs,
 
     /// The longest that connecting may take, such as 500ms or 10s [default: 10s].
-    #[arg(long, value_name = "TIME", value_parser = value::some_duration)]
+    #[arg(long, value_name = "TIME", value_parser = value::some_duration, hide_short_help = true)]
     pub connect_timeout: Option<Duration>,
 
     /// Keep Alive, whole seconds; 0 turns it off [default: 30s].
@@ -51,7 +51,7 @@ pub struct ConnectArgs {
 
     /// The largest packet that is accepted, such as 64KiB; a broker of MQTT 5 leaves larger messages out [default: messages
     /// above 16MiB are passed over, and that is told].
-    #[arg(long, value_name = "SIZE", value_parser = value::packet_size)]
+    #[arg(long, value_name = "SIZE", value_parser = value::packet_size, hide_short_help = true)]
     pub max_packet_size: Option<u32>,
 
     /// What CONNECT asks of a broker of MQTT 5.
@@ -93,19 +93,19 @@ pub struct PasswordArgs {
 #[command(next_help_heading = "CONNECT properties (MQTT 5)")]
 pub struct TermArgs {
     /// Receive Maximum: how many messages of QoS 1 and 2 the broker may send ahead of our acknowledgements [default: 65535].
-    #[arg(long, value_name = "N", value_parser = value::some_number)]
+    #[arg(long, value_name = "N", value_parser = value::some_number, hide_short_help = true)]
     pub receive_maximum: Option<u16>,
 
     /// Topic Alias Maximum: how many topics the broker may abbreviate [default: 32].
-    #[arg(long, value_name = "N", value_parser = value::topic_alias_maximum)]
+    #[arg(long, value_name = "N", value_parser = value::topic_alias_maximum, hide_short_help = true)]
     pub topic_alias_maximum: Option<u16>,
 
     /// Request Response Information: asks the broker for the basis of response topics [default: false].
-    #[arg(long, value_name = "BOOL", value_parser = BoolishValueParser::new())]
+    #[arg(long, value_name = "BOOL", value_parser = BoolishValueParser::new(), hide_short_help = true)]
     pub request_response_information: Option<bool>,
 
     /// Request Problem Information: has the broker give its reasons in words [default: true].
-    #[arg(long, value_name = "BOOL", value_parser = BoolishValueParser::new())]
+    #[arg(long, value_name = "BOOL", value_parser = BoolishValueParser::new(), hide_short_help = true)]
     pub request_problem_information: Option<bool>,
 }
 
@@ -114,15 +114,15 @@ pub struct TermArgs {
 #[command(next_help_heading = "CONNECT properties (MQTT 5)")]
 pub struct AuthenticationArgs {
     /// Authentication Method: SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with user name and password, or another with data.
-    #[arg(long, value_name = "METHOD", value_parser = value::method)]
+    #[arg(long, value_name = "METHOD", value_parser = value::method, hide_short_help = true)]
     pub auth_method: Option<String>,
 
     /// Takes the Authentication Data, such as a token, from this environment variable.
-    #[arg(long, value_name = "VARIABLE", requires = "auth_method", conflicts_with = "auth_data_file")]
+    #[arg(long, value_name = "VARIABLE", requires = "auth_method", conflicts_with = "auth_data_file", hide_short_help = true)]
     pub auth_data_env: Option<String>,
 
     /// Takes it from the first line of this file, `-` for standard input.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "auth_method")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "auth_method", hide_short_help = true)]
     pub auth_data_file: Option<PathBuf>,
 }
 
@@ -135,19 +135,19 @@ pub struct TlsArgs {
     pub ca_file: Option<PathBuf>,
 
     /// The certificate of this client, a PEM file.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub cert: Option<PathBuf>,
 
     /// Its key, a PEM file; the passphrase of an encrypted one is asked for [default: in the file of --cert].
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cert")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cert", hide_short_help = true)]
     pub key: Option<PathBuf>,
 
     /// The name to verify, where it is not the host of the URL.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     pub server_name: Option<String>,
 
     /// Offers this protocol by ALPN; may be repeated [default: none, and mqtt for quic://].
-    #[arg(long, value_name = "PROTOCOL", value_parser = value::alpn)]
+    #[arg(long, value_name = "PROTOCOL", value_parser = value::alpn, hide_short_help = true)]
     pub alpn: Vec<String>,
 
     /// Verifies nothing: anybody may answer, and see what is sent.
@@ -160,16 +160,16 @@ pub struct TlsArgs {
 #[command(next_help_heading = "Way to the broker")]
 pub struct WayArgs {
     /// The path of the WebSocket, in place of that of the URL [default: /mqtt].
-    #[arg(long, value_name = "PATH", value_parser = endpoint::websocket_path)]
+    #[arg(long, value_name = "PATH", value_parser = endpoint::websocket_path, hide_short_help = true)]
     pub ws_path: Option<String>,
 
     /// Adds a header to the WebSocket handshake; may be repeated. It shows in the list of processes:
     /// keep a secret in a profile.
-    #[arg(long, value_name = "NAME:VALUE", value_parser = value::header)]
+    #[arg(long, value_name = "NAME:VALUE", value_parser = value::header, hide_short_help = true)]
     pub ws_header: Vec<(String, String)>,
 
     /// Goes by a proxy, `socks5://[USER@]HOST[:PORT]` or `http://[USER@]HOST[:PORT]`.
-    #[arg(long, value_name = "URL", value_parser = value::proxy)]
+    #[arg(long, value_name = "URL", value_parser = value::proxy, hide_short_help = true)]
     pub proxy: Option<Proxy>,
 }
 
@@ -178,47 +178,47 @@ pub struct WayArgs {
 #[command(next_help_heading = "Will Message")]
 pub struct WillArgs {
     /// The topic of the Will Message.
-    #[arg(long, value_name = "TOPIC", value_parser = value::topic_name)]
+    #[arg(long, value_name = "TOPIC", value_parser = value::topic_name, hide_short_help = true)]
     pub will_topic: Option<String>,
 
     /// Its payload [default: empty].
-    #[arg(long, value_name = "TEXT", requires = "will_topic")]
+    #[arg(long, value_name = "TEXT", requires = "will_topic", hide_short_help = true)]
     pub will_payload: Option<String>,
 
     /// Its QoS [default: 0].
-    #[arg(long, value_name = "0|1|2", value_parser = value::qos(), hide_possible_values = true, requires = "will_topic")]
+    #[arg(long, value_name = "0|1|2", value_parser = value::qos(), hide_possible_values = true, requires = "will_topic", hide_short_help = true)]
     pub will_qos: Option<Qos>,
 
     /// Makes the broker keep it.
-    #[arg(long, requires = "will_topic")]
+    #[arg(long, requires = "will_topic", hide_short_help = true)]
     pub will_retain: bool,
 
     /// How long the broker waits before it publishes it (MQTT 5).
-    #[arg(long, value_name = "TIME", value_parser = value::seconds, requires = "will_topic")]
+    #[arg(long, value_name = "TIME", value_parser = value::seconds, requires = "will_topic", hide_short_help = true)]
     pub will_delay: Option<u32>,
 
     /// How long it is of use, once published (MQTT 5).
-    #[arg(long, value_name = "TIME", value_parser = value::seconds, requires = "will_topic")]
+    #[arg(long, value_name = "TIME", value_parser = value::seconds, requires = "will_topic", hide_short_help = true)]
     pub will_expiry: Option<u32>,
 
     /// Its Content Type (MQTT 5).
-    #[arg(long, value_name = "TYPE", requires = "will_topic")]
+    #[arg(long, value_name = "TYPE", requires = "will_topic", hide_short_help = true)]
     pub will_content_type: Option<String>,
 
     /// Its Response Topic (MQTT 5).
-    #[arg(long, value_name = "TOPIC", value_parser = value::topic_name, requires = "will_topic")]
+    #[arg(long, value_name = "TOPIC", value_parser = value::topic_name, requires = "will_topic", hide_short_help = true)]
     pub will_response_topic: Option<String>,
 
     /// Its Correlation Data (MQTT 5).
-    #[arg(long, value_name = "TEXT", requires = "will_topic")]
+    #[arg(long, value_name = "TEXT", requires = "will_topic", hide_short_help = true)]
     pub will_correlation_data: Option<String>,
 
     /// Its Payload Format Indicator: 0 bytes, 1 UTF-8 text (MQTT 5).
-    #[arg(long, value_name = "0|1", value_parser = value::payload_format(), hide_possible_values = true, requires = "will_topic")]
+    #[arg(long, value_name = "0|1", value_parser = value::payload_format(), hide_possible_values = true, requires = "will_topic", hide_short_help = true)]
     pub will_payload_format: Option<u8>,
 
     /// Its User Property (MQTT 5); may be repeated.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = value::user_property, requires = "will_topic")]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = value::user_property, requires = "will_topic", hide_short_help = true)]
     pub will_user_property: Vec<(String, String)>,
 }
 
@@ -227,7 +227,7 @@ pub struct WillArgs {
 #[command(next_help_heading = "Connection")]
 pub struct ConnectPropertyArgs {
     /// User Property of CONNECT (MQTT 5); may be repeated.
-    #[arg(long = "user-property", value_name = "KEY=VALUE", value_parser = value::user_property)]
+    #[arg(long = "user-property", value_name = "KEY=VALUE", value_parser = value::user_property, hide_short_help = true)]
     pub connect_user_properties: Vec<(String, String)>,
 }
 

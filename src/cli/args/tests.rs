@@ -101,10 +101,21 @@ fn the_help_of_every_verb_fits_a_hundred_columns() {
 }
 
 #[test]
+fn the_help_of_h_is_short_and_that_of_help_is_whole() {
+    for verb in ["sub", "pub", "get", "doctor"] {
+        let help = |option| parse(&format!("{verb} {option}")).expect_err("help ends the call");
+        let (short, long) = (help("-h"), help("--help"));
+        assert!(short.lines().count() <= 60, "{verb}: {} lines", short.lines().count());
+        assert!(long.lines().count() > short.lines().count() + 40, "{verb}: {} lines", long.lines().count());
+        assert!(short.contains("--help") && !short.contains("--will-delay") && long.contains("--will-delay"), "{short}");
+    }
+}
+
+#[test]
 fn the_help_of_sub_names_every_field_of_a_template() {
     let mut command = Cli::command();
     let sub = command.find_subcommand_mut("sub").expect("the verb");
-    let help = sub.render_help().to_string();
+    let help = sub.render_long_help().to_string();
     for field in crate::cli::format::field_names() {
         assert!(help.contains(&format!("{{{field}}}")), "{field}");
     }

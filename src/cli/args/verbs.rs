@@ -7,73 +7,13 @@ use clap_complete::Shell;
 
 use super::{
     connect::{ConnectArgs, ConnectPropertyArgs, TraceArgs},
-    value,
+    help, value,
 };
 use crate::{cli::format::Format, mqtt::message::Qos};
 
-const SUB_EXAMPLES: &str = "\
-Examples:
-  mqtap sub mqtt://localhost 'plant/#'
-  mqtap sub plant 'plant/+/state' -n 1 --format '{time} {topic} {payload}'
-  mqtap sub plant '#' --format json >> messages.ndjson
-
-Formats:
-  text      topic, a space, payload
-  json      an object a line; `payload_base64` where the payload is not UTF-8
-  payload   the payload alone
-  hex       the payload in hexadecimal digits
-  TEMPLATE  {time} {topic} {qos} {retain} {dup} {size} {payload} {hex} {base64} {content_type}
-            {response_topic} {correlation_data} {properties}; {{ and }} are braces, \\t \\n \\\\ as usual
-
-Each message ends with a line feed. To a terminal, control characters and the like are escaped; to a
-pipe or a file the bytes are exact. JSON escapes them always and loses nothing.
-
-The verb ends with 5 when every filter is refused; while some are granted it warns and goes on. It
-does not retry the first connection; once connected, it reconnects.";
-
-const PUB_EXAMPLES: &str = "\
-Examples:
-  mqtap pub mqtt://localhost plant/line1/set on -q 1
-  mqtap pub plant config/line1 --file line1.json --retain
-  mqtap pub plant config/line1 '' --retain              removes a retained message
-  tail -f values.log | mqtap pub plant plant/log --lines
-  mqtap pub plant test/load x --repeat 1000 --interval 10ms
-
-Without PAYLOAD, --file or --lines, the payload is all of standard input. The verb ends when the
-broker has acknowledged everything (QoS 1 and 2) or everything was sent (QoS 0).
-
-On a profile with protect = true it asks first, once for all that it publishes. Where standard input
-is no terminal nobody can be asked, and only --yes lets it publish.";
-
-const GET_EXAMPLES: &str = "\
-Examples:
-  mqtap get mqtt://localhost config/version
-  mqtap get plant camera/1/image -W 30s > image.jpg
-
-To a pipe or a file the bytes are exact and nothing is added; to a terminal, control characters and
-the like are escaped and a line feed follows.";
-
-const DOCTOR_EXAMPLES: &str = "\
-Examples:
-  mqtap doctor                              terminal, clipboard, files, certificate authorities
-  mqtap doctor plant                        every stage on the way, CONNECT, the profile's filters, a ping
-  mqtap doctor mqtts://broker.example 'plant/#' 'secret/#'
-  mqtap doctor plant --json | jq '.sections[0].checks[] | select(.check == \"tls\")'
-  mqtap doctor plant --will                 is the will published when the client vanishes?
-
-The doctor connects with a Client Identifier of its own, the profile's with -doctor behind it, so that
-it takes over no connection that is called alike; -i names another one. It keeps no session.
-
-With --will, a client that ends in -will-test connects with the will and is cut off. The broker then
-publishes the will, as if that client had died: whoever listens sees it, and a retained one stays. On
-a profile with protect = true it asks first, unless --yes is given.
-
-The exit code is that of the first check that failed: 3 the broker cannot be reached, 4 it refused
-the connection, 5 it refused a filter, 27 it did not answer in time.";
-
 /// The arguments of `sub`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = SUB_EXAMPLES)]
+#[command(after_help = help::SUB, after_long_help = format!("{}\n\n{}", help::SUB, help::SUB_MORE))]
 pub struct SubArgs {
     /// A profile's name, or a URL such as `mqtt://localhost` or `mqtts://USER@HOST:PORT`.
     pub target: String,
@@ -103,11 +43,11 @@ pub struct SubArgs {
     pub raw: bool,
 
     /// Leaves out what this client published itself (MQTT 5).
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub no_local: bool,
 
     /// Subscription Identifier, 1 to 268435455, which comes back with each message (MQTT 5).
-    #[arg(long, value_name = "N", value_parser = value::subscription_identifier)]
+    #[arg(long, value_name = "N", value_parser = value::subscription_identifier, hide_short_help = true)]
     pub subscription_identifier: Option<u32>,
 
     /// Unsubscribes from this filter of a kept session first; may be repeated.
@@ -143,17 +83,17 @@ pub struct RetainedArgs {
     pub retained_only: bool,
 
     /// Keeps the RETAIN flag as the publisher set it (MQTT 5).
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub retain_as_published: bool,
 
     /// Retained messages: 0 at subscribe, 1 if the subscription is new, 2 never (MQTT 5).
-    #[arg(long, value_name = "0|1|2", value_parser = value::retain_handling(), hide_possible_values = true)]
+    #[arg(long, value_name = "0|1|2", value_parser = value::retain_handling(), hide_possible_values = true, hide_short_help = true)]
     pub retain_handling: Option<u8>,
 }
 
 /// The arguments of `pub`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = PUB_EXAMPLES)]
+#[command(after_help = help::PUB, after_long_help = format!("{}\n\n{}", help::PUB, help::PUB_MORE))]
 pub struct PubArgs {
     /// A profile's name, or a URL such as `mqtt://localhost` or `mqtts://USER@HOST:PORT`.
     pub target: String,
@@ -212,37 +152,37 @@ pub struct PubArgs {
 #[command(next_help_heading = "Properties (MQTT 5)")]
 pub struct PublishPropertyArgs {
     /// Content Type, such as application/json.
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, value_name = "TYPE", hide_short_help = true)]
     pub content_type: Option<String>,
 
     /// Response Topic.
-    #[arg(long, value_name = "TOPIC", value_parser = value::topic_name)]
+    #[arg(long, value_name = "TOPIC", value_parser = value::topic_name, hide_short_help = true)]
     pub response_topic: Option<String>,
 
     /// Correlation Data.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", hide_short_help = true)]
     pub correlation_data: Option<String>,
 
     /// Message Expiry Interval, whole seconds.
-    #[arg(long, value_name = "TIME", value_parser = value::seconds)]
+    #[arg(long, value_name = "TIME", value_parser = value::seconds, hide_short_help = true)]
     pub message_expiry: Option<u32>,
 
     /// Payload Format Indicator: 0 bytes, 1 UTF-8 text.
-    #[arg(long, value_name = "0|1", value_parser = value::payload_format(), hide_possible_values = true)]
+    #[arg(long, value_name = "0|1", value_parser = value::payload_format(), hide_possible_values = true, hide_short_help = true)]
     pub payload_format: Option<u8>,
 
     /// Topic Alias, 1 to what the broker takes: later messages go without the topic.
-    #[arg(long, value_name = "N", value_parser = value::some_number)]
+    #[arg(long, value_name = "N", value_parser = value::some_number, hide_short_help = true)]
     pub topic_alias: Option<u16>,
 
     /// User Property of the message; may be repeated.
-    #[arg(long = "user-property", value_name = "KEY=VALUE", value_parser = value::user_property)]
+    #[arg(long = "user-property", value_name = "KEY=VALUE", value_parser = value::user_property, hide_short_help = true)]
     pub user_properties: Vec<(String, String)>,
 }
 
 /// The arguments of `get`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = GET_EXAMPLES)]
+#[command(after_help = help::GET, after_long_help = format!("{}\n\n{}", help::GET, help::GET_MORE))]
 pub struct GetArgs {
     /// A profile's name, or a URL such as `mqtt://localhost` or `mqtts://USER@HOST:PORT`.
     pub target: String,
@@ -278,7 +218,11 @@ pub struct GetArgs {
 
 /// The arguments of `doctor`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = DOCTOR_EXAMPLES)]
+#[command(
+    after_help = help::DOCTOR,
+    after_long_help = format!("{}\n\n{}", help::DOCTOR, help::DOCTOR_MORE),
+    override_usage = "mqtap doctor [OPTIONS] [TARGET] [FILTER]..."
+)]
 pub struct DoctorArgs {
     /// A profile's name, or a URL such as `mqtt://localhost` or `mqtts://USER@HOST:PORT`.
     pub target: Option<String>,

@@ -2,6 +2,7 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
+use jiff::tz::TimeZone;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +33,9 @@ use crate::{
 ///
 /// Returns why it could not begin, or had to end.
 pub(super) fn run(args: SubArgs) -> Result<Exit, Problem> {
+    if args.time.is_some() && !args.format.has_time() {
+        return Err(Problem::usage("this format has no time").hint("--time goes with text, json or a template with {time}"));
+    }
     let needs_v5 = args.needs_v5().or(args.properties.needs_v5());
     let Target { mut options, .. } = target::resolve(&args.target, &args.connect, needs_v5)?;
     options.user_properties.extend(args.properties.connect_user_properties.iter().cloned());
@@ -118,8 +122,12 @@ enum Retained {
 impl Tap {
     fn new(args: &SubArgs, options: &Options) -> Self {
         let escaped = output::is_terminal() && !args.raw;
+        let mut printer = Printer::new(args.format.clone(), escaped).separated(args.separator);
+        if let Some(time) = &args.time {
+            printer = printer.timed(time.clone(), TimeZone::system());
+        }
         Self {
-            printer: Printer::new(args.format.clone(), escaped),
+            printer,
             output: Output::default(),
             retained: Retained::of(args.retained),
             left: args.count,

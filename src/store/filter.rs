@@ -17,7 +17,7 @@ use std::{cmp::Ordering, ops::Range, time::Duration};
 
 use regex::bytes::Regex;
 
-pub use self::packets::PacketFilter;
+pub use self::{json::JsonPath, packets::PacketFilter};
 use self::{
     json::{Literal, Step},
     needle::Needle,

@@ -32,7 +32,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use self::filter::{Filter, FilterError, Formats, LONGEST_FILTER, PacketFilter, TopicFilter};
+pub use self::filter::{Filter, FilterError, Formats, JsonPath, LONGEST_FILTER, PacketFilter, TopicFilter};
 pub use self::tree::{Busiest, MAX_DEPTH, NodeId, Row, Rows, Sort, Stats, Tree};
 pub use self::view::{Found, Scope, View};
 

@@ -15,8 +15,13 @@ Formats:
   payload   the payload alone
   hex       the payload in hexadecimal digits
   TEMPLATE  {time} {topic} {qos} {retain} {dup} {size} {payload} {hex} {base64} {content_type}
-            {response_topic} {correlation_data} {properties}; {{ and }} are braces,
-            \\t \\n \\\\ as usual
+            {response_topic} {correlation_data} {properties} {json}; {{ and }} are braces,
+            \\t \\n \\r \\0 \\\\ as usual
+
+A template takes members of a JSON payload, {payload.t} or {payload.list[0].name}, as they were sent,
+and a layout as Rust has it: {topic:20} {size:>8} {payload.t:08} {payload:.80}, in columns.
+
+Each message ends with a line feed, or as --separator says: nul for xargs -0, none for a stream.
 
 To a terminal, control characters and the like are escaped; to a pipe or a file the bytes are exact.
 JSON escapes them always and loses nothing.

@@ -9,7 +9,10 @@ use super::{
     connect::{ConnectArgs, ConnectPropertyArgs, TraceArgs},
     help, value,
 };
-use crate::{cli::format::Format, mqtt::message::Qos};
+use crate::{
+    cli::format::{Format, Separator, Time},
+    mqtt::message::Qos,
+};
 
 /// The arguments of `sub`.
 #[derive(Debug, Clone, Args)]
@@ -37,6 +40,14 @@ pub struct SubArgs {
     /// text, json, payload, hex or a template.
     #[arg(long, value_parser = Format::parse, default_value = "text")]
     pub format: Format,
+
+    /// How {time} is written: utc, local, unix or a pattern of strftime; the format text then begins with it.
+    #[arg(long, value_name = "FORM", value_parser = Time::parse)]
+    pub time: Option<Time>,
+
+    /// What stands behind each message: a line feed, a NUL or nothing.
+    #[arg(long, value_enum, value_name = "nl|nul|none", hide_possible_values = true, default_value = "nl")]
+    pub separator: Separator,
 
     /// Writes bytes as they are, also to a terminal.
     #[arg(long)]

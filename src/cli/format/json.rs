@@ -6,17 +6,20 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use serde_json::{Serializer, ser::Formatter};
 
-use super::utc::Utc;
+use super::time::{Time, Times};
 use crate::{
-    base::text::{Stack, is_hostile},
+    base::{
+        clock::Stamp,
+        text::{Stack, is_hostile},
+    },
     mqtt::{batch::Delivery, message::Properties},
 };
 
 /// Appends one message.
-pub(super) fn write(message: Delivery<'_>, utc: &mut Utc, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"time\":\"");
-    utc.write(message.at, out);
-    out.extend_from_slice(b"\",\"topic\":");
+pub(super) fn write(message: Delivery<'_>, times: &mut Times, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"time\":");
+    time(message.at, times, out);
+    out.extend_from_slice(b",\"topic\":");
     string(message.topic, out);
     out.extend_from_slice(b",\"qos\":");
     out.push(b'0' + message.qos.level());
@@ -36,6 +39,22 @@ pub(super) fn write(message: Delivery<'_>, utc: &mut Utc, out: &mut Vec<u8>) {
         properties(all, out);
     }
     out.push(b'}');
+}
+
+fn time(at: Stamp, times: &mut Times, out: &mut Vec<u8>) {
+    match times.form() {
+        Time::Utc | Time::Local => {
+            out.push(b'"');
+            times.write(at, out);
+            out.push(b'"');
+        }
+        Time::Unix => times.write(at, out),
+        Time::Pattern(_) => {
+            let mut text = Vec::new();
+            times.write(at, &mut text);
+            string(&String::from_utf8_lossy(&text), out);
+        }
+    }
 }
 
 /// Appends the properties as an object, those that are set, in the order of the standard.
@@ -162,6 +181,9 @@ fn fragment(text: &str, out: &mut Vec<u8>) {
         match c {
             '"' => out.extend_from_slice(b"\\\""),
             '\\' => out.extend_from_slice(b"\\\\"),
+            '\n' => out.extend_from_slice(b"\\n"),
+            '\r' => out.extend_from_slice(b"\\r"),
+            '\t' => out.extend_from_slice(b"\\t"),
             _ => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     write!(out, "\\u{unit:04x}").expect("a vector takes all");

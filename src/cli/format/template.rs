@@ -2,8 +2,12 @@
 
 use std::io::Write as _;
 
-use super::{hex, json, push, utc::Utc};
-use crate::mqtt::{batch::Delivery, message::Properties};
+use super::{hex, json, layout::Layout, push, time::Times};
+use crate::{
+    base::text,
+    mqtt::{batch::Delivery, message::Properties},
+    store::JsonPath,
+};
 
 /// A template, read once and written for every message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +18,9 @@ pub struct Template {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Text(String),
-    Field(Field),
+    Field(Field, Option<Layout>),
+    /// A value in a JSON payload.
+    Member(JsonPath, Option<Layout>),
 }
 
 /// What a message can be asked for by name.
@@ -33,9 +39,10 @@ enum Field {
     ResponseTopic,
     CorrelationData,
     Properties,
+    Json,
 }
 
-const FIELDS: [(&str, Field); 13] = [
+const FIELDS: [(&str, Field); 14] = [
     ("time", Field::Time),
     ("topic", Field::Topic),
     ("qos", Field::Qos),
@@ -49,10 +56,11 @@ const FIELDS: [(&str, Field); 13] = [
     ("response_topic", Field::ResponseTopic),
     ("correlation_data", Field::CorrelationData),
     ("properties", Field::Properties),
+    ("json", Field::Json),
 ];
 
 impl Template {
-    /// Reads a template: `{field}`, `{{` and `}}` for braces, `\t`, `\n` and `\\`.
+    /// Reads a template: `{field}`, `{field:layout}`, `{payload.member}`, `{{` and `}}` for braces, escapes such as `\t`.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut plain = String::new();
@@ -70,7 +78,7 @@ impl Template {
                     if !plain.is_empty() {
                         parts.push(Part::Text(std::mem::take(&mut plain)));
                     }
-                    parts.push(Part::Field(field(name)?));
+                    parts.push(part(name)?);
                 }
                 '}' => {
                     if chars.next() != Some('}') {
@@ -81,8 +89,12 @@ impl Template {
                 '\\' => plain.push(match chars.next() {
                     Some('t') => '\t',
                     Some('n') => '\n',
+                    Some('r') => '\r',
+                    Some('0') => '\0',
                     Some('\\') => '\\',
-                    Some(_) | None => return Err("after a backslash of the template comes t, n or another backslash".into()),
+                    Some(_) | None => {
+                        return Err("behind a backslash of the template stands t, n, r, 0 or another backslash".into());
+                    }
                 }),
                 other => plain.push(other),
             }
@@ -94,18 +106,37 @@ impl Template {
     }
 
     /// Appends one message; text from outside is escaped where `escaped` says so, the template's own text never.
-    pub(super) fn write(&self, message: Delivery<'_>, utc: &mut Utc, escaped: bool, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, message: Delivery<'_>, times: &mut Times, escaped: bool, out: &mut Vec<u8>) {
         for part in &self.parts {
-            match part {
-                Part::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Part::Field(field) => field.write(message, utc, escaped, out),
+            let start = out.len();
+            let layout = match part {
+                Part::Text(text) => {
+                    out.extend_from_slice(text.as_bytes());
+                    continue;
+                }
+                Part::Field(field, layout) => {
+                    field.write(message, times, escaped, out);
+                    layout
+                }
+                Part::Member(path, layout) => {
+                    push(&path.value(message.payload).unwrap_or_default(), escaped, out);
+                    layout
+                }
+            };
+            if let Some(layout) = layout {
+                layout.apply(start, out);
             }
         }
+    }
+
+    /// Returns `true` if a field has the time.
+    pub(super) fn has_time(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Field(Field::Time | Field::Json, _)))
     }
 }
 
 impl Field {
-    fn write(self, message: Delivery<'_>, utc: &mut Utc, escaped: bool, out: &mut Vec<u8>) {
+    fn write(self, message: Delivery<'_>, times: &mut Times, escaped: bool, out: &mut Vec<u8>) {
         let properties = message.properties;
         let mut optional = |bytes: Option<&[u8]>| push(bytes.unwrap_or_default(), escaped, out);
         match self {
@@ -113,7 +144,8 @@ impl Field {
             Self::ResponseTopic => optional(properties.and_then(|p| p.response_topic.as_deref()).map(str::as_bytes)),
             Self::CorrelationData => optional(properties.and_then(|p| p.correlation_data.as_deref())),
             Self::Properties => json::properties(properties.unwrap_or(&Properties::default()), out),
-            Self::Time => utc.write(message.at, out),
+            Self::Time => times.write(message.at, out),
+            Self::Json => json::write(message, times, out),
             Self::Topic => push(message.topic.as_bytes(), escaped, out),
             Self::Qos => out.push(b'0' + message.qos.level()),
             Self::Retain => out.push(b'0' + u8::from(message.retain)),
@@ -126,10 +158,31 @@ impl Field {
     }
 }
 
+/// Reads what stands between the braces: `size`, `topic:20`, `payload.a[0]:>8`.
+fn part(text: &str) -> Result<Part, String> {
+    let mut quoted = false;
+    let colon = text.find(|c: char| {
+        quoted ^= c == '"';
+        c == ':' && !quoted
+    });
+    let (name, layout) = colon.map_or((text, None), |at| (&text[..at], Some(&text[at + 1..])));
+    let layout = |is_number| layout.map(|layout| Layout::parse(layout, is_number)).transpose();
+    if let Some(path) = name.strip_prefix("payload").filter(|path| path.starts_with(['.', '['])) {
+        return Ok(Part::Member(JsonPath::parse(path)?, layout(false)?));
+    }
+    let field = field(name)?;
+    let is_number = matches!(field, Field::Qos | Field::Retain | Field::Dup | Field::Size);
+    Ok(Part::Field(field, layout(is_number)?))
+}
+
 fn field(name: &str) -> Result<Field, String> {
     FIELDS.iter().find(|(known, _)| *known == name).map(|(_, field)| *field).ok_or_else(|| {
         let names: Vec<_> = FIELDS.iter().map(|(known, _)| *known).collect();
-        format!("a template has no field `{}`; the fields are {}", crate::base::text::line(name, 40), names.join(", "))
+        format!(
+            "a template has no field `{}`; the fields are {}, and payload.MEMBER of JSON",
+            text::line(name, 40),
+            names.join(", ")
+        )
     })
 }
 

@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use proptest::prelude::*;
+use rstest::rstest;
 use serde_json::Value;
 
 use super::*;
@@ -50,7 +51,7 @@ fn json_escapes_what_a_terminal_must_not_receive() {
     let text = "\"\\\n\u{7f}\u{9b}\u{202e}\u{2028}\u{e0041}é😀";
     assert!(
         line("json", false, &received("a", text.as_bytes()))
-            .contains(r#""payload":"\"\\\u000a\u007f\u009b\u202e\u2028\udb40\udc41é😀""#)
+            .contains(r#""payload":"\"\\\n\u007f\u009b\u202e\u2028\udb40\udc41é😀""#)
     );
 }
 
@@ -86,6 +87,60 @@ fn payload_and_hex_leave_the_topic_out() {
 }
 
 #[test]
+fn json_writes_the_usual_escapes_short() {
+    assert!(line("json", false, &received("a", b"1\r\n\t2\x08")).contains(r#""payload":"1\r\n\t2\u0008""#));
+}
+
+#[rstest]
+#[case("{payload.t}", "21.50")]
+#[case("{payload.a[1].on}", "true")]
+#[case("{payload.a}", r#"[1, {"on":true}]"#)]
+#[case(r#"{payload["x:y"]}"#, "tab\t\"")]
+#[case("{payload.none}{payload.n}", "null")]
+#[case("{payload.t:>7}|{payload.s:.2}", "  21.50|ab")]
+fn a_template_takes_a_member_of_json_as_it_was_sent(#[case] template: &str, #[case] expected: &str) {
+    let payload = br#"{"t": 21.50, "a": [1, {"on":true}], "x:y": "tab\t\"", "n": null, "s": "abc"}"#;
+    assert_eq!(line(template, false, &received("a", payload)), format!("{expected}\n"));
+    assert_eq!(line("{payload.t}", false, &received("a", b"no json")), "\n");
+}
+
+#[test]
+fn a_template_lays_its_fields_out() {
+    let message = received("a/b", b"x");
+    assert_eq!(line("{topic:6}{size:03}{qos:>2}|{json:.5}", false, &message), "a/b   001 1|{\"tim\n");
+    assert!(Format::parse("{topic:wide}").is_err_and(|why| why.contains("is not a layout")));
+}
+
+#[test]
+fn a_member_of_json_is_harmless_on_a_terminal() {
+    assert_eq!(line("{payload.t}", true, &received("a", br#"{"t":"\u001b[2J"}"#)), "\\u{1b}[2J\n");
+}
+
+#[test]
+fn what_stands_behind_a_message_is_chosen() {
+    let message = received("a", b"x");
+    for (separator, expected) in [(Separator::Nl, "a x\n"), (Separator::Nul, "a x\0"), (Separator::None, "a x")] {
+        let mut out = Vec::new();
+        Printer::new(Format::Text, false).separated(separator).write(&message, &mut out);
+        assert_eq!(String::from_utf8(out).expect("UTF-8"), expected);
+    }
+    assert_eq!(written("{topic}\\0{topic}\\r", false, &message), b"a\0a\r\n");
+}
+
+#[rstest]
+#[case("text", "unix", "1795176271.207123 a x\n")]
+#[case("json", "unix", "{\"time\":1795176271.207123,\"topic\":\"a\"")]
+#[case("json", "%Y \"%m\"", "{\"time\":\"2026 \\\"11\\\"\",")]
+#[case("{time:>8}", "%H:%M", "   12:04\n")]
+fn a_time_goes_where_the_format_has_one(#[case] format: &str, #[case] time: &str, #[case] expected: &str) {
+    let mut out = Vec::new();
+    let printer = Printer::new(Format::parse(format).expect(format), false);
+    printer.timed(Time::parse(time).expect(time), TimeZone::UTC).write(&received("a", b"x"), &mut out);
+    let written = String::from_utf8(out).expect("UTF-8");
+    assert!(written.starts_with(expected), "{written}");
+}
+
+#[test]
 fn a_template_writes_its_fields_in_order() {
     let message = received("a/b", b"\x1b");
     assert_eq!(
@@ -103,6 +158,8 @@ fn a_bad_format_says_what_is_possible() {
         ("{topic", "has no `}`"),
         ("{topic} }", "has no `{`"),
         ("{topic}\\x", "backslash"),
+        ("{payload.}", "a path is .name"),
+        ("{payload.a..b}", "name is missing"),
     ] {
         let error = Format::parse(text).expect_err(text);
         assert!(error.contains(part), "{text}: {error}");

@@ -108,7 +108,40 @@ enum Value<'a> {
     Other,
 }
 
+/// The place of a value in JSON payloads, such as `.a[0].on`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonPath(Vec<Step>);
+
+impl JsonPath {
+    /// Reads a path as filters write it.
+    ///
+    /// # Errors
+    ///
+    /// Returns a sentence that says what is wrong.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        super::parse::path(text).map(Self).map_err(|error| error.message)
+    }
+
+    /// Returns the value that stands there: a text without quotes and escapes, anything else as it was sent; `None` if there is
+    /// none.
+    #[must_use]
+    pub fn value<'a>(&self, payload: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        let mut scan = seek(payload, &self.0)?;
+        let from = scan.0.trim_ascii_start();
+        if from.starts_with(b"\"") {
+            return unescape(scan.string()?);
+        }
+        scan.skip()?;
+        Some(Cow::Borrowed(&from[..from.len() - scan.0.len()]))
+    }
+}
+
 fn find<'a>(payload: &'a [u8], path: &[Step]) -> Option<Value<'a>> {
+    seek(payload, path)?.value()
+}
+
+/// Returns what begins with the value of a path.
+fn seek<'a>(payload: &'a [u8], path: &[Step]) -> Option<Scan<'a>> {
     let mut scan = Scan(payload);
     for step in path {
         match step {
@@ -130,7 +163,7 @@ fn find<'a>(payload: &'a [u8], path: &[Step]) -> Option<Value<'a>> {
             }
         }
     }
-    scan.value()
+    Some(scan)
 }
 
 fn is_key(raw: &[u8], name: &str) -> bool {

@@ -62,6 +62,16 @@ pub(super) fn terms<T>(text: &str, read: impl Fn(&mut Scanner<'_>) -> Result<T>)
     }
 }
 
+/// Reads a path into JSON, and nothing behind it.
+pub(super) fn path(text: &str) -> Result<Vec<Step>> {
+    let mut scanner = Scanner { text, at: 0 };
+    let steps = scanner.path()?;
+    if steps.is_empty() || scanner.at < text.len() {
+        return Err(error(scanner.at..text.len(), "a path is .name, .name[0] or .name[\"other name\"]"));
+    }
+    Ok(steps)
+}
+
 pub(super) fn error(span: Range<usize>, message: impl Into<String>) -> FilterError {
     FilterError { span, message: message.into() }
 }

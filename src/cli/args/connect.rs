@@ -21,7 +21,8 @@ pub struct ConnectArgs {
     #[arg(short = 'V', long, value_parser = value::protocol(), hide_possible_values = true, value_name = "3.1|3.1.1|5")]
     pub protocol: Option<Protocol>,
 
-    /// Client Identifier; '' lets the broker assign one [default: a random one].
+    /// Client Identifier, in which {user}, {host}, {random} and {pid} are filled in; '' lets the broker assign one
+    /// [default: mqtap-{user}-{host}-{random}].
     #[arg(short = 'i', long, value_name = "ID")]
     pub client_id: Option<String>,
 

@@ -112,6 +112,27 @@ fn the_help_of_h_is_short_and_that_of_help_is_whole() {
 }
 
 #[test]
+fn a_version_is_read_as_other_tools_write_it() {
+    use Protocol::{V5, V31, V311};
+
+    let names = [("3.1", V31), ("31", V31), ("mqttv31", V31), ("3.1.1", V311), ("311", V311), ("4", V311), ("mqttv311", V311)];
+    for (name, version) in names.into_iter().chain([("5", V5), ("5.0", V5), ("mqttv5", V5)]) {
+        assert_eq!(sub(&format!("sub mqtt://h a -V {name}")).connect.protocol, Some(version), "{name}");
+    }
+    assert!(parse("sub mqtt://h a -V 6").is_err_and(|why| why.contains("3.1, 3.1.1, 5")));
+}
+
+#[test]
+fn a_negative_number_is_a_payload() {
+    for payload in ["-5", "-1.5", "-1e3"] {
+        let Some(Verb::Pub(args)) = parse(&format!("pub mqtt://h t {payload} -r")).expect(payload).verb else {
+            panic!("{payload}")
+        };
+        assert_eq!((args.payload.as_deref(), args.retain), (Some(payload), true));
+    }
+}
+
+#[test]
 fn the_help_of_sub_names_every_field_of_a_template() {
     let mut command = Cli::command();
     let sub = command.find_subcommand_mut("sub").expect("the verb");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 #[cfg(feature = "demo")]
 use crate::demo;
@@ -28,9 +28,12 @@ pub(super) fn qos() -> impl TypedValueParser<Value = Qos> {
 
 /// Reads a protocol version.
 pub(super) fn protocol() -> impl TypedValueParser<Value = Protocol> {
-    PossibleValuesParser::new(["3.1", "3.1.1", "5"]).map(|text| match text.as_str() {
-        "3.1" => Protocol::V31,
-        "3.1.1" => Protocol::V311,
+    let named = |name: &'static str, others: &[&'static str]| PossibleValue::new(name).aliases(others.iter().copied());
+    let values =
+        [named("3.1", &["31", "3", "mqttv31"]), named("3.1.1", &["311", "4", "mqttv311"]), named("5", &["5.0", "50", "mqttv5"])];
+    PossibleValuesParser::new(values).map(|text| match text.as_str() {
+        "3.1" | "31" | "3" | "mqttv31" => Protocol::V31,
+        "3.1.1" | "311" | "4" | "mqttv311" => Protocol::V311,
         _ => Protocol::V5,
     })
 }

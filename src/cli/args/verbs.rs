@@ -114,7 +114,7 @@ pub struct PubArgs {
     pub topic: String,
 
     /// The payload; '' is an empty one.
-    #[arg(conflicts_with_all = ["file", "lines"])]
+    #[arg(conflicts_with_all = ["file", "lines"], allow_negative_numbers = true)]
     pub payload: Option<String>,
 
     /// Takes the payload from this file.

@@ -22,7 +22,7 @@ mod until_signal;
 
 use std::ffi::OsString;
 
-use clap::Parser as _;
+use clap::{Parser as _, error::ContextKind};
 
 use self::{
     args::{Cli, Verb},
@@ -37,8 +37,17 @@ pub use self::{notice::report, target::of_screen};
 /// Returns the exit code when there is nothing to run: help or version was asked for and printed, or the usage was wrong
 /// and that was said.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Exit> {
-    Cli::try_parse_from(arguments).map_err(|error| {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    Cli::try_parse_from(&arguments).map_err(|mut error| {
+        if let Some(problem) = args::elsewhere::problem(&error, &arguments) {
+            report(&problem);
+            return problem.exit;
+        }
         if error.use_stderr() {
+            // "To pass '-x' as a value, use '-- -x'" is what nobody means but who publishes it.
+            if arguments.get(1).is_none_or(|verb| verb != "pub") {
+                error.remove(ContextKind::Suggested);
+            }
             notice::complain(&error.render().to_string());
             return Exit::Usage;
         }

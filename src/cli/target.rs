@@ -7,10 +7,13 @@ use std::{
 };
 
 use bytes::Bytes;
+use clap::{Command, CommandFactory as _};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    args::{AuthenticationArgs, ConnectArgs, PasswordArgs, ScreenArgs, TermArgs, TlsArgs, TraceArgs, WayArgs, WillArgs},
+    args::{
+        AuthenticationArgs, Cli, ConnectArgs, PasswordArgs, ScreenArgs, TermArgs, TlsArgs, TraceArgs, WayArgs, WillArgs, elsewhere,
+    },
     ask::ask,
     exit::{Exit, Problem},
     profiles,
@@ -99,7 +102,10 @@ pub(super) fn resolve(target: &str, args: &ConnectArgs, needs_v5: Option<&str>) 
 /// Returns what is wrong with the target, an option or the password's source.
 pub fn of_screen(args: &ScreenArgs) -> Result<Option<Profile>, Problem> {
     let Some(target) = &args.target else { return Ok(None) };
-    let mut profile = find(target)?;
+    let mut profile = find(target).map_err(|problem| match verb_meant(target) {
+        Some(verb) => problem.hint(format!("the verb is `{verb}`: mqtap {verb} -h")),
+        None => problem,
+    })?;
     let mut outcome = Ok(());
     profile.amend(|options| {
         outcome = apply(&args.connect, options);
@@ -260,14 +266,36 @@ fn require_v5(option: &str, options: &mut Options) -> Result<(), Problem> {
     }
 }
 
+/// Returns the verb that a target without a profile is meant for.
+fn verb_meant(target: &str) -> Option<String> {
+    let cli = Cli::command();
+    let verbs: Vec<&str> = cli.get_subcommands().map(Command::get_name).collect();
+    elsewhere::verb_meant(target, &verbs).map(str::to_owned)
+}
+
 /// Finds a saved connection, or makes one of a URL.
 fn find(target: &str) -> Result<Profile, Problem> {
     if Url::is_url(target) {
         // A URL needs no file, not even a home directory.
-        return Url::parse(target).map(Profile::ad_hoc).map_err(Problem::usage);
+        return Url::parse(target).map(Profile::ad_hoc).map_err(|why| {
+            let problem = Problem::usage(why);
+            match topic_of_url(target) {
+                Some((url, topic)) => problem.hint(format!("a topic or filter is a word of its own: {url} '{topic}'")),
+                None => problem,
+            }
+        });
     }
     let profiles = profiles::load()?;
     profile::resolve::target(target, &profiles).map_err(Problem::usage)
+}
+
+/// Takes a URL apart that has a topic where only a WebSocket has a path; `None` if that is not what is wrong.
+fn topic_of_url(target: &str) -> Option<(String, &str)> {
+    let (scheme, rest) = target.split_once("://")?;
+    let (authority, topic) = rest.split_once('/')?;
+    let url = format!("{scheme}://{authority}");
+    let is_topic = !topic.is_empty() && !target.contains('@') && Url::parse(&url).is_ok();
+    is_topic.then_some((url, topic))
 }
 
 impl TraceArgs {
@@ -371,7 +399,7 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::cli::args::{Cli, Verb};
+    use crate::cli::args::Verb;
 
     fn resolved(line: &str) -> Result<Options, Problem> {
         let cli = Cli::try_parse_from(["mqtap", "get"].into_iter().chain(line.split_whitespace())).expect(line);

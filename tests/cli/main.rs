@@ -13,6 +13,7 @@ mod running;
 mod secrets;
 mod surroundings;
 mod trace;
+mod usage;
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! The command line: one definition that feeds the parser, the help, the man page and the completions.
 
 mod connect;
+pub(super) mod elsewhere;
 mod help;
 mod value;
 mod verbs;

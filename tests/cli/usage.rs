@@ -1,0 +1,45 @@
+//! What is typed wrongly never ends with 0, and says what is right.
+
+use rstest::rstest;
+
+use crate::mqtap;
+
+/// Runs a command line that is wrong usage, and returns what it said.
+fn said(arguments: &[&str]) -> String {
+    let assert = mqtap(arguments).assert().code(2).stdout("");
+    String::from_utf8(assert.get_output().stderr.clone()).expect("UTF-8")
+}
+
+#[rstest]
+#[case::sub(&["sub", "-h", "broker", "-p", "1883", "-t", "a/#", "-v"], "mqtap sub mqtt://broker:1883 'a/#'")]
+#[case::publish(&["pub", "-h", "broker", "-t", "T", "-m", "X"], "mqtap pub mqtt://broker 'T' PAYLOAD")]
+#[case::screen(&["-h", "broker"], "mqtap mqtt://broker 'a/#'")]
+fn a_command_line_of_mosquitto_is_refused_with_its_url(#[case] arguments: &[&str], #[case] written: &str) {
+    let said = said(arguments);
+    assert!(said.starts_with(&format!("mqtap: the broker is a URL here: {written}\n")), "{said}");
+}
+
+#[rstest]
+#[case(&["sub"])]
+#[case(&["pub"])]
+#[case(&["pub", "mqtt://h"])]
+#[case(&["get", "mqtt://h"])]
+#[case(&["profiles"])]
+#[case(&["completions"])]
+#[case(&["profiles", "show"])]
+fn a_missing_operand_is_wrong_usage(#[case] arguments: &[&str]) {
+    said(arguments);
+}
+
+#[rstest]
+#[case::counterpart(&["sub", "mqtt://h", "a", "-C", "1"], "-n N ends after N messages")]
+#[case::no_tip(&["sub", "mqtt://h", "a", "-z"], "unexpected argument '-z'")]
+#[case::quotes(&["pub", "mqtt://h", "t", "{on:", "true}"], "quote the payload")]
+#[case::topic(&["sub", "mqtt://h:1883/a/b"], "a topic or filter is a word of its own: mqtt://h:1883 'a/b'")]
+#[case::verb(&["subscribe", "mqtt://h", "a"], "the verb is `sub`")]
+#[case::doctor(&["doctor", "--trac"], "Usage: mqtap doctor [OPTIONS] [TARGET] [FILTER]...")]
+#[case::time(&["sub", "mqtt://h", "a", "--format", "hex", "--time", "unix"], "this format has no time")]
+fn the_sentence_says_what_is_right(#[case] arguments: &[&str], #[case] part: &str) {
+    let said = said(arguments);
+    assert!(said.contains(part) && !said.contains("-- -"), "{said}");
+}

@@ -36,8 +36,7 @@ const WINDOW: u32 = 1_000;
 ///
 /// Returns why it could not begin, or why not everything was taken.
 pub(super) fn run(args: &PubArgs) -> Result<Exit, Problem> {
-    let from_stdin = args.payload.is_none() && args.file.is_none();
-    if from_stdin && args.connect.reads_stdin() {
+    if args.reads_stdin() && args.connect.reads_stdin() {
         return Err(Problem::usage("standard input cannot hold both the password and the payload"));
     }
     let Target { options, read_only, protect } = target::resolve(&args.target, &args.connect, args.properties.needs_v5())?;
@@ -60,6 +59,13 @@ pub(super) fn run(args: &PubArgs) -> Result<Exit, Problem> {
         link.close().await;
         tally.into_inner().verdict().and(ended).map(|()| Exit::Done)
     })
+}
+
+impl PubArgs {
+    /// Returns `true` if standard input holds what is published.
+    fn reads_stdin(&self) -> bool {
+        self.payload.is_none() && self.file.as_deref().is_none_or(|file| file == "-")
+    }
 }
 
 /// Makes the message of the arguments, without its payload.

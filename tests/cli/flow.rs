@@ -34,12 +34,12 @@ fn a_payload_comes_from_the_argument_a_file_or_standard_input() {
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let path = dir.path().join("payload");
+    let home = tempfile::tempdir().expect("a directory");
+    let path = home.path().join("none");
     let path = path.to_str().expect("UTF-8");
-    let assert = mqtap(&["pub", "mqtt://127.0.0.1:1", "t", "--file", path]).assert().code(1);
+    let assert = mqtap(&["pub", "mqtt://127.0.0.1:1", "t", "--file", path]).assert().code(2);
     let said = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
-    assert!(said.starts_with("mqtap: open ") && said.contains("/payload: "), "{said}");
+    assert!(said.starts_with("mqtap: open ") && said.contains("none: No such file"), "{said}");
 }
 
 #[test]

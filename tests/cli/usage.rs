@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use crate::mqtap;
+use crate::{common::mosquitto::Mosquitto, mqtap, printed};
 
 /// Runs a command line that is wrong usage, and returns what it said.
 fn said(arguments: &[&str]) -> String {
@@ -42,4 +42,36 @@ fn a_missing_operand_is_wrong_usage(#[case] arguments: &[&str]) {
 fn the_sentence_says_what_is_right(#[case] arguments: &[&str], #[case] part: &str) {
     let said = said(arguments);
     assert!(said.contains(part) && !said.contains("-- -"), "{said}");
+}
+
+#[rstest]
+#[case::stdin(&[], "standard input is empty")]
+#[case::dash(&["--file", "-"], "standard input is empty")]
+#[case::file(&["--file", "/dev/null"], "/dev/null is empty")]
+fn an_empty_payload_that_was_forgotten_removes_nothing(#[case] source: &[&str], #[case] part: &str) {
+    let broker = Mosquitto::start();
+    let url = &broker.url();
+    broker.publish("cfg/line", "kept", &["--retain"]);
+    let said = said(&[&["pub", url, "cfg/line", "-r"], source].concat());
+    assert!(said.contains(part) && said.contains("''"), "{said}");
+    assert_eq!(printed(&["get", url, "cfg/line"]), "kept");
+    mqtap(&["pub", url, "cfg/line", "", "-r", "-q", "1"]).assert().success().stderr("");
+    mqtap(&["get", url, "cfg/line", "-W", "300ms"]).assert().code(27);
+}
+
+#[test]
+fn an_empty_standard_input_is_said_where_nothing_is_retained() {
+    let broker = Mosquitto::start();
+    let publish = mqtap(&["pub", &broker.url(), "t", "-q", "1"]).write_stdin("").assert().success();
+    let said = String::from_utf8_lossy(&publish.get_output().stderr).into_owned();
+    assert!(said.contains("an empty message is published"), "{said}");
+}
+
+#[test]
+fn an_empty_line_that_removes_what_is_retained_is_warned_of_once() {
+    let broker = Mosquitto::start();
+    let mut publish = mqtap(&["pub", &broker.url(), "t", "--lines", "-r", "-q", "1"]);
+    let publish = publish.write_stdin("1\n\n\n").assert().success();
+    let said = String::from_utf8_lossy(&publish.get_output().stderr).into_owned();
+    assert_eq!(said.matches("an empty line of standard input removes").count(), 1, "{said}");
 }

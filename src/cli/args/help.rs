@@ -43,6 +43,10 @@ pub(super) const PUB_MORE: &str = "\
 Without PAYLOAD, --file or --lines, the payload is all of standard input. The verb ends when the
 broker has acknowledged everything (QoS 1 and 2) or everything was sent (QoS 0).
 
+Standard input is published as it is, with its line feeds: printf %s on, not echo on; or --lines. In a
+loop that reads standard input, give PAYLOAD, or the rest of the input is the payload. An input that
+is empty is refused with --retain, as it would remove the retained message: '' says that it is meant.
+
 
 On a profile with protect = true it asks first, once for all that it publishes. Where standard input
 is no terminal nobody can be asked, and only --yes lets it publish.";

@@ -117,7 +117,7 @@ pub struct PubArgs {
     #[arg(conflicts_with_all = ["file", "lines"], allow_negative_numbers = true)]
     pub payload: Option<String>,
 
-    /// Takes the payload from this file.
+    /// Takes the payload from this file, `-` for standard input.
     #[arg(long, value_hint = ValueHint::FilePath, conflicts_with = "lines")]
     pub file: Option<PathBuf>,
 
@@ -133,7 +133,7 @@ pub struct PubArgs {
     #[arg(short = 'r', long)]
     pub retain: bool,
 
-    /// Publishes the message so many times.
+    /// Publishes the message N times.
     #[arg(long, value_name = "N", conflicts_with = "lines")]
     pub repeat: Option<NonZeroU64>,
 

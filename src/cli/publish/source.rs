@@ -31,7 +31,13 @@ pub(super) enum Source {
     /// One payload, so many times more, with a pause in between.
     Same { payload: Bytes, left: u64, interval: Duration, started: bool },
     /// Each line of standard input.
-    Lines { input: BufReader<Stdin>, interval: Duration, started: bool },
+    Lines {
+        input: BufReader<Stdin>,
+        interval: Duration,
+        started: bool,
+        /// Whether an empty line is to be warned of, as it removes what the broker keeps.
+        warns: bool,
+    },
 }
 
 impl Source {
@@ -43,19 +49,31 @@ impl Source {
     pub(super) fn open(args: &PubArgs) -> Result<Self, Problem> {
         let interval = args.interval.unwrap_or_default();
         if args.lines {
-            return Ok(Self::Lines { input: BufReader::with_capacity(64 << 10, tokio::io::stdin()), interval, started: false });
+            let input = BufReader::with_capacity(64 << 10, tokio::io::stdin());
+            return Ok(Self::Lines { input, interval, started: false, warns: args.retain });
         }
         let payload = if let Some(text) = &args.payload {
             Bytes::from(text.clone())
-        } else if let Some(path) = &args.file {
+        } else if let Some(path) = args.file.as_ref().filter(|path| path.as_os_str() != "-") {
             let name = safe(&path.to_string_lossy());
-            let file = File::open(path).map_err(|error| Problem::new(Exit::Other, format!("open {name}: {error}")))?;
-            read(file, &name.to_string())?
+            let file = File::open(path).map_err(|error| Problem::usage(format!("open {name}: {error}")))?;
+            let payload = read(file, &name.to_string())?;
+            if payload.is_empty() && args.retain {
+                return Err(empty(&name.to_string(), &args.topic));
+            }
+            payload
         } else {
             if io::stdin().is_terminal() {
                 note("reading the payload from the terminal; end it with Ctrl-D");
             }
-            read(io::stdin().lock(), "standard input")?
+            let payload = read(io::stdin().lock(), "standard input")?;
+            if payload.is_empty() {
+                if args.retain {
+                    return Err(empty("standard input", &args.topic));
+                }
+                note("standard input is empty: an empty message is published; '' as PAYLOAD says that it is meant");
+            }
+            payload
         };
         let left = args.repeat.map_or(1, NonZeroU64::get);
         Ok(Self::Same { payload, left, interval, started: false })
@@ -79,7 +97,7 @@ impl Source {
                 *left -= 1;
                 Ok(Some(payload.clone()))
             }
-            Self::Lines { input, interval, started } => {
+            Self::Lines { input, interval, started, warns } => {
                 pause(*interval, started).await;
                 let mut line = Vec::new();
                 let read = input.take(MAX_PAYLOAD + 1).read_until(b'\n', &mut line).await;
@@ -91,6 +109,9 @@ impl Source {
                     line.pop();
                 } else if line.len() as u64 > MAX_PAYLOAD {
                     return Err(too_large("a line of standard input"));
+                }
+                if line.is_empty() && std::mem::take(warns) {
+                    note("an empty line of standard input removes the retained message of the line before");
                 }
                 Ok(Some(Bytes::from(line)))
             }
@@ -110,6 +131,12 @@ fn read(source: impl io::Read, name: &str) -> Result<Bytes, Problem> {
     let read = source.take(MAX_PAYLOAD + 1).read_to_end(&mut payload);
     read.map_err(|error| Problem::new(Exit::Other, format!("read {name}: {error}")))?;
     if payload.len() as u64 > MAX_PAYLOAD { Err(too_large(name)) } else { Ok(Bytes::from(payload)) }
+}
+
+/// Says why an empty payload that may have been forgotten is not published: it would remove what the broker keeps.
+fn empty(name: &str, topic: &str) -> Problem {
+    let text = format!("{name} is empty, and an empty retained message removes the one on {topic}; nothing was published");
+    Problem::usage(text).hint("'' as PAYLOAD removes it")
 }
 
 fn too_large(name: &str) -> Problem {

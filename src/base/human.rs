@@ -22,6 +22,12 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// Writes a count of things: `1 message`, `12,345 messages`.
+#[must_use]
+pub fn counted(n: u64, thing: &str) -> String {
+    format!("{} {thing}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
 /// Writes a count in at most five characters: `999`, `12.3k`, `4.0M`.
 #[must_use]
 pub fn short_count(n: u64) -> String {
@@ -244,6 +250,7 @@ mod tests {
     #[test]
     fn counts_and_sizes_read_well() {
         assert_eq!((count(0), count(999), count(1_234_567)), ("0".into(), "999".into(), "1,234,567".into()));
+        assert_eq!((counted(1, "message"), counted(1_000, "message")), ("1 message".into(), "1,000 messages".into()));
         assert_eq!(short_count(12_345), "12.3k");
         assert_eq!((size(24), size(12_390), size(88 << 20)), ("24 B".into(), "12.1 KiB".into(), "88.0 MiB".into()));
     }

@@ -55,6 +55,10 @@ pub(super) struct News {
     will: Option<Will>,
     /// The version of the connection.
     protocol: Protocol,
+    /// What the broker said to the last CONNECT that it accepted.
+    welcome: Option<Box<Welcome>>,
+    /// How many connections there were.
+    connections: u64,
     /// Whether the first connection was made.
     was_online: bool,
     /// Whether it was said that the broker confirms a lower QoS.
@@ -95,6 +99,8 @@ impl Link {
             first,
             will: options.will.clone(),
             protocol: options.protocol,
+            welcome: None,
+            connections: 0,
             was_online: false,
             was_lowered: false,
             remarked: false,
@@ -124,6 +130,11 @@ impl News {
     /// Returns what tells whether the connection is up.
     pub(super) fn online(&self) -> watch::Receiver<bool> {
         self.online.subscribe()
+    }
+
+    /// Returns the number of the connection, from 1 on, and what the broker said to its CONNECT.
+    pub(super) fn connection(&self) -> (u64, Option<&Welcome>) {
+        (self.connections, self.welcome.as_deref())
     }
 
     /// Tells whether a message over the limit was passed over.
@@ -190,7 +201,7 @@ impl News {
         match event {
             Event::Status(status) => self.settle(status).map(|()| None),
             Event::Lost(n) => {
-                note(&format!("{} messages were lost", human::count(n)));
+                note(&format!("{} lost", human::counted(n, "message")));
                 Ok(None)
             }
             Event::Skipped(skipped) => {
@@ -240,6 +251,7 @@ impl News {
             Status::Online(welcome) => {
                 self.stage = None;
                 self.greet(&welcome);
+                self.welcome = Some(welcome);
                 Ok(())
             }
             Status::Waiting { until, cause, .. } if self.was_online => {
@@ -281,6 +293,7 @@ impl News {
             note(&format!("{}: connected to the fallback {}", self.broker, welcome.endpoint));
         }
         self.was_online = true;
+        self.connections += 1;
         self.online.send_replace(true);
     }
 }

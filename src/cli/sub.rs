@@ -1,11 +1,14 @@
 //! `mqtap sub`: prints messages.
 
-use std::{num::NonZeroU64, time::Duration};
+mod replay;
+
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use self::replay::Replay;
 use super::{
     args::{RetainedArgs, SubArgs},
     exit::{Exit, Problem},
@@ -20,10 +23,13 @@ use crate::{
     base::human,
     mqtt::{
         batch::Delivery,
+        command::Command,
         error::Failure,
         event::Event,
         message::Qos,
         options::{Options, Subscription},
+        session::Session,
+        topic,
     },
 };
 
@@ -54,7 +60,7 @@ pub(super) fn run(args: SubArgs) -> Result<Exit, Problem> {
         let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
         let mut tap = Tap::new(&args, &options);
         let mut link = Link::open(options, trace.as_ref())?;
-        let ended = tap.run(&mut link.news, deadline, &stop).await;
+        let ended = tap.run(&mut link, deadline, &stop).await;
         let written = tap.output.flush();
         link.close().await;
         written.and(ended)
@@ -77,10 +83,12 @@ impl SubArgs {
 
     /// Puts what was given over what the profile says.
     fn amend(&self, subscription: &mut Subscription) {
-        subscription.qos = self.qos.unwrap_or(subscription.qos);
+        let RetainedArgs { no_retained, retain_handling, retain_as_published, retained_only } = self.retained;
+        // With QoS 0, what is retained comes without acknowledgements that it would have to wait for.
+        let qos = if retained_only { Qos::AtMostOnce } else { subscription.qos };
+        subscription.qos = self.qos.unwrap_or(qos);
         subscription.no_local |= self.no_local;
         subscription.identifier = self.subscription_identifier.or(subscription.identifier);
-        let RetainedArgs { no_retained, retain_handling, retain_as_published, retained_only } = self.retained;
         if retain_as_published {
             subscription.retain_as_published = true;
         } else if no_retained || retained_only {
@@ -101,10 +109,18 @@ struct Tap {
     printer: Printer,
     output: Output,
     retained: Retained,
+    /// Where what is retained stands, where nothing else is wanted.
+    replay: Option<Replay>,
+    /// Filters of topics that are not printed.
+    exclude: Vec<String>,
     /// Messages still to print, where there is an end.
-    left: Option<NonZeroU64>,
+    left: Option<u64>,
+    /// Whether a message was printed.
+    has_printed: bool,
     /// Filters that the broker has not answered yet.
     unanswered: usize,
+    /// Filters whose end it has not confirmed yet.
+    unsubscribing: usize,
     /// Whether a filter was granted.
     granted: bool,
     /// How long it goes on, where that has an end.
@@ -126,19 +142,25 @@ impl Tap {
         if let Some(time) = &args.time {
             printer = printer.timed(time.clone(), TimeZone::system());
         }
+        let filters = options.subscriptions.len();
         Self {
             printer,
             output: Output::default(),
             retained: Retained::of(args.retained),
+            replay: (args.retained.retained_only && filters > 0).then(|| Replay::new(filters)),
+            exclude: args.exclude.clone(),
             left: args.count,
-            unanswered: options.subscriptions.len(),
+            has_printed: false,
+            unanswered: filters,
+            unsubscribing: options.unsubscribe.len(),
             granted: false,
             waits: args.timeout,
         }
     }
 
     /// Prints until the count is reached, the time runs out, or it is told to stop.
-    async fn run(&mut self, news: &mut News, deadline: Option<Instant>, stop: &CancellationToken) -> Result<Exit, Problem> {
+    async fn run(&mut self, link: &mut Link, deadline: Option<Instant>, stop: &CancellationToken) -> Result<Exit, Problem> {
+        let Link { session, news } = link;
         let timeout = async {
             match deadline {
                 Some(deadline) => sleep_until(deadline).await,
@@ -148,15 +170,17 @@ impl Tap {
         let reader_gone = output::reader_gone();
         tokio::pin!(timeout, reader_gone);
         loop {
+            let ends = self.replay.as_ref().and_then(Replay::ends);
             let mut event = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(Exit::Done),
                 () = &mut timeout => return self.late(news),
                 () = &mut reader_gone => return Ok(Exit::Done),
                 event = news.next() => event?,
+                () = sleep_until(ends.unwrap_or_else(Instant::now)), if ends.is_some() => return Ok(Exit::Done),
             };
             loop {
-                if self.take(event)? {
+                if self.take(event, session, news)? {
                     return Ok(Exit::Done);
                 }
                 if self.output.is_full() {
@@ -171,50 +195,80 @@ impl Tap {
         }
     }
 
-    /// Without a count the end of the time was asked for, and needs no words where there is a connection.
+    /// Without a count the end of the time was asked for, and needs no words where messages came.
     fn late(&self, news: &News) -> Result<Exit, Problem> {
         if let Some(problem) = self.waits.and_then(|waits| news.late(waits)) {
             return Err(problem);
         }
-        let Some(left) = self.left else { return Ok(Exit::TimedOut) };
-        Err(Problem::new(Exit::TimedOut, format!("the time ran out with {} more messages to come", human::count(left.get()))))
+        let (said, hint) = match self.left {
+            Some(0) => ("the time ran out before the broker had answered to every filter".to_owned(), ""),
+            Some(left) => (format!("the time ran out with {} to come", human::counted(left, "more message")), ""),
+            None if self.has_printed => return Ok(Exit::TimedOut),
+            None => ("no message came in that time".to_owned(), "is the filter right, and may this user read it?"),
+        };
+        Err(Problem::new(Exit::TimedOut, said).hint(hint))
     }
 
-    /// Takes one event in, and tells whether the count is reached.
-    fn take(&mut self, event: Event) -> Result<bool, Problem> {
+    /// Takes one event in, and returns `true` if the end is reached.
+    fn take(&mut self, event: Event, session: &Session, news: &News) -> Result<bool, Problem> {
         match event {
             Event::Messages(batch) => {
                 for message in &batch {
                     if self.retained.admits(message.retain) && self.print(message)? {
                         return Ok(true);
                     }
+                    if let Some(replay) = &mut self.replay
+                        && replay.message(message.retain, Instant::now())
+                    {
+                        return Ok(true);
+                    }
                 }
             }
-            Event::Subscribed { filter, outcome } => self.answered(&filter, outcome)?,
-            Event::Unsubscribed { filter, outcome: Err(failure) } => {
-                note(&Problem::of(&format!("unsubscribe from {filter}"), &failure).text);
+            Event::Subscribed { filter, outcome } => {
+                self.answered(&filter, outcome)?;
+                let (connection, welcome) = news.connection();
+                if let Some(replay) = &mut self.replay
+                    && replay.answered(connection, welcome)
+                {
+                    // Without a connection there is nobody to answer, and the next one begins with SUBSCRIBE.
+                    let _ = session.command(Command::Ping);
+                }
             }
-            Event::Unsubscribed { outcome: Ok(()), .. }
-            | Event::Status(_)
+            Event::Unsubscribed { filter, outcome } => {
+                self.unsubscribing = self.unsubscribing.saturating_sub(1);
+                if let Err(failure) = outcome {
+                    note(&Problem::of(&format!("unsubscribe from {filter}"), &failure).text);
+                }
+            }
+            Event::RoundTrip(_) => {
+                if let Some(replay) = &mut self.replay {
+                    replay.pong(Instant::now());
+                }
+            }
+            Event::Status(_)
             | Event::Lost(_)
             | Event::Lag(_)
             | Event::Skipped(_)
             | Event::Settled { .. }
             | Event::Reauthenticated(_)
-            | Event::RoundTrip(_)
             | Event::Packets(_) => {}
         }
-        Ok(false)
+        Ok(self.left == Some(0) && self.unanswered == 0 && self.unsubscribing == 0)
     }
 
+    /// Prints a message unless its topic is left out; returns `true` if it was the last one.
     fn print(&mut self, message: Delivery<'_>) -> Result<bool, Problem> {
+        if self.left == Some(0) || self.exclude.iter().any(|filter| topic::matches(filter, message.topic)) {
+            return Ok(false);
+        }
+        self.has_printed = true;
         self.printer.write(message, &mut self.output.buffer);
         if self.output.is_full() {
             self.output.flush()?;
         }
         let Some(left) = self.left else { return Ok(false) };
-        self.left = NonZeroU64::new(left.get() - 1);
-        Ok(self.left.is_none())
+        self.left = Some(left - 1);
+        Ok(left == 1)
     }
 
     /// Notes what the broker says to a filter; it is an error when no filter is left.
@@ -269,9 +323,19 @@ mod tests {
     }
 
     fn tap(filters: usize) -> Tap {
-        let printer = Printer::new(crate::cli::format::Format::Text, false);
-        let retained = Retained::Both;
-        Tap { printer, output: Output::default(), retained, left: None, unanswered: filters, granted: false, waits: None }
+        Tap {
+            printer: Printer::new(crate::cli::format::Format::Text, false),
+            output: Output::default(),
+            retained: Retained::Both,
+            replay: None,
+            exclude: Vec::new(),
+            left: None,
+            has_printed: false,
+            unanswered: filters,
+            unsubscribing: 0,
+            granted: false,
+            waits: None,
+        }
     }
 
     fn denied() -> Result<Qos, Failure> {

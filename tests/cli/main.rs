@@ -7,6 +7,7 @@ mod exits;
 mod flow;
 mod interop;
 mod log;
+mod options;
 mod printing;
 mod profiles;
 mod running;

@@ -5,7 +5,8 @@ pub(super) const SUB: &str = "\
 Examples:
   mqtap sub mqtt://localhost 'plant/#'
   mqtap sub plant 'plant/+/state' -n 1 --format '{time} {topic} {payload}'
-  mqtap sub plant '#' --format json >> messages.ndjson";
+  mqtap sub plant '#' --format json >> messages.ndjson
+  mqtap sub plant '#' --retained-only > retained.txt    all that the broker keeps, then the end";
 
 /// The rest about `sub`.
 pub(super) const SUB_MORE: &str = "\
@@ -25,6 +26,13 @@ Each message ends with a line feed, or as --separator says: nul for xargs -0, no
 
 To a terminal, control characters and the like are escaped; to a pipe or a file the bytes are exact.
 JSON escapes them always and loses nothing.
+
+--retained-only subscribes with QoS 0 unless -q is given. It ends with 0 when PINGRESP has come behind
+the last SUBACK and nothing retained came for 500 ms, or when mosquitto sends the first new message;
+where the broker is not known to be mosquitto, after 2 s without a retained message.
+
+-n 0 waits for SUBACK and leaves: with --clean-start false -x 1h -i ID it makes a session that queues.
+Called again for a session that has messages queued, it discards those that arrive before SUBACK.
 
 The verb ends with 5 when every filter is refused; while some are granted it warns and goes on. It
 does not retry the first connection; once connected, it reconnects.";

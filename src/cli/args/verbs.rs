@@ -29,9 +29,9 @@ pub struct SubArgs {
     #[arg(short = 'q', long, value_name = "0|1|2", value_parser = value::qos(), hide_possible_values = true)]
     pub qos: Option<Qos>,
 
-    /// Ends after so many messages.
+    /// Ends after N messages; with 0, when the broker has answered to every subscription.
     #[arg(short = 'n', long, value_name = "N")]
-    pub count: Option<NonZeroU64>,
+    pub count: Option<u64>,
 
     /// Ends after this time, with exit code 27.
     #[arg(short = 'W', long, value_name = "TIME", value_parser = value::some_duration)]
@@ -52,6 +52,10 @@ pub struct SubArgs {
     /// Writes bytes as they are, also to a terminal.
     #[arg(long)]
     pub raw: bool,
+
+    /// Leaves out the topics that match this filter; may be repeated.
+    #[arg(short = 'T', long, value_name = "FILTER", value_parser = value::filter)]
+    pub exclude: Vec<String>,
 
     /// Leaves out what this client published itself (MQTT 5).
     #[arg(long, hide_short_help = true)]
@@ -89,7 +93,7 @@ pub struct RetainedArgs {
     #[arg(long, conflicts_with_all = ["retained_only", "retain_handling"])]
     pub no_retained: bool,
 
-    /// Prints only what the broker had kept from before.
+    /// Prints only what the broker had kept from before, and ends when it has sent all of it.
     #[arg(long, conflicts_with = "retain_as_published")]
     pub retained_only: bool,
 

@@ -12,10 +12,7 @@ use super::{
     notice::note,
 };
 use crate::{
-    base::{
-        clock::{Clock, Stamp},
-        human, text,
-    },
+    base::{clock::Clock, human, text},
     mqtt::{
         conversation::leave,
         error::Failure,
@@ -140,11 +137,6 @@ impl News {
     /// Tells whether a message over the limit was passed over.
     pub(super) fn has_skipped(&self) -> bool {
         self.skips.total().0 > 0
-    }
-
-    /// Returns what time it is.
-    pub(super) fn stamp(&self) -> Stamp {
-        self.clock.now()
     }
 
     /// Returns the problem of a verb whose time is over while there is no connection; nothing where there is one.

@@ -3,10 +3,16 @@
 mod source;
 mod tally;
 
-use std::cell::RefCell;
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use tokio::sync::{Semaphore, watch};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::{Instant, sleep_until},
+};
 use tokio_util::sync::CancellationToken;
 
 use self::{source::Source, tally::Tally};
@@ -19,16 +25,22 @@ use super::{
     target::{self, Target},
     until_signal::until_signal,
 };
-use crate::mqtt::{
-    command::{Command, Token},
-    error::Failure,
-    event::Event,
-    message::{Message, Properties},
-    session::Session,
+use crate::{
+    base::{human, text},
+    mqtt::{
+        command::{Command, Token},
+        error::Failure,
+        event::Event,
+        message::{Message, Properties},
+        session::Session,
+    },
 };
 
 /// The most messages that may wait for their acknowledgement; then the next waits.
 const WINDOW: u32 = 1_000;
+
+/// The longest that the broker may take over a single message, unless the user says otherwise.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs the verb.
 ///
@@ -39,7 +51,10 @@ pub(super) fn run(args: &PubArgs) -> Result<Exit, Problem> {
     if args.reads_stdin() && args.connect.reads_stdin() {
         return Err(Problem::usage("standard input cannot hold both the password and the payload"));
     }
-    let Target { options, read_only, protect } = target::resolve(&args.target, &args.connect, args.properties.needs_v5())?;
+    if args.topic.chars().any(text::is_hostile) {
+        note("the topic holds control characters: a broker may drop the message, or close the connection");
+    }
+    let Target { options, read_only, protect, .. } = target::resolve(&args.target, &args.connect, args.properties.needs_v5())?;
     if read_only {
         return Err(Problem::new(Exit::Denied, format!("the profile {} is read-only", args.target)));
     }
@@ -50,13 +65,21 @@ pub(super) fn run(args: &PubArgs) -> Result<Exit, Problem> {
     let source = Source::open(args)?;
     let message = message(args);
     let tally = Tally::new(message.topic.clone(), source.is_one());
+    let is_endless = args.lines || args.repeat.is_some();
+    let patience = args.timeout.or((!is_endless).then_some(PATIENCE));
     let trace = args.trace.open()?;
     until_signal(move |stop| async move {
         let link = Link::open(options, trace.as_ref())?;
-        let mut publisher = Publisher { link, message, window: Semaphore::new(WINDOW as usize), tally: RefCell::new(tally) };
+        let (window, tally, fed) = (Semaphore::new(WINDOW as usize), RefCell::new(tally), Cell::new(false));
+        let mut publisher = Publisher { link, message, patience, window, tally, fed };
         let ended = publisher.publish(source, &stop).await;
         let Publisher { link, tally, .. } = publisher;
         link.close().await;
+        if let Err(problem) = &ended
+            && problem.exit == Exit::TimedOut
+        {
+            return Err(problem.clone());
+        }
         tally.into_inner().verdict().and(ended).map(|()| Exit::Done)
     })
 }
@@ -114,18 +137,22 @@ struct Publisher {
     link: Link,
     /// The message, whose payload comes from elsewhere.
     message: Message,
+    /// The longest that a message may wait while none is settled; `None` without an end.
+    patience: Option<Duration>,
     /// Room for messages that are not settled.
     window: Semaphore,
     /// Shared by who hands messages in and who hears what became of them, both on one task.
     tally: RefCell<Tally>,
+    /// Whether the last message was handed in.
+    fed: Cell<bool>,
 }
 
 impl Publisher {
     /// Publishes everything and returns when all of it has come to its end, good or bad.
     async fn publish(&mut self, source: Source, stop: &CancellationToken) -> Result<(), Problem> {
-        let Self { link: Link { session, news }, message, window, tally } = self;
+        let Self { link: Link { session, news }, message, patience, window, tally, fed } = self;
         let online = news.online();
-        let way = Way { session, message, window, tally };
+        let way = Way { session, message, patience: *patience, window, tally, fed };
         tokio::select! {
             biased;
             () = stop.cancelled() => Ok(()),
@@ -140,31 +167,41 @@ impl Publisher {
 struct Way<'a> {
     session: &'a Session,
     message: &'a Message,
+    patience: Option<Duration>,
     window: &'a Semaphore,
     tally: &'a RefCell<Tally>,
+    fed: &'a Cell<bool>,
 }
 
 impl Way<'_> {
     /// Hands on every message while there is a connection, and ends when the last one is settled.
     async fn feed(self, mut online: watch::Receiver<bool>, mut source: Source) -> Result<(), Problem> {
         while let Some(payload) = source.next().await? {
+            let token = self.tally.borrow_mut().hand_in(payload.clone(), Instant::now());
             self.window.acquire().await.expect("the semaphore is never closed").forget();
             // Without a sender the link is being closed, and this future with it.
             let _ = online.wait_for(|up| *up).await;
-            let token = self.tally.borrow_mut().hand_in(payload.clone());
             self.session.send(self.command(token, payload)).await.map_err(|failure| self.problem(&failure))?;
         }
+        self.fed.set(true);
         let _all = self.window.acquire_many(WINDOW).await.expect("the semaphore is never closed");
         Ok(())
     }
 
-    /// Takes note of what has come to its end, and makes room for as many; ends only when the connection is given up.
+    /// Takes note of what has come to its end, and makes room for as many; ends when there is nothing more to come, when the
+    /// connection is given up, or when the broker takes too long.
     async fn settle(self, news: &mut News, mut online: watch::Receiver<bool>) -> Result<(), Problem> {
-        loop {
+        let mut looks_at = Instant::now();
+        // What happens to the connection behind the last message is of no interest.
+        while !(self.fed.get() && self.tally.borrow().is_settled()) {
             let has_unsent = self.tally.borrow().has_unsent();
             let event = tokio::select! {
                 biased;
                 event = news.next() => event?,
+                () = sleep_until(looks_at), if self.patience.is_some() => {
+                    looks_at = self.waits_until(news)?;
+                    continue;
+                }
                 up = online.wait_for(|up| *up), if has_unsent => {
                     drop(up);
                     self.send_again()?;
@@ -175,7 +212,7 @@ impl Way<'_> {
                 // It met with a loss that nobody here had heard of, and never left.
                 Event::Settled { token, outcome: Err(Failure::Offline) } => self.tally.borrow_mut().was_not_sent(token),
                 Event::Settled { token, outcome } => {
-                    if let Some(said) = self.tally.borrow_mut().settle(token, outcome.err(), news.stamp()) {
+                    if let Some(said) = self.tally.borrow_mut().settle(token, outcome.err(), Instant::now()) {
                         note(&said);
                     }
                     self.window.add_permits(1);
@@ -190,6 +227,31 @@ impl Way<'_> {
                 | Event::Reauthenticated(_)
                 | Event::RoundTrip(_)
                 | Event::Packets(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns when the broker will have taken too long, unless it settles a message before.
+    fn waits_until(self, news: &News) -> Result<Instant, Problem> {
+        let now = Instant::now();
+        let patience = self.patience.unwrap_or(PATIENCE);
+        let tally = self.tally.borrow();
+        match tally.waits_since().map(|since| since + patience) {
+            // Without a message that waits, there is nothing to be late with.
+            None => Ok(now + patience),
+            Some(until) if until > now => Ok(until),
+            Some(_) => {
+                let progress = tally.progress(self.message.qos);
+                let problem = news.late(patience).unwrap_or_else(|| {
+                    let text = format!(
+                        "publish to {}: no answer from the broker within {}",
+                        self.message.topic,
+                        human::duration(patience)
+                    );
+                    Problem::new(Exit::TimedOut, text).hint("-W waits longer")
+                });
+                Err(Problem { exit: Exit::TimedOut, text: format!("{}; {progress}", problem.text), ..problem })
             }
         }
     }

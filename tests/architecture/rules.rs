@@ -134,6 +134,7 @@ pub(crate) const CLOCK: &[(&str, &[&str], &str)] = &[
     ("cli::link", &["crate::base::clock::Clock::start", ".now()"], "a verb is a shell of its own, beside `runtime`"),
     ("cli::doctor", &["crate::base::clock::Clock::start", ".now()"], "times what it does, and tells how old certificates are"),
     ("cli::sub", &["tokio::time::Instant::now"], "--timeout is a timer"),
+    ("cli::publish", &["tokio::time::Instant::now"], "--timeout is a timer"),
     (
         "runtime",
         &["crate::base::clock::Clock::start", ".now()", ".elapsed()", "tokio::time::Instant::now"],

@@ -119,3 +119,37 @@ fn no_message_in_the_time_is_said() {
     let said = stderr(&mqtap(&["sub", url, "t", "-n", "1", "-W", "300ms"]).assert().code(27));
     assert_eq!(said, "mqtap: the time ran out with 1 more message to come\n");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publish_that_nobody_acknowledges_ends_with_27_and_a_count() {
+    let mute = Scripted::start(vec![vec![Step::Read, Step::Send(CONNACK_V5.to_vec()), Step::Ignore]]).await;
+    let url = format!("mqtt://127.0.0.1:{}", mute.port);
+    let said = stderr(&mqtap(&["pub", &url, "t", "x", "-q", "1", "-W", "300ms"]).assert().code(27));
+    assert!(said.contains("within 300ms; 0 of 1 message acknowledged"), "{said}");
+    let mut lines = mqtap(&["pub", &url, "t", "--lines", "-q", "1", "-W", "300ms"]);
+    let said = stderr(&lines.write_stdin("1\n2\n3\n").assert().code(27));
+    assert!(said.contains("; 0 of 3 messages acknowledged"), "{said}");
+}
+
+#[test]
+fn a_publish_whose_broker_never_returns_ends_with_27() {
+    let mut broker = Mosquitto::start();
+    let url = broker.url();
+    let mut publisher = Running::mqtap(&["pub", &url, "t", "--lines", "-r", "-W", "500ms"]);
+    publisher.write("1\n");
+    mqtap(&["get", &url, "t"]).assert().success().stdout("1");
+    broker.kill();
+    publisher.write("2\n3\n");
+    let (code, said) = publisher.end();
+    assert_eq!(code, Some(27), "{said}");
+    assert!(said.contains("not connected again yet") && said.contains(" messages sent"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publish_that_ends_with_its_connection_promises_no_other_try() {
+    let script = vec![Step::Read, Step::Send(CONNACK_V5.to_vec()), Step::Read];
+    let broker = Scripted::start(vec![script]).await;
+    let url = format!("mqtt://127.0.0.1:{}", broker.port);
+    let publish = mqtap(&["pub", &url, "t", "x", "-q", "1"]).assert().failure();
+    assert!(!stderr(&publish).contains("trying again"), "{}", stderr(&publish));
+}

@@ -75,3 +75,11 @@ fn an_empty_line_that_removes_what_is_retained_is_warned_of_once() {
     let said = String::from_utf8_lossy(&publish.get_output().stderr).into_owned();
     assert_eq!(said.matches("an empty line of standard input removes").count(), 1, "{said}");
 }
+
+#[test]
+fn a_topic_with_a_control_character_is_warned_of() {
+    let broker = Mosquitto::start();
+    let publish = mqtap(&["pub", &broker.url(), "a\nb", "x"]).assert();
+    let said = String::from_utf8_lossy(&publish.get_output().stderr).into_owned();
+    assert!(said.contains("the topic holds control characters"), "{said}");
+}

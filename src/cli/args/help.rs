@@ -55,6 +55,8 @@ Standard input is published as it is, with its line feeds: printf %s on, not ech
 loop that reads standard input, give PAYLOAD, or the rest of the input is the payload. An input that
 is empty is refused with --retain, as it would remove the retained message: '' says that it is meant.
 
+The broker may take the time of -W over a message; then the verb ends with 27 and says how many of how
+many were acknowledged. It counts from the message, or from the last acknowledgement before it.
 
 On a profile with protect = true it asks first, once for all that it publishes. Where standard input
 is no terminal nobody can be asked, and only --yes lets it publish.";

@@ -145,6 +145,11 @@ pub struct PubArgs {
     #[arg(long, value_name = "TIME", value_parser = value::duration)]
     pub interval: Option<Duration>,
 
+    /// The longest that the broker may take to acknowledge a message, with exit code 27 at its end [default: 30s for one message,
+    /// no end with --lines or --repeat].
+    #[arg(short = 'W', long, value_name = "TIME", value_parser = value::some_duration)]
+    pub timeout: Option<Duration>,
+
     /// Asks no question where the profile is protected.
     #[arg(short = 'y', long)]
     pub yes: bool,

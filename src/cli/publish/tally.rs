@@ -7,11 +7,12 @@ use std::{
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use tokio::time::Instant;
 
 use crate::{
-    base::{clock::Stamp, human},
+    base::human,
     cli::exit::Problem,
-    mqtt::{command::Token, error::Failure},
+    mqtt::{command::Token, error::Failure, message::Qos},
 };
 
 /// How long nothing is said after something was.
@@ -25,31 +26,51 @@ pub(super) struct Tally {
     is_one: bool,
     /// The token of the next message.
     next: u64,
-    /// The payloads of those that are not settled, at most a window of them.
+    /// The payloads of those that are not settled, at most a window of them and the next.
     open: HashMap<Token, Bytes>,
     /// Those among them that were not sent, in their order.
     unsent: VecDeque<Token>,
+    /// Since when a message waits while none is settled.
+    waits_since: Option<Instant>,
     settled: u64,
     failed: u64,
     first: Option<Failure>,
     /// Failures that nothing was said of.
     untold: u64,
-    said: Option<Stamp>,
+    said: Option<Instant>,
 }
 
 impl Tally {
     /// Begins to count messages to a topic.
     pub(super) fn new(topic: ByteString, is_one: bool) -> Self {
         let (open, unsent) = (HashMap::new(), VecDeque::new());
-        Self { topic, is_one, next: 0, open, unsent, settled: 0, failed: 0, first: None, untold: 0, said: None }
+        let (next, settled, failed, untold) = (0, 0, 0, 0);
+        Self { topic, is_one, next, open, unsent, waits_since: None, settled, failed, first: None, untold, said: None }
     }
 
     /// Notes a message on its way.
-    pub(super) fn hand_in(&mut self, payload: Bytes) -> Token {
+    pub(super) fn hand_in(&mut self, payload: Bytes, now: Instant) -> Token {
+        self.waits_since.get_or_insert(now);
         let token = Token(self.next);
         self.next += 1;
         self.open.insert(token, payload);
         token
+    }
+
+    /// Returns `true` if no message waits.
+    pub(super) fn is_settled(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Returns since when messages wait while none is settled; `None` if none waits.
+    pub(super) fn waits_since(&self) -> Option<Instant> {
+        self.waits_since
+    }
+
+    /// Says how far it has come.
+    pub(super) fn progress(&self, qos: Qos) -> String {
+        let did = if qos == Qos::AtMostOnce { "sent" } else { "acknowledged" };
+        format!("{} of {} {did}", human::count(self.settled - self.failed), human::counted(self.next, "message"))
     }
 
     /// Notes that a message did not leave, so that it may be handed in once more without being there twice.
@@ -68,8 +89,9 @@ impl Tally {
     }
 
     /// Notes the end of a message; returns what to say of it.
-    pub(super) fn settle(&mut self, token: Token, failure: Option<Failure>, now: Stamp) -> Option<String> {
+    pub(super) fn settle(&mut self, token: Token, failure: Option<Failure>, now: Instant) -> Option<String> {
         self.open.remove(&token);
+        self.waits_since = (!self.open.is_empty()).then_some(now);
         self.settled += 1;
         let failure = failure?;
         self.failed += 1;
@@ -80,7 +102,7 @@ impl Tally {
             n => Problem::of(&format!("{said}: {} more messages failed, the last one", human::count(n)), &failure).text,
         };
         self.first.get_or_insert(failure);
-        if self.is_one || self.said.is_some_and(|said| now.since(said) < PAUSE) {
+        if self.is_one || self.said.is_some_and(|said| now.duration_since(said) < PAUSE) {
             return None;
         }
         (self.said, self.untold) = (Some(now), 0);
@@ -116,17 +138,17 @@ mod tests {
     #[test]
     fn the_first_failure_is_told_at_once_and_what_follows_together() {
         let mut tally = Tally::new("t".into(), false);
-        let start = Stamp { mono: 5, wall: 5 };
+        let start = Instant::now();
         let mut fail = |now| {
-            let token = tally.hand_in(Bytes::new());
+            let token = tally.hand_in(Bytes::new(), Instant::now());
             tally.settle(token, Some(denied()), now)
         };
         assert_eq!(fail(start).as_deref(), Some("publish to t: Not authorized (0x87)"));
-        assert_eq!((fail(start), fail(start.after(PAUSE / 2))), (None, None));
-        let said = fail(start.after(PAUSE));
+        assert_eq!((fail(start), fail(start + PAUSE / 2)), (None, None));
+        let said = fail(start + PAUSE);
         assert_eq!(said.as_deref(), Some("publish to t: 3 more messages failed, the last one: Not authorized (0x87)"));
-        let token = tally.hand_in(Bytes::new());
-        assert_eq!(tally.settle(token, None, start.after(PAUSE * 3)), None);
+        let token = tally.hand_in(Bytes::new(), Instant::now());
+        assert_eq!(tally.settle(token, None, start + PAUSE * 3), None);
         let problem = tally.verdict().expect_err("some failed");
         assert_eq!(problem.text, "publish to t: 4 of 5 messages failed: Not authorized (0x87)");
     }
@@ -134,15 +156,15 @@ mod tests {
     #[test]
     fn a_single_message_is_told_of_once() {
         let mut tally = Tally::new("t".into(), true);
-        let token = tally.hand_in(Bytes::new());
-        assert_eq!(tally.settle(token, Some(denied()), Stamp::default()), None);
+        let token = tally.hand_in(Bytes::new(), Instant::now());
+        assert_eq!(tally.settle(token, Some(denied()), Instant::now()), None);
         assert_eq!(tally.verdict().expect_err("it failed").text, "publish to t: Not authorized (0x87)");
     }
 
     #[test]
     fn what_was_not_sent_is_handed_in_again_and_counts_once() {
         let mut tally = Tally::new("t".into(), false);
-        let tokens = ["1", "2"].map(|payload| tally.hand_in(payload.into()));
+        let tokens = ["1", "2"].map(|payload| tally.hand_in(payload.into(), Instant::now()));
         for token in tokens {
             tally.was_not_sent(token);
         }
@@ -150,7 +172,7 @@ mod tests {
         assert_eq!(tally.take_unsent(), [(tokens[0], "1".into()), (tokens[1], "2".into())]);
         assert!(!tally.has_unsent());
         for token in tokens {
-            assert_eq!(tally.settle(token, None, Stamp::default()), None);
+            assert_eq!(tally.settle(token, None, Instant::now()), None);
         }
         assert_eq!((tally.settled, tally.open.len(), tally.verdict()), (2, 0, Ok(())));
     }

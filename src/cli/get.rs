@@ -7,7 +7,7 @@ use super::{
     args::GetArgs,
     exit::{Exit, Problem},
     format::push,
-    link::{Link, News},
+    link::{Link, Manner, News},
     output::{self, Output},
     target::{self, Target},
     until_signal::until_signal,
@@ -28,7 +28,7 @@ pub(super) fn run(args: GetArgs) -> Result<Exit, Problem> {
     options.subscriptions = vec![Subscription::new(&args.topic, args.qos)];
     let trace = args.trace.open()?;
     until_signal(move |stop: CancellationToken| async move {
-        let mut link = Link::open(options, trace.as_ref())?;
+        let mut link = Link::open(options, trace.as_ref(), Manner::default())?;
         let got = tokio::select! {
             biased;
             () = stop.cancelled() => Ok(Exit::Done),

@@ -32,6 +32,13 @@ const EVENTS: usize = 64;
 /// How long the goodbye to the broker may take.
 const GOODBYE: Duration = Duration::from_millis(1_200);
 
+/// How a verb goes about its session.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Manner {
+    /// Whether nothing is said of changes of the connection that are mended.
+    pub(super) quiet: bool,
+}
+
 /// A session, and what it tells.
 pub(super) struct Link {
     /// Takes commands.
@@ -52,6 +59,9 @@ pub(super) struct News {
     will: Option<Will>,
     /// The version of the connection.
     protocol: Protocol,
+    manner: Manner,
+    /// Whether a connection that is lost is not made again.
+    stays_lost: bool,
     /// What the broker said to the last CONNECT that it accepted.
     welcome: Option<Box<Welcome>>,
     /// How many connections there were.
@@ -77,7 +87,7 @@ impl Link {
     /// # Errors
     ///
     /// Fails when the trace cannot be written.
-    pub(super) fn open(mut options: Options, trace: Option<&Trace>) -> Result<Self, Problem> {
+    pub(super) fn open(mut options: Options, trace: Option<&Trace>, manner: Manner) -> Result<Self, Problem> {
         options.overflow = Overflow::Wait;
         options.packets = trace.is_some();
         let clock = Clock::start();
@@ -96,6 +106,8 @@ impl Link {
             first,
             will: options.will.clone(),
             protocol: options.protocol,
+            manner,
+            stays_lost: options.reconnect.is_none(),
             welcome: None,
             connections: 0,
             was_online: false,
@@ -206,11 +218,11 @@ impl News {
             Event::Lag(_) | Event::Packets(_) => Ok(None),
             Event::Settled { outcome: Ok(Receipt { lowered_to: Some(_), .. }), .. } if !self.was_lowered => {
                 self.was_lowered = true;
-                note(&format!("{}: the broker confirmed QoS 2 as QoS 1", self.broker));
+                self.remark(&format!("{}: the broker confirmed QoS 2 as QoS 1", self.broker));
                 Ok(Some(event))
             }
             Event::Subscribed { ref filter, outcome: Ok(_) } => {
-                self.remark(filter);
+                self.remark_on_sharing(filter);
                 Ok(Some(event))
             }
             Event::Messages(_)
@@ -223,10 +235,10 @@ impl News {
     }
 
     /// Says once what a shared subscription may mean to a broker before MQTT 5.
-    fn remark(&mut self, filter: &str) {
+    fn remark_on_sharing(&mut self, filter: &str) {
         if let Some(said) = topic::shared_before_v5(filter, self.protocol).filter(|_| !self.remarked) {
             self.remarked = true;
-            note(&format!("{}: {}: {said}", self.broker, text::line(filter, 60)));
+            self.remark(&format!("{}: {}: {said}", self.broker, text::line(filter, 60)));
         }
     }
 
@@ -250,17 +262,24 @@ impl News {
                 self.online.send_replace(false);
                 self.stage = None;
                 let wait = human::span(until.since(self.clock.now()));
-                note(&format!("{}: {cause}; trying again in {wait}", self.broker));
+                self.remark(&format!("{}; trying again in {wait}", named(&self.broker, &cause)));
                 if let Failure::Idle { times: 2, .. } = &*cause {
-                    note(&format!("hint: {}", cause.hint()));
+                    self.remark(&format!("hint: {}", cause.hint()));
                 }
                 Ok(())
             }
             Status::Waiting { cause, .. } | Status::Failed { cause } => {
                 let problem = Problem::of(&self.broker, &cause);
                 // Nothing was asked of the broker yet, so that it is the options that nobody can connect with.
-                let is_usage = !self.was_online && matches!(&*cause, Failure::Invalid(_));
-                Err(if is_usage { Problem { exit: Exit::Usage, ..problem } } else { problem })
+                let exit = if !self.was_online && matches!(&*cause, Failure::Invalid(_)) {
+                    Exit::Usage
+                } else if self.was_online && self.stays_lost && !cause.is_final() {
+                    // Another try would be right, and whoever started this makes it.
+                    Exit::Unreachable
+                } else {
+                    problem.exit
+                };
+                Err(Problem { exit, ..problem })
             }
             Status::Closed => Err(ended()),
         }
@@ -269,9 +288,9 @@ impl News {
     fn greet(&mut self, welcome: &Welcome) {
         self.protocol = welcome.protocol;
         if self.was_online {
-            note(&format!("{}: connected again", self.broker));
+            self.remark(&format!("{}: connected again", self.broker));
         } else if let Some(why) = welcome.step_down {
-            note(&format!("{}: {why}; connected with {}", self.broker, welcome.protocol));
+            self.remark(&format!("{}: {why}; connected with {}", self.broker, welcome.protocol));
         }
         if !self.was_online
             && let Some(said) = self.will.as_ref().and_then(|will| will.left_out(welcome.protocol))
@@ -282,14 +301,40 @@ impl News {
             note(&format!("{}: the broker has lost the session: what was queued for this client is gone", self.broker));
         }
         if welcome.endpoint != self.first {
-            note(&format!("{}: connected to the fallback {}", self.broker, welcome.endpoint));
+            self.remark(&format!("{}: connected to the fallback {}", self.broker, welcome.endpoint));
         }
         self.was_online = true;
         self.connections += 1;
         self.online.send_replace(true);
     }
+
+    /// Says what is of interest to who looks on.
+    fn remark(&self, said: &str) {
+        if !self.manner.quiet {
+            note(said);
+        }
+    }
+}
+
+/// Says why a connection ended, with the broker named once.
+fn named(broker: &str, cause: &Failure) -> String {
+    let cause = cause.to_string();
+    if cause.contains(broker) { cause } else { format!("{broker}: {cause}") }
 }
 
 fn ended() -> Problem {
     Problem::new(Exit::Other, "the session ended by itself")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{error::WireError, websocket::cause::WebSocketCause};
+
+    #[test]
+    fn an_address_is_said_once() {
+        let lost = Failure::Wire(WireError::WebSocket { at: "h:80".into(), cause: WebSocketCause::Text });
+        assert_eq!(named("h:80", &lost).matches("h:80").count(), 1, "{}", named("h:80", &lost));
+        assert!(named("h:1883", &Failure::Closed { during: None }).starts_with("h:1883: "));
+    }
 }

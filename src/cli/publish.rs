@@ -20,7 +20,7 @@ use super::{
     args::{PubArgs, PublishPropertyArgs},
     confirm::confirm,
     exit::{Exit, Problem},
-    link::{Link, News},
+    link::{Link, Manner, News},
     notice::note,
     target::{self, Target},
     until_signal::until_signal,
@@ -54,7 +54,7 @@ pub(super) fn run(args: &PubArgs) -> Result<Exit, Problem> {
     if args.topic.chars().any(text::is_hostile) {
         note("the topic holds control characters: a broker may drop the message, or close the connection");
     }
-    let Target { options, read_only, protect, .. } = target::resolve(&args.target, &args.connect, args.properties.needs_v5())?;
+    let Target { mut options, read_only, protect, .. } = target::resolve(&args.target, &args.connect, args.properties.needs_v5())?;
     if read_only {
         return Err(Problem::new(Exit::Denied, format!("the profile {} is read-only", args.target)));
     }
@@ -67,9 +67,13 @@ pub(super) fn run(args: &PubArgs) -> Result<Exit, Problem> {
     let tally = Tally::new(message.topic.clone(), source.is_one());
     let is_endless = args.lines || args.repeat.is_some();
     let patience = args.timeout.or((!is_endless).then_some(PATIENCE));
+    if args.mending.no_reconnect {
+        options.reconnect = None;
+    }
+    let manner = Manner { quiet: args.mending.quiet };
     let trace = args.trace.open()?;
     until_signal(move |stop| async move {
-        let link = Link::open(options, trace.as_ref())?;
+        let link = Link::open(options, trace.as_ref(), manner)?;
         let (window, tally, fed) = (Semaphore::new(WINDOW as usize), RefCell::new(tally), Cell::new(false));
         let mut publisher = Publisher { link, message, patience, window, tally, fed };
         let ended = publisher.publish(source, &stop).await;

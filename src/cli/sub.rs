@@ -13,7 +13,7 @@ use super::{
     args::{RetainedArgs, SubArgs},
     exit::{Exit, Problem},
     format::Printer,
-    link::{Link, News},
+    link::{Link, Manner, News},
     notice::note,
     output::{self, Output},
     target::{self, Target},
@@ -55,11 +55,14 @@ pub(super) fn run(args: SubArgs) -> Result<Exit, Problem> {
     if options.subscriptions.is_empty() && options.unsubscribe.is_empty() {
         return Err(Problem::usage("nothing to subscribe to").hint("name a filter, such as 'plant/#', after the target"));
     }
+    if args.mending.no_reconnect {
+        options.reconnect = None;
+    }
     let trace = args.trace.open()?;
     until_signal(move |stop| async move {
         let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
         let mut tap = Tap::new(&args, &options);
-        let mut link = Link::open(options, trace.as_ref())?;
+        let mut link = Link::open(options, trace.as_ref(), Manner { quiet: args.mending.quiet })?;
         let ended = tap.run(&mut link, deadline, &stop).await;
         let written = tap.output.flush();
         link.close().await;
@@ -117,6 +120,7 @@ struct Tap {
     left: Option<u64>,
     /// Whether a message was printed.
     has_printed: bool,
+    quiet: bool,
     /// Filters that the broker has not answered yet.
     unanswered: usize,
     /// Filters whose end it has not confirmed yet.
@@ -151,6 +155,7 @@ impl Tap {
             exclude: args.exclude.clone(),
             left: args.count,
             has_printed: false,
+            quiet: args.mending.quiet,
             unanswered: filters,
             unsubscribing: options.unsubscribe.len(),
             granted: false,
@@ -203,7 +208,7 @@ impl Tap {
         let (said, hint) = match self.left {
             Some(0) => ("the time ran out before the broker had answered to every filter".to_owned(), ""),
             Some(left) => (format!("the time ran out with {} to come", human::counted(left, "more message")), ""),
-            None if self.has_printed => return Ok(Exit::TimedOut),
+            None if self.has_printed || self.quiet => return Ok(Exit::TimedOut),
             None => ("no message came in that time".to_owned(), "is the filter right, and may this user read it?"),
         };
         Err(Problem::new(Exit::TimedOut, said).hint(hint))
@@ -331,6 +336,7 @@ mod tests {
             exclude: Vec::new(),
             left: None,
             has_printed: false,
+            quiet: false,
             unanswered: filters,
             unsubscribing: 0,
             granted: false,

@@ -116,8 +116,51 @@ fn no_message_in_the_time_is_said() {
     let url = &broker.url();
     let said = stderr(&mqtap(&["sub", url, "t", "-W", "300ms"]).assert().code(27).stdout(""));
     assert!(said.starts_with("mqtap: no message came in that time\n"), "{said}");
+    mqtap(&["sub", url, "t", "-W", "300ms", "--quiet"]).assert().code(27).stdout("").stderr("");
     let said = stderr(&mqtap(&["sub", url, "t", "-n", "1", "-W", "300ms"]).assert().code(27));
     assert_eq!(said, "mqtap: the time ran out with 1 more message to come\n");
+}
+
+#[test]
+fn a_lost_connection_ends_it_with_3_where_none_is_to_be_made_again() {
+    let mut broker = Mosquitto::start();
+    broker.publish("t", "x", &["--retain"]);
+    let reader = Running::mqtap(&["sub", &broker.url(), "t", "--no-reconnect"]);
+    assert_eq!(reader.line(), "t x");
+    broker.kill();
+    let (code, said) = reader.end();
+    assert_eq!(code, Some(3), "{said}");
+    assert!(!said.contains("trying again"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_goes_down_is_3_without_a_reconnect() {
+    let shutting_down = vec![0xe0, 1, 0x8b];
+    let script = vec![
+        Step::Read,
+        Step::Send(CONNACK_V5.to_vec()),
+        Step::Read,
+        Step::Send(vec![0x90, 4, 0, 1, 0, 0]),
+        Step::Pause(Duration::from_millis(100)),
+        Step::Send(shutting_down),
+    ];
+    let broker = Scripted::start(vec![script]).await;
+    let url = format!("mqtt://127.0.0.1:{}", broker.port);
+    let said = stderr(&mqtap(&["sub", &url, "t", "--no-reconnect"]).assert().code(3));
+    assert!(said.contains("Server shutting down (0x8B)"), "{said}");
+}
+
+#[test]
+fn quiet_says_nothing_of_a_connection_that_is_made_again() {
+    let mut broker = Mosquitto::start();
+    broker.publish("t/ready", "1", &["--retain"]);
+    let mut reader = Running::mqtap(&["sub", &broker.url(), "t/#", "-n", "2", "--quiet"]);
+    assert_eq!(reader.line(), "t/ready 1");
+    broker.restart();
+    while !reader.has_ended() {
+        broker.publish("t/after", "2", &[]);
+    }
+    assert_eq!(reader.end(), (Some(0), String::new()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,8 +13,8 @@ pub use self::{
         AuthenticationArgs, ConnectArgs, ConnectPropertyArgs, PasswordArgs, TermArgs, TlsArgs, TraceArgs, WayArgs, WillArgs,
     },
     verbs::{
-        AddArgs, CompletionsArgs, DoctorArgs, EditArgs, GetArgs, ManArgs, ProfilesVerb, PubArgs, PublishPropertyArgs, RetainedArgs,
-        SubArgs,
+        AddArgs, CompletionsArgs, DoctorArgs, EditArgs, GetArgs, ManArgs, MendingArgs, ProfilesVerb, PubArgs, PublishPropertyArgs,
+        RetainedArgs, SubArgs,
     },
 };
 

@@ -73,6 +73,10 @@ pub struct SubArgs {
     #[command(flatten)]
     pub retained: RetainedArgs,
 
+    /// What to do when the connection is lost.
+    #[command(flatten)]
+    pub mending: MendingArgs,
+
     /// How to connect.
     #[command(flatten)]
     pub connect: ConnectArgs,
@@ -104,6 +108,18 @@ pub struct RetainedArgs {
     /// Retained messages: 0 at subscribe, 1 if the subscription is new, 2 never (MQTT 5).
     #[arg(long, value_name = "0|1|2", value_parser = value::retain_handling(), hide_possible_values = true, hide_short_help = true)]
     pub retain_handling: Option<u8>,
+}
+
+/// What a verb that runs on does when the connection is lost.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct MendingArgs {
+    /// Ends with exit code 3 when the connection is lost.
+    #[arg(long)]
+    pub no_reconnect: bool,
+
+    /// Does not say that the connection was lost or made again, or with which version; errors are said.
+    #[arg(long)]
+    pub quiet: bool,
 }
 
 /// The arguments of `pub`.
@@ -153,6 +169,10 @@ pub struct PubArgs {
     /// Asks no question where the profile is protected.
     #[arg(short = 'y', long)]
     pub yes: bool,
+
+    /// What to do when the connection is lost.
+    #[command(flatten)]
+    pub mending: MendingArgs,
 
     /// The properties.
     #[command(flatten)]

@@ -1,6 +1,6 @@
 //! Starts the screen or a verb.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{io::IsTerminal as _, process::ExitCode, sync::Arc};
 
 use mqtap::{
     base::{limits, log},
@@ -88,6 +88,9 @@ fn show(begin: Begin, look: LookArgs, trace: &TraceArgs) -> Result<ExitCode, Pro
     let paths = Paths::of_process().map_err(|why| Problem::new(Exit::Other, why))?;
     // Held to the end, so that the last lines are written.
     let log = log::start(&paths.log(), variable(LOG_LEVEL).as_deref());
+    if trace.is_stderr() && std::io::stderr().is_terminal() {
+        return Err(Problem::usage("the terminal belongs to the screen").hint("--trace FILE, or 2> FILE with --trace -"));
+    }
     let trace = trace.open()?.map(Arc::new);
     let launch = Launch { begin, theme: look.theme, trace, paths, no_log: log.as_ref().err().cloned(), variable };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();

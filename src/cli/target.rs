@@ -306,9 +306,21 @@ impl TraceArgs {
     /// Returns why it cannot be written.
     pub fn open(&self) -> Result<Option<Trace>, Problem> {
         let Some(path) = &self.trace else { return Ok(None) };
+        if self.is_stderr() {
+            let failed = |error| Problem::new(Exit::Other, format!("trace to standard error: {error}"));
+            return Trace::to_stderr().map(Some).map_err(failed);
+        }
         let problem =
             |error: std::io::Error| Problem::new(Exit::Other, format!("open {}: {error}", text::line(&path.to_string_lossy(), 60)));
         Trace::open(path).map(Some).map_err(problem)
+    }
+}
+
+impl TraceArgs {
+    /// Returns `true` if packets are to be written to standard error.
+    #[must_use]
+    pub fn is_stderr(&self) -> bool {
+        self.trace.as_deref() == Some(Path::new("-"))
     }
 }
 

@@ -32,11 +32,21 @@ impl Conversation {
         Self { session: Session::start(options, clock, sender), events }
     }
 
-    /// Starts to connect on a stream that is open already.
-    #[must_use]
-    pub fn start_on(dialed: Dialed, options: Options, clock: Clock) -> Self {
+    /// Starts to connect on a stream that is open already; every event passes through the receiver that `follow` makes, such as
+    /// that of a trace.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of `follow`.
+    pub fn start_on<E>(
+        dialed: Dialed,
+        options: Options,
+        clock: Clock,
+        follow: impl FnOnce(mpsc::Receiver<Event>) -> Result<mpsc::Receiver<Event>, E>,
+    ) -> Result<Self, E> {
         let (sender, events) = mpsc::channel(EVENTS);
-        Self { session: Session::start_on(Some(dialed), options, clock, sender), events }
+        let events = follow(events)?;
+        Ok(Self { session: Session::start_on(Some(dialed), options, clock, sender), events })
     }
 
     /// Waits for the next event.

@@ -11,6 +11,7 @@
 use std::{
     fs::File,
     io::{self, Write},
+    os::fd::AsFd,
     path::Path,
     sync::Arc,
     thread,
@@ -45,6 +46,15 @@ impl Trace {
     /// Returns the error of the system.
     pub fn open(path: &Path) -> io::Result<Self> {
         disk::append(path).map(|file| Self { file })
+    }
+
+    /// Traces to standard error.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the system.
+    pub fn to_stderr() -> io::Result<Self> {
+        io::stderr().as_fd().try_clone_to_owned().map(|stderr| Self { file: stderr.into() })
     }
 
     /// Writes down what a session tells, and passes every event on to the receiver that is returned.
@@ -93,6 +103,8 @@ impl Trace {
 struct Scribe {
     name: String,
     version: Version,
+    /// The time of the last line.
+    latest: Stamp,
     lines: String,
     /// Why there is no connection, from its end or the failure to make one until there is one again.
     cause: Option<Arc<Failure>>,
@@ -103,7 +115,7 @@ struct Scribe {
 impl Scribe {
     fn new(name: &str) -> Self {
         let name = text::line(name, 60).to_string();
-        Self { name, version: Version::V5, lines: String::new(), cause: None, is_waiting: false }
+        Self { name, version: Version::V5, latest: Stamp::default(), lines: String::new(), cause: None, is_waiting: false }
     }
 
     fn event(&mut self, event: &Event, now: &impl Fn() -> Stamp) {
@@ -158,7 +170,8 @@ impl Scribe {
                 let tls = welcome.tls.as_deref().map(|tls| format!(", {}", text::safe(tls))).unwrap_or_default();
                 let peer = text::safe(&welcome.peer);
                 (self.cause, self.is_waiting) = (None, false);
-                self.line(welcome.at, "--", &format!("connected to {peer} with MQTT {}{tls}", welcome.protocol));
+                // Packets that followed CONNACK at once are written already.
+                self.line(welcome.at.max(self.latest), "--", &format!("connected to {peer} with MQTT {}{tls}", welcome.protocol));
             }
             Status::Waiting { cause, .. } | Status::Failed { cause } => {
                 self.is_waiting = matches!(status, Status::Waiting { .. });
@@ -178,6 +191,7 @@ impl Scribe {
     }
 
     fn line(&mut self, at: Stamp, mark: &str, said: &str) {
+        self.latest = at;
         let space = if self.name.is_empty() { "" } else { " " };
         self.lines.push_str(&format!("{}{space}{} {mark} {said}\n", human::utc(at), self.name));
     }

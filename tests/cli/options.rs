@@ -196,3 +196,22 @@ async fn a_publish_that_ends_with_its_connection_promises_no_other_try() {
     let publish = mqtap(&["pub", &url, "t", "x", "-q", "1"]).assert().failure();
     assert!(!stderr(&publish).contains("trying again"), "{}", stderr(&publish));
 }
+
+#[test]
+fn a_dash_is_standard_input_and_standard_error() {
+    let broker = Mosquitto::start();
+    let url = &broker.url();
+    let mut publish = mqtap(&["pub", url, "t", "--file", "-", "-r", "-q", "1", "--trace", "-"]);
+    let said = stderr(&publish.write_stdin(&b"a\0\xff\n"[..]).assert().success().stdout(""));
+    assert!(said.contains(" -> CONNECT ") && said.contains(" <- PUBACK "), "{said}");
+    mqtap(&["get", url, "t"]).assert().success().stdout(&b"a\0\xff\n"[..]);
+}
+
+#[test]
+fn the_doctor_traces_its_packets() {
+    let broker = Mosquitto::start();
+    let said = stderr(&mqtap(&["doctor", &broker.url(), "t", "--trace", "-"]).assert().success());
+    for packet in [" -> CONNECT ", " <- SUBACK ", " -> PINGREQ ", " -> DISCONNECT "] {
+        assert!(said.contains(packet), "{packet}: {said}");
+    }
+}

@@ -236,7 +236,8 @@ pub struct ConnectPropertyArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct TraceArgs {
-    /// Writes every control packet as a line to the end of this file; passwords are masked, QoS 0 is counted.
+    /// Writes every control packet as a line to the end of this file, `-` for standard error; passwords are masked, QoS 0 is
+    /// counted.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub trace: Option<PathBuf>,
 }

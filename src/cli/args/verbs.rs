@@ -294,6 +294,10 @@ pub struct DoctorArgs {
     /// What CONNECT carries besides.
     #[command(flatten)]
     pub properties: ConnectPropertyArgs,
+
+    /// Where packets are written down.
+    #[command(flatten)]
+    pub trace: TraceArgs,
 }
 
 /// The arguments of `demo`.

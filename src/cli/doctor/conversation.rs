@@ -7,7 +7,10 @@ use tokio_util::sync::CancellationToken;
 use super::report::{Check, Fact, Report, millis};
 use crate::{
     base::{clock::Clock, human, text},
-    cli::exit::{Exit, Problem},
+    cli::{
+        exit::{Exit, Problem},
+        notice::note,
+    },
     mqtt::{
         conversation::Conversation,
         error::Failure,
@@ -16,11 +19,15 @@ use crate::{
         options::{Options, Protocol, SessionExpiry, Subscription},
         topic,
     },
+    record::trace::Trace,
     wire::{
         dial::{Dialed, Stage},
         error::WireError,
     },
 };
+
+/// Events that may wait between the trace and the doctor.
+const EVENTS: usize = 64;
 
 /// How long DISCONNECT may take, less than a verb has after a signal.
 const GOODBYE: Duration = Duration::from_millis(1_200);
@@ -38,9 +45,15 @@ pub(super) async fn hold(
     subscriptions: &[Subscription],
     clock: Clock,
     stop: &CancellationToken,
+    trace: Option<&Trace>,
     report: &mut Report,
 ) -> Result<bool, Problem> {
-    let mut conversation = Conversation::start_on(dialed, options.clone(), clock);
+    let options = &Options { packets: trace.is_some(), ..options.clone() };
+    let conversation = Conversation::start_on(dialed, options.clone(), clock, |events| {
+        let Some(trace) = trace else { return Ok(events) };
+        trace.follow("", move || clock.now(), events, EVENTS, |error| note(&format!("the trace ends: {error}")))
+    });
+    let mut conversation = conversation.map_err(|error| Problem::new(Exit::Other, format!("cannot trace: {error}")))?;
     let talked = stop.run_until_cancelled(talk(&mut conversation, options, subscriptions, clock, report)).await;
     let goodbye = farewell(conversation, clock).await;
     let held = talked.unwrap_or(Ok(false))?;

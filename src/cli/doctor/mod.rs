@@ -24,6 +24,7 @@ use crate::{
         options::{Options, Subscription},
         will_test::WillFault,
     },
+    record::trace::Trace,
 };
 
 /// Runs the verb.
@@ -56,8 +57,9 @@ pub(super) fn run(args: DoctorArgs) -> Result<Exit, Problem> {
         confirm(&question, "nothing was examined")?;
     }
     let subscriptions = subscriptions(&args, &options);
+    let trace = args.trace.open()?;
     let report = Report::new(Some(target), args.json);
-    until_signal(move |stop| async move { examine(&args, &options, &subscriptions, &stop, report).await })
+    until_signal(move |stop| async move { examine(&args, &options, &subscriptions, trace.as_ref(), &stop, report).await })
 }
 
 /// Returns what to subscribe to: what was named, or what the profile says.
@@ -73,6 +75,7 @@ async fn examine(
     args: &DoctorArgs,
     options: &Options,
     subscriptions: &[Subscription],
+    trace: Option<&Trace>,
     stop: &CancellationToken,
     mut report: Report,
 ) -> Result<Exit, Problem> {
@@ -93,7 +96,7 @@ async fn examine(
             return Ok(Exit::Done);
         };
         if let Some(dialed) = walked? {
-            held |= conversation::hold(dialed, &one, subscriptions, clock, stop, &mut report).await?;
+            held |= conversation::hold(dialed, &one, subscriptions, clock, stop, trace, &mut report).await?;
         }
         if stop.is_cancelled() {
             return Ok(Exit::Done);

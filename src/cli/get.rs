@@ -23,12 +23,12 @@ use crate::{
 ///
 /// Returns why there is no payload.
 pub(super) fn run(args: GetArgs) -> Result<Exit, Problem> {
-    let Target { mut options, .. } = target::resolve(&args.target, &args.connect, args.properties.needs_v5())?;
+    let Target { mut options, changes_id, .. } = target::resolve(&args.target, &args.connect, args.properties.needs_v5())?;
     options.user_properties.extend(args.properties.connect_user_properties.iter().cloned());
     options.subscriptions = vec![Subscription::new(&args.topic, args.qos)];
     let trace = args.trace.open()?;
     until_signal(move |stop: CancellationToken| async move {
-        let mut link = Link::open(options, trace.as_ref(), Manner::default())?;
+        let mut link = Link::open(options, trace.as_ref(), Manner { changes_id, ..Manner::default() })?;
         let got = tokio::select! {
             biased;
             () = stop.cancelled() => Ok(Exit::Done),

@@ -9,6 +9,7 @@ use tokio::sync::{
 
 use super::{
     exit::{Exit, Problem},
+    kept::Kept,
     notice::note,
 };
 use crate::{
@@ -37,6 +38,8 @@ const GOODBYE: Duration = Duration::from_millis(1_200);
 pub(super) struct Manner {
     /// Whether nothing is said of changes of the connection that are mended.
     pub(super) quiet: bool,
+    /// Whether the Client Identifier is another one in each run.
+    pub(super) changes_id: bool,
 }
 
 /// A session, and what it tells.
@@ -60,6 +63,8 @@ pub(super) struct News {
     /// The version of the connection.
     protocol: Protocol,
     manner: Manner,
+    /// What was asked for about the session.
+    kept: Kept,
     /// Whether a connection that is lost is not made again.
     stays_lost: bool,
     /// What the broker said to the last CONNECT that it accepted.
@@ -107,6 +112,7 @@ impl Link {
             will: options.will.clone(),
             protocol: options.protocol,
             manner,
+            kept: Kept::of(&options, manner.changes_id),
             stays_lost: options.reconnect.is_none(),
             welcome: None,
             connections: 0,
@@ -291,6 +297,11 @@ impl News {
             self.remark(&format!("{}: connected again", self.broker));
         } else if let Some(why) = welcome.step_down {
             self.remark(&format!("{}: {why}; connected with {}", self.broker, welcome.protocol));
+        }
+        if !self.was_online
+            && let Some(said) = self.kept.fault(welcome.protocol, welcome.properties.session_expiry)
+        {
+            note(&format!("{}: {said}", self.broker));
         }
         if !self.was_online
             && let Some(said) = self.will.as_ref().and_then(|will| will.left_out(welcome.protocol))

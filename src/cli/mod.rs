@@ -10,6 +10,7 @@ pub mod exit;
 pub mod format;
 mod generate;
 mod get;
+mod kept;
 mod link;
 mod notice;
 mod output;

@@ -54,7 +54,8 @@ pub(super) fn run(args: &PubArgs) -> Result<Exit, Problem> {
     if args.topic.chars().any(text::is_hostile) {
         note("the topic holds control characters: a broker may drop the message, or close the connection");
     }
-    let Target { mut options, read_only, protect, .. } = target::resolve(&args.target, &args.connect, args.properties.needs_v5())?;
+    let Target { mut options, read_only, changes_id, protect } =
+        target::resolve(&args.target, &args.connect, args.properties.needs_v5())?;
     if read_only {
         return Err(Problem::new(Exit::Denied, format!("the profile {} is read-only", args.target)));
     }
@@ -70,7 +71,7 @@ pub(super) fn run(args: &PubArgs) -> Result<Exit, Problem> {
     if args.mending.no_reconnect {
         options.reconnect = None;
     }
-    let manner = Manner { quiet: args.mending.quiet };
+    let manner = Manner { quiet: args.mending.quiet, changes_id };
     let trace = args.trace.open()?;
     until_signal(move |stop| async move {
         let link = Link::open(options, trace.as_ref(), manner)?;

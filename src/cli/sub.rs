@@ -43,7 +43,7 @@ pub(super) fn run(args: SubArgs) -> Result<Exit, Problem> {
         return Err(Problem::usage("this format has no time").hint("--time goes with text, json or a template with {time}"));
     }
     let needs_v5 = args.needs_v5().or(args.properties.needs_v5());
-    let Target { mut options, .. } = target::resolve(&args.target, &args.connect, needs_v5)?;
+    let Target { mut options, changes_id, .. } = target::resolve(&args.target, &args.connect, needs_v5)?;
     options.user_properties.extend(args.properties.connect_user_properties.iter().cloned());
     if !args.filters.is_empty() {
         // Retain As Published is for who asks: then RETAIN tells what was kept from what is new.
@@ -62,7 +62,7 @@ pub(super) fn run(args: SubArgs) -> Result<Exit, Problem> {
     until_signal(move |stop| async move {
         let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
         let mut tap = Tap::new(&args, &options);
-        let mut link = Link::open(options, trace.as_ref(), Manner { quiet: args.mending.quiet })?;
+        let mut link = Link::open(options, trace.as_ref(), Manner { quiet: args.mending.quiet, changes_id })?;
         let ended = tap.run(&mut link, deadline, &stop).await;
         let written = tap.output.flush();
         link.close().await;

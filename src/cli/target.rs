@@ -44,6 +44,8 @@ pub(super) struct Target {
     pub(super) options: Options,
     /// Whether the profile forbids to publish.
     pub(super) read_only: bool,
+    /// Whether the Client Identifier is another one in each run.
+    pub(super) changes_id: bool,
     /// Whether the profile wants to be asked before anything is published.
     pub(super) protect: bool,
 }
@@ -92,7 +94,7 @@ pub(super) fn resolve(target: &str, args: &ConnectArgs, needs_v5: Option<&str>) 
         need.put(&mut options, secret);
     }
     runtime.block_on(profile.fetch(&mut options, &|name| env::var_os(name))).map_err(Problem::usage)?;
-    Ok(Target { options, read_only: profile.read_only, protect: profile.protect })
+    Ok(Target { options, read_only: profile.read_only, changes_id: profile.changes_id(), protect: profile.protect })
 }
 
 /// Finds what the screen connects to, with the options of the command line over it; nothing without a target.

@@ -93,6 +93,14 @@ impl Profile {
         options
     }
 
+    /// Returns `true` if the Client Identifier is another one in each run.
+    #[must_use]
+    pub fn changes_id(&self) -> bool {
+        let template = &self.template.client_id;
+        // An identifier that the broker assigns is a new one, too.
+        template.is_empty() || template.contains("{random}") || template.contains("{pid}")
+    }
+
     /// Returns the name, or the endpoint where there is none.
     #[must_use]
     pub fn title(&self) -> String {

@@ -197,6 +197,27 @@ async fn a_publish_that_ends_with_its_connection_promises_no_other_try() {
     assert!(!stderr(&publish).contains("trying again"), "{}", stderr(&publish));
 }
 
+#[rstest]
+#[case::no_expiry(&["-i", "k", "--clean-start", "false"], "unless -x")]
+#[case::random(&["--clean-start", "false", "-x", "1h"], "each run has another Client Identifier")]
+#[case::random_clean(&["-x", "1h"], "each run has another Client Identifier")]
+#[case::random_311(&["--clean-start", "false", "-V", "3.1.1"], "each run has another Client Identifier")]
+#[case::own(&["-i", "k", "--clean-start", "false", "-x", "1h"], "")]
+#[case::own_311(&["-i", "k", "--clean-start", "false", "-V", "3.1.1"], "")]
+#[case::will(&["-x", "1h", "--will-topic", "w", "--will-delay", "5"], "")]
+#[case::none(&[], "")]
+fn a_session_that_cannot_be_of_use_is_warned_of(#[case] given: &[&str], #[case] part: &str) {
+    let broker = Mosquitto::start();
+    let said = stderr(&mqtap(&[&["sub", &broker.url(), "t", "-n", "0"], given].concat()).assert().success());
+    assert!(if part.is_empty() { said.is_empty() } else { said.contains(part) }, "{said}");
+    if !given.contains(&"-i") {
+        return;
+    }
+    let doctor = mqtap(&[&["doctor", &broker.url(), "t"], given].concat()).assert().success();
+    let report = String::from_utf8_lossy(&doctor.get_output().stdout).into_owned();
+    assert_eq!(report.contains("! session "), !part.is_empty(), "{report}");
+}
+
 #[test]
 fn a_dash_is_standard_input_and_standard_error() {
     let broker = Mosquitto::start();

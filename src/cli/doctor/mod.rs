@@ -9,11 +9,12 @@ mod will;
 
 use tokio_util::sync::CancellationToken;
 
-use self::report::Report;
+use self::report::{Check, Report};
 use super::{
     args::DoctorArgs,
     confirm::confirm,
     exit::{Exit, Problem},
+    kept::Kept,
     target::{self, Target},
     until_signal::until_signal,
 };
@@ -39,7 +40,8 @@ pub(super) fn run(args: DoctorArgs) -> Result<Exit, Problem> {
         machine::examine(&mut report)?;
         return report.end();
     };
-    let Target { mut options, read_only, protect } = target::resolve(target, &args.connect, args.properties.needs_v5())?;
+    let Target { mut options, read_only, changes_id, protect } =
+        target::resolve(target, &args.connect, args.properties.needs_v5())?;
     options.user_properties.extend(args.properties.connect_user_properties.iter().cloned());
     if args.will && read_only {
         let hint = "--will has the broker publish the will, as if this client had died";
@@ -58,8 +60,9 @@ pub(super) fn run(args: DoctorArgs) -> Result<Exit, Problem> {
     }
     let subscriptions = subscriptions(&args, &options);
     let trace = args.trace.open()?;
+    let kept = Kept::of(&options, changes_id);
     let report = Report::new(Some(target), args.json);
-    until_signal(move |stop| async move { examine(&args, &options, &subscriptions, trace.as_ref(), &stop, report).await })
+    until_signal(move |stop| async move { examine(&args, &options, &subscriptions, kept, trace.as_ref(), &stop, report).await })
 }
 
 /// Returns what to subscribe to: what was named, or what the profile says.
@@ -75,6 +78,7 @@ async fn examine(
     args: &DoctorArgs,
     options: &Options,
     subscriptions: &[Subscription],
+    kept: Kept,
     trace: Option<&Trace>,
     stop: &CancellationToken,
     mut report: Report,
@@ -96,6 +100,9 @@ async fn examine(
             return Ok(Exit::Done);
         };
         if let Some(dialed) = walked? {
+            if let Some(said) = kept.fault(options.protocol, None) {
+                report.check(&Check::good("session", "session", "the broker is asked to keep it").warn(said), Exit::Done)?;
+            }
             held |= conversation::hold(dialed, &one, subscriptions, clock, stop, trace, &mut report).await?;
         }
         if stop.is_cancelled() {

@@ -20,7 +20,7 @@ use super::{
     replaced::replaced,
 };
 use crate::{
-    base::{secret::Secret, text},
+    base::{disk, secret::Secret, text},
     mqtt::{
         message::{Message, Properties, Qos},
         options::{Authentication, Options, Protocol, Subscription, Will},
@@ -348,7 +348,29 @@ fn sources(args: &ConnectArgs) -> Result<Vec<(Need, Source)>, Problem> {
         (Need::Password, source(password_env.as_deref(), password_file.as_deref())),
         (Need::Authentication, source(auth_data_env.as_deref(), auth_data_file.as_deref())),
     ];
+    for (option, path) in [("--password-file", password_file), ("--auth-data-file", auth_data_file)] {
+        if let Some(path) = path {
+            check_private(option, path)?;
+        }
+    }
     Ok(all.into_iter().filter_map(|(need, source)| Some((need, source?))).collect())
+}
+
+/// Says what can be done about a file that others can read, where its mode cannot be changed either: a mounted secret.
+fn check_private(option: &str, path: &Path) -> Result<(), Problem> {
+    // What is no file, or is not there, is said when it is read.
+    let Ok(found) = fs::metadata(path) else { return Ok(()) };
+    if !found.is_file() || is_stdin(Some(path)) {
+        return Ok(());
+    }
+    let shown = text::safe(&path.to_string_lossy()).to_string();
+    disk::check_private(path, &found).map_err(|why| {
+        let hint = format!(
+            "of a mounted secret, whose mode stays: {option} - < {shown}, or {}-env VARIABLE",
+            option.trim_end_matches("-file")
+        );
+        Problem::usage(format!("the file {shown} {why}")).hint(hint)
+    })
 }
 
 fn source(variable: Option<&str>, path: Option<&Path>) -> Option<Source> {

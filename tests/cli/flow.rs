@@ -40,6 +40,9 @@ fn a_file_that_is_not_there_is_named() {
     let assert = mqtap(&["pub", "mqtt://127.0.0.1:1", "t", "--file", path]).assert().code(2);
     let said = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
     assert!(said.starts_with("mqtap: open ") && said.contains("none: No such file"), "{said}");
+    let assert = mqtap(&["get", "mqtts://127.0.0.1:1", "t", "--ca-file", path]).assert().code(2);
+    let said = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    assert!(said.contains("CA file"), "{said}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What is typed wrongly never ends with 0, and says what is right.
 
+use std::process::Command;
+
 use rstest::rstest;
 
 use crate::{common::mosquitto::Mosquitto, mqtap, printed};
@@ -82,4 +84,23 @@ fn a_topic_with_a_control_character_is_warned_of() {
     let publish = mqtap(&["pub", &broker.url(), "a\nb", "x"]).assert();
     let said = String::from_utf8_lossy(&publish.get_output().stderr).into_owned();
     assert!(said.contains("the topic holds control characters"), "{said}");
+}
+
+#[test]
+fn a_mounted_secret_that_others_can_read_is_taken_on_standard_input() {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    let broker = crate::common::mosquitto::Config::default().user("ops", "right").start();
+    let url = &broker.url();
+    let home = tempfile::tempdir().expect("a directory");
+    let path = home.path().join("secret");
+    fs::write(&path, "right\n").expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).expect("permissions");
+    let path = path.to_str().expect("UTF-8");
+    let said = said(&["pub", url, "t", "x", "-u", "ops", "--password-file", path]);
+    assert!(said.contains("mode 0444"), "{said}");
+    assert!(said.contains("--password-file - < ") && said.contains("--password-env VARIABLE"), "{said}");
+    let script = "\"$0\" pub \"$1\" t x -q 1 -u ops --password-file - < \"$2\"";
+    let taken = Command::new("bash").args(["-c", script, env!("CARGO_BIN_EXE_mqtap"), url, path]).status();
+    assert!(taken.expect("bash must be installed").success());
 }

@@ -5,6 +5,11 @@ use std::{
     os::fd::AsFd as _,
 };
 
+use rustix::{
+    fs::{FileType, fstat},
+    io::Errno,
+    process::Signal,
+};
 use tokio::{io::Interest, net::unix::pipe};
 
 use super::exit::{Exit, Problem};
@@ -48,16 +53,18 @@ pub(super) fn print(bytes: &[u8]) -> Result<(), Problem> {
     Output { buffer: bytes.to_vec() }.flush()
 }
 
-/// Waits until nobody can read standard output any more, so that `| head -1` ends also when no further message comes.
-pub(super) async fn reader_gone() {
+/// Waits until nobody can read standard output any more, so that `| head -1` ends also when no further message comes; returns
+/// the exit code of that: a pipe has been read enough of, a terminal has hung up.
+pub(super) async fn reader_gone() -> Exit {
+    let exit = if is_terminal() { Exit::Signal(Signal::HUP) } else { Exit::Done };
     let stdout = io::stdout().as_fd().try_clone_to_owned().and_then(pipe::Sender::from_owned_fd_unchecked);
     // A file cannot be watched, and its reader does not go.
     if let Ok(stdout) = stdout
         && stdout.ready(Interest::ERROR).await.is_ok()
     {
-        return;
+        return exit;
     }
-    std::future::pending::<()>().await;
+    std::future::pending().await
 }
 
 /// Tells whether bytes go to a terminal, where they must be made safe.
@@ -65,9 +72,17 @@ pub(super) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+/// Tells whether bytes go to a device, as a terminal is one.
+fn is_device() -> bool {
+    fstat(rustix::stdio::stdout()).is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice)
+}
+
 fn failed(error: &io::Error) -> Problem {
     if error.kind() == io::ErrorKind::BrokenPipe {
         Problem::new(Exit::Done, "")
+    } else if error.raw_os_error() == Some(Errno::IO.raw_os_error()) && is_device() {
+        // A terminal that has hung up, of which only that is left.
+        Problem::new(Exit::Signal(Signal::HUP), "")
     } else {
         Problem::new(Exit::Other, format!("write to standard output: {error}"))
     }

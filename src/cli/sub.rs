@@ -180,7 +180,7 @@ impl Tap {
                 biased;
                 () = stop.cancelled() => return Ok(Exit::Done),
                 () = &mut timeout => return self.late(news),
-                () = &mut reader_gone => return Ok(Exit::Done),
+                exit = &mut reader_gone => return Ok(exit),
                 event = news.next() => event?,
                 () = sleep_until(ends.unwrap_or_else(Instant::now)), if ends.is_some() => return Ok(Exit::Done),
             };

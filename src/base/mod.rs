@@ -5,6 +5,7 @@ pub mod disk;
 pub mod human;
 pub mod limits;
 pub mod log;
+pub mod padding;
 pub mod ring;
 pub mod secret;
 pub mod signals;

@@ -8,6 +8,7 @@ use std::{borrow::Cow, cmp::Ordering};
 use memchr::memchr2;
 
 use super::Relation;
+use crate::base::padding;
 
 /// So many digits fit into 64 bits whatever they are.
 const SHORT: usize = 18;
@@ -142,7 +143,7 @@ fn find<'a>(payload: &'a [u8], path: &[Step]) -> Option<Value<'a>> {
 
 /// Returns what begins with the value of a path.
 fn seek<'a>(payload: &'a [u8], path: &[Step]) -> Option<Scan<'a>> {
-    let mut scan = Scan(payload);
+    let mut scan = Scan(padding::strip(payload).text);
     for step in path {
         match step {
             Step::Key(name) => {

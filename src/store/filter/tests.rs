@@ -390,3 +390,14 @@ proptest! {
         matches(".a[1].a > 3", Message { topic: "a".into(), payload: payload.into(), ..Message::default() });
     }
 }
+
+#[test]
+fn a_value_is_found_behind_a_byte_order_mark_and_before_padding() {
+    for payload in [&b"\xef\xbb\xbf{\"t\":21.5}"[..], b"{\"t\":21.5}\0\0", b"\0{\"t\":21.5}", b"\xef\xbb\xbf [{\"t\":21.5}]"] {
+        let path = if payload.contains(&b'[') { ".[0].t == 21.5" } else { ".t == 21.5" };
+        let message = Message { topic: "a".into(), payload: Bytes::copy_from_slice(payload), ..Message::default() };
+        assert!(matches(path, message), "{}", payload.escape_ascii());
+    }
+    let number = Message { topic: "a".into(), payload: Bytes::from_static(b"21.5\0"), ..Message::default() };
+    assert!(matches(". == 21.5", number));
+}

@@ -5,7 +5,11 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use crate::{
-    base::{clock::Stamp, human, text},
+    base::{
+        clock::Stamp,
+        human,
+        text::{self, Shown},
+    },
     payload::{self, Format, Hints, Limits, Span, Tone},
     store::{Entry, Seq},
 };
@@ -162,12 +166,11 @@ fn hex_bytes_per_row(columns: usize) -> usize {
 fn describe(entry: &Entry<'_>, previous: Option<Stamp>, zone: &TimeZone) -> Vec<Line> {
     let yes_no = |flag: bool| if flag { "yes" } else { "no" }.to_owned();
     let mut lines = Vec::new();
-    let mut add = |label: &str, value: String| {
-        let mut line = vec![Span { text: format!("{label:<18}"), tone: Tone::Key }];
-        line.extend(shown(&value));
-        lines.push(line);
+    let label = |label: &str| Span { text: format!("{label:<18}"), tone: Tone::Key };
+    lines.push(std::iter::once(label("topic")).chain(parts(&text::name(entry.topic, VALUE_COLUMNS))).collect());
+    let mut add = |name: &str, value: String| {
+        lines.push(std::iter::once(label(name)).chain(parts(&text::line(&value, VALUE_COLUMNS))).collect());
     };
-    add("topic", entry.topic.to_owned());
     add("qos", entry.qos.to_string());
     add("retain", yes_no(entry.retain));
     add("dup", yes_no(entry.dup));
@@ -215,11 +218,10 @@ fn describe(entry: &Entry<'_>, previous: Option<Stamp>, zone: &TimeZone) -> Vec<
     lines
 }
 
-/// Makes a value safe, with what was replaced in its own tone.
-fn shown(value: &str) -> Line {
-    let clean = text::line(value, VALUE_COLUMNS);
+/// Gives what was replaced in a text its own tone.
+fn parts(shown: &Shown) -> Line {
     let tone = |escaped| if escaped { Tone::Escape } else { Tone::Plain };
-    clean.parts().map(|(part, escaped)| Span { text: part.to_owned(), tone: tone(escaped) }).collect()
+    shown.parts().map(|(part, escaped)| Span { text: part.to_owned(), tone: tone(escaped) }).collect()
 }
 
 /// Breaks a line into rows of at most `columns` columns.

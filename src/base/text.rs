@@ -5,6 +5,7 @@
 //! ```text
 //! C0 and DEL        ␀ ␛ ␡            one column, marked as an escape
 //! C1                ‹U+009B›
+//! other spaces      ‹U+00A0›         also no-break, thin and wide ones
 //! bidi, invisible   ‹U+202E›         also format controls, private use, noncharacters, U+2028 and U+2029
 //! not UTF-8         \xFF
 //! a huge grapheme   its first character and …
@@ -12,6 +13,7 @@
 
 use std::{fmt, ops::Range};
 
+use unicode_normalization::is_nfc;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -169,29 +171,109 @@ pub fn safe(text: &str) -> Shown {
     line(text, 400)
 }
 
+/// Makes one line of a topic or a part of it, in which nothing that makes it another one is hidden.
+///
+/// Beyond what [`line()`] marks these are blanks at an end and several in a row, as `·`, letters that are composed in another
+/// way than usual, and letters of another script that look like Latin ones beside them.
+#[must_use]
+pub fn name(text: &str, columns: usize) -> Shown {
+    let looked_at = floor_char(text, most_bytes(columns));
+    let is_usual =
+        !looked_at.starts_with(' ') && !looked_at.ends_with(' ') && !looked_at.contains("  ") && !looked_at.contains(" /");
+    if is_usual && !looked_at.contains("/ ") && looked_at.is_ascii() {
+        return line(text, columns);
+    }
+    let mut shown = Shown::default();
+    for (at, level) in looked_at.split('/').enumerate() {
+        if at > 0 {
+            shown.push("/", 1, false);
+        }
+        push_level(&mut shown, level, columns);
+        if shown.width > columns {
+            break;
+        }
+    }
+    if shown.width > columns || looked_at.len() < text.len() {
+        shown.cut_to(columns);
+    }
+    shown
+}
+
+/// Appends a level of a topic.
+fn push_level(shown: &mut Shown, level: &str, columns: usize) {
+    let is_composed = is_nfc(level);
+    let has_latin = level.bytes().any(|byte| byte.is_ascii_alphabetic());
+    let is_marked = |c: char| !is_composed && c.width() == Some(0) || has_latin && looks_latin(c);
+    let (last, mut before) = (level.trim_end_matches(' ').len(), None);
+    // What needs no mark goes the usual way, from here.
+    let mut plain = 0;
+    for (at, c) in level.char_indices() {
+        let next = level[at + c.len_utf8()..].chars().next();
+        let is_blank = c == ' ' && (before.is_none_or(|before| before == ' ') || next == Some(' ') || at >= last);
+        if is_blank || is_marked(c) {
+            push_text(shown, &level[plain..at], columns);
+            plain = at + c.len_utf8();
+            if is_blank {
+                shown.push("·", 1, true);
+            } else {
+                push_named(shown, c);
+            }
+        }
+        if shown.width > columns {
+            return;
+        }
+        before = Some(c);
+    }
+    push_text(shown, &level[plain..], columns);
+}
+
+/// Returns `true` for a Greek or Cyrillic letter that most fonts draw like a Latin one.
+fn looks_latin(c: char) -> bool {
+    const LOOKALIKES: &str = "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧονАВЕЅІЈКМНОРСТУХаеорсухѕіјһԁԛԝ";
+    !c.is_ascii() && LOOKALIKES.contains(c)
+}
+
+/// Returns `true` for a space that is not the one of the keyboard, and cannot be told from it.
+fn is_odd_space(c: char) -> bool {
+    matches!(c, '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}')
+}
+
 /// Cuts text that is already safe to `columns`, at the right, with an ellipsis.
 #[must_use]
 pub fn fit(text: &str, columns: usize) -> String {
     line(text, columns).text
 }
 
-/// Cuts text at the left, keeping its end, with an ellipsis: `…/machine/temp`.
+/// Makes one line of a topic as [`name()`] does, of which the end is kept where it is too long: `…/machine/temp`.
 #[must_use]
-pub fn fit_end(text: &str, columns: usize) -> String {
-    let clean = line(text, usize::MAX / (GRAPHEME_BYTES * 2)).text;
-    if clean.width() <= columns {
+pub fn fit_end(text: &str, columns: usize) -> Shown {
+    let mut clean = name(text, usize::MAX / (GRAPHEME_BYTES * 2));
+    if clean.width <= columns {
         return clean;
     }
     let mut width = 1;
-    let mut start = clean.len();
-    for (at, grapheme) in clean.grapheme_indices(true).rev() {
-        width += grapheme.width();
-        if width > columns {
+    let mut start = clean.text.len();
+    for (at, grapheme) in clean.text.grapheme_indices(true).rev() {
+        if width + grapheme.width() > columns {
             break;
         }
+        width += grapheme.width();
         start = at;
     }
-    if columns == 0 { String::new() } else { format!("{ELLIPSIS}{}", &clean[start..]) }
+    let mut shown = Shown { cut: true, ..Shown::default() };
+    if columns > 0 {
+        shown.push(ELLIPSIS.encode_utf8(&mut [0; 4]), 1, false);
+        let shift = start - shown.text.len();
+        clean.escapes.retain_mut(|range| {
+            range.start = range.start.max(start) - shift;
+            range.end = range.end.max(start) - shift;
+            range.start < range.end
+        });
+        shown.text.push_str(&clean.text[start..]);
+        shown.escapes = clean.escapes;
+        shown.width = width;
+    }
+    shown
 }
 
 /// Tells whether a terminal must not receive this character as it is.
@@ -328,7 +410,8 @@ fn push_grapheme(shown: &mut Shown, grapheme: &str) {
     // A variation selector for emoji or text style changes no meaning, and terminals disagree about its width.
     let plain = grapheme.strip_suffix(['\u{fe0e}', '\u{fe0f}']).filter(|base| base.chars().count() == 1).unwrap_or(grapheme);
     let width = plain.width();
-    if (1..=2).contains(&width) && !plain.chars().any(|c| is_hostile(c) || joins_in_dispute(c)) {
+    let is_safe = |c: char| !is_hostile(c) && !is_odd_space(c) && !joins_in_dispute(c);
+    if (1..=2).contains(&width) && plain.chars().all(is_safe) {
         shown.push(plain, width, false);
         return;
     }
@@ -336,7 +419,7 @@ fn push_grapheme(shown: &mut Shown, grapheme: &str) {
     let mut raw = false;
     for c in grapheme.chars() {
         let width = c.width().unwrap_or(0);
-        raw = !raw && (1..=2).contains(&width) && !is_hostile(c) && !joins_in_dispute(c);
+        raw = !raw && (1..=2).contains(&width) && is_safe(c);
         if raw {
             shown.push(c.encode_utf8(&mut [0; 4]), width, false);
             continue;
@@ -344,11 +427,7 @@ fn push_grapheme(shown: &mut Shown, grapheme: &str) {
         match c {
             '\0'..='\x1f' => shown.push(picture(u32::from(c)).encode_utf8(&mut [0; 4]), 1, true),
             '\x7f' => shown.push("␡", 1, true),
-            _ => {
-                let name = format!("‹U+{:04X}›", u32::from(c));
-                let width = name.width();
-                shown.push(&name, width, true);
-            }
+            _ => push_named(shown, c),
         }
     }
 }
@@ -357,6 +436,13 @@ fn push_grapheme(shown: &mut Shown, grapheme: &str) {
 /// that the second letter is not where it is believed to be: the viramas of Balinese and Javanese.
 fn joins_in_dispute(c: char) -> bool {
     matches!(c, '\u{1b44}' | '\u{a9c0}')
+}
+
+/// Appends a character as its number.
+fn push_named(shown: &mut Shown, c: char) {
+    let name = format!("‹U+{:04X}›", u32::from(c));
+    let width = name.width();
+    shown.push(&name, width, true);
 }
 
 fn picture(code: u32) -> char {
@@ -406,6 +492,40 @@ mod tests {
     }
 
     #[test]
+    fn a_space_that_is_not_the_usual_one_is_named() {
+        assert_eq!(shown("21.5\u{a0}°C"), "21.5‹U+00A0›°C");
+        for space in ['\u{1680}', '\u{2003}', '\u{2007}', '\u{202f}', '\u{3000}'] {
+            assert_eq!(shown(&format!("a{space}b")), format!("a‹U+{:04X}›b", u32::from(space)));
+        }
+    }
+
+    #[test]
+    fn topics_that_are_not_the_same_do_not_look_the_same() {
+        let cases = [
+            ("a b", "a b"),
+            ("a  b", "a··b"),
+            (" a", "·a"),
+            ("a ", "a·"),
+            ("  ", "··"),
+            ("x/ /y ", "x/·/y·"),
+            ("ab /c d", "ab·/c d"),
+            ("Küche", "Küche"),
+            ("Ku\u{308}che", "Ku‹U+0308›che"),
+            ("t\u{435}mp", "t‹U+0435›mp"),
+            ("температура", "температура"),
+            ("ΔT", "ΔT"),
+            ("a\u{a0}b", "a‹U+00A0›b"),
+            ("สวัสดี", "สวัสดี"),
+            ("温度 1", "温度 1"),
+        ];
+        for (topic, expected) in cases {
+            assert_eq!(name(topic, 80).as_str(), expected, "{topic:?}");
+        }
+        assert_eq!(name("a ", 80).parts().collect::<Vec<_>>(), [("a", false), ("·", true)]);
+        assert_eq!((name("ab   ", 4).as_str(), name("tempera  ", 5).as_str()), ("ab·…", "temp…"));
+    }
+
+    #[test]
     fn an_emoji_selector_is_no_reason_to_complain() {
         assert_eq!(shown("\u{2600}\u{fe0f} 21"), "\u{2600} 21");
     }
@@ -422,7 +542,9 @@ mod tests {
         assert_eq!(line("温度温度", 4).as_str(), "温…");
         assert_eq!(line("abc", 3).as_str(), "abc");
         assert_eq!(line("abc", 0).as_str(), "");
-        assert_eq!(fit_end("site/line/machine", 9), "…/machine");
+        assert_eq!(fit_end("site/line/machine", 9).as_str(), "…/machine");
+        assert_eq!(fit_end("site/line/ a", 5).parts().collect::<Vec<_>>(), [("…e/", false), ("·", true), ("a", false)]);
+        assert_eq!(fit_end("site", 0).as_str(), "");
     }
 
     #[test]
@@ -544,6 +666,15 @@ mod tests {
             prop_assert_eq!(shown.as_str().width(), shown.width());
             prop_assert!(!shown.as_str().chars().any(is_hostile));
             prop_assert_eq!(shown.parts().map(|(part, _)| part).collect::<String>(), shown.as_str());
+        }
+
+        #[test]
+        fn any_topic_becomes_a_line_that_fits(topic in "[ a/е\u{301}\u{a0}温ü]{0,30}", columns in 0usize..40) {
+            for shown in [name(&topic, columns), fit_end(&topic, columns)] {
+                prop_assert!(shown.width() <= columns, "{shown}");
+                prop_assert_eq!(shown.as_str().width(), shown.width());
+                prop_assert_eq!(shown.parts().map(|(part, _)| part).collect::<String>(), shown.as_str());
+            }
         }
 
         #[test]

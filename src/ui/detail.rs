@@ -34,7 +34,7 @@ pub(super) fn render(app: &App, workspace: &Workspace, geometry: &Geometry, them
         Pen::new(buffer, theme, inner, 0).skip(1).put("no message selected", Role::Dim);
         return;
     };
-    Pen::new(buffer, theme, inner, 0).put(&text::fit_end(entry.topic, inner.columns()), Role::Topic);
+    Pen::new(buffer, theme, inner, 0).shown(&text::fit_end(entry.topic, inner.columns()), Role::Topic);
     let mut pen = Pen::new(buffer, theme, inner, 1);
     pen.put(&human::time_of_day(entry.at, &app.facts.zone), Role::Time);
     pen.put("  QoS ", Role::Dim).put(&entry.qos.to_string(), Role::Text);

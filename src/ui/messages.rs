@@ -124,7 +124,11 @@ fn row(app: &App, entry: &Entry<'_>, before: Option<&Entry<'_>>, columns: &Colum
         entry.topic.get(columns.prefix..).map(|rest| rest.strip_prefix('/').unwrap_or(rest)).filter(|rest| !rest.is_empty());
     let topic = below.unwrap_or_else(|| last_level(entry.topic));
     let start = pen.column_at();
-    pen.column(&text::fit_end(topic, columns.topic), columns.topic, Role::Topic);
+    if topic.is_empty() {
+        pen.column("(empty)", columns.topic, Role::Faint);
+    } else {
+        pen.column_shown(&text::fit_end(topic, columns.topic), columns.topic, Role::Topic);
+    }
     if let Some(marks) = marks {
         pen.mark(start, |text| marks.marks(text, true), Role::Match);
     }

@@ -91,7 +91,7 @@ fn node(app: &App, workspace: &Workspace, row: &Row<'_>, list: Area, pen: &mut P
     pen.skip(row.depth.min(DEEPEST) * 2).put(mark, Role::Dim);
     let room = pen.left().saturating_sub(columns + 1);
     let name = if row.name.is_empty() { "(empty)" } else { row.name };
-    let shown = text::line(name, room);
+    let shown = text::name(name, room);
     let start = pen.column_at();
     pen.shown(&shown, if row.name.is_empty() { Role::Faint } else { role });
     if let Some(marks) = workspace.topics.marks() {
@@ -109,7 +109,7 @@ fn flat(app: &App, workspace: &Workspace, listed: NodeId, list: Area, pen: &mut 
     let (numbers, columns) = numbers(list, stats.own, stats.rate, !by_rate);
     let room = pen.left().saturating_sub(columns + 1);
     let start = pen.column_at();
-    pen.put(&text::fit_end(tree.topic(listed), room), Role::Topic);
+    pen.shown(&text::fit_end(tree.topic(listed), room), Role::Topic);
     if let Some(marks) = workspace.topics.marks() {
         pen.mark(start, |text| marks.marks(text), Role::Match);
     }

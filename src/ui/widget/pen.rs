@@ -82,10 +82,14 @@ impl<'a> Pen<'a> {
     /// Writes text into exactly `columns` columns, the rest blank.
     pub fn column(&mut self, text: &str, columns: usize, role: Role) -> &mut Self {
         let columns = columns.min(self.left());
-        let shown = text::line(text, columns);
-        let used = shown.width();
-        self.shown(&shown, role);
-        self.skip(columns - used.min(columns))
+        self.column_shown(&text::line(text, columns), columns, role)
+    }
+
+    /// Writes text that is safe already into exactly `columns` columns, which it fits, the rest blank.
+    pub fn column_shown(&mut self, shown: &Shown, columns: usize, role: Role) -> &mut Self {
+        let columns = columns.min(self.left());
+        self.shown(shown, role);
+        self.skip(columns.saturating_sub(shown.width()))
     }
 
     /// Writes text at the right of exactly `columns` columns.

@@ -65,7 +65,7 @@ fn each_filter_works_where_the_readme_says() {
 
 /// Returns the lists that take a filter, as the README names them.
 fn where_it_works(filter: &str) -> String {
-    let formats = Formats { names: &["json"], is: |_, _| false };
+    let formats = Formats { names: &["json"], is: |_, _, _| false };
     let lists = [
         ("topics", TopicFilter::parse(filter).is_ok()),
         ("messages", Filter::parse(filter, formats).is_ok()),

@@ -4,14 +4,15 @@ use jiff::tz::TimeZone;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+use super::kind::kind;
 use crate::{
     base::{
         clock::Stamp,
         human,
         text::{self, Shown},
     },
-    payload::{self, Format, Hints, Limits, Span, Tone},
-    store::{Entry, Seq},
+    payload::{self, Detected, Format, Limits, Span, Tone},
+    store::{Entry, Seq, Store},
 };
 
 /// A line of the pane: parts with their tones, all safe to show.
@@ -80,9 +81,16 @@ impl Default for Detail {
 impl Detail {
     /// Decodes the message unless that was done, for a window of `columns` by `rows`, and keeps the scroll position in it.
     ///
-    /// `previous` is the arrival of the message before on the same topic.
-    pub fn prepare(&mut self, entry: Option<&Entry<'_>>, previous: Option<Stamp>, columns: usize, rows: usize, zone: &TimeZone) {
-        let Some(entry) = entry else {
+    /// With the message comes the arrival of the one before on the same topic.
+    pub fn prepare(
+        &mut self,
+        store: &Store,
+        entry: Option<(&Entry<'_>, Option<Stamp>)>,
+        columns: usize,
+        rows: usize,
+        zone: &TimeZone,
+    ) {
+        let Some((entry, previous)) = entry else {
             *self = Self { tab: self.tab, wrap: self.wrap, ..Self::default() };
             return;
         };
@@ -92,7 +100,7 @@ impl Detail {
                 self.top = 0;
             }
             self.source = Some(source);
-            self.decode(entry, previous, columns, zone);
+            self.decode(kind(store, entry), entry, previous, columns, zone);
         }
         match self.tab {
             Tab::Hex => {
@@ -108,10 +116,7 @@ impl Detail {
         }
     }
 
-    fn decode(&mut self, entry: &Entry<'_>, previous: Option<Stamp>, columns: usize, zone: &TimeZone) {
-        let properties = entry.properties().unwrap_or_default();
-        let hints = Hints { content_type: properties.content_type.as_deref(), payload_format: properties.payload_format };
-        let detected = payload::detect(entry.payload, &hints);
+    fn decode(&mut self, detected: Detected, entry: &Entry<'_>, previous: Option<Stamp>, columns: usize, zone: &TimeZone) {
         self.format = Some((detected.format, detected.reason));
         let lines = match self.tab {
             Tab::Payload => page(entry.payload, detected.format),
@@ -148,13 +153,16 @@ impl Detail {
     }
 }
 
-/// Decodes a payload; one that cannot be decoded is shown as bytes, with the reason.
+/// Decodes a payload; one that cannot be decoded is shown as bytes, below the reason.
 fn page(bytes: &[u8], format: Format) -> Vec<Line> {
     let note = |text: String| vec![Span { text, tone: Tone::Note }];
-    match payload::document(bytes, format, &Limits::default()) {
-        Ok(document) => document.notes.into_iter().map(note).chain(document.lines).collect(),
-        Err(why) => vec![note(why), note("the Hex tab shows the bytes".to_owned())],
-    }
+    let limits = Limits::default();
+    let (why, document) = match payload::document(bytes, format, &limits) {
+        Ok(document) => (None, Ok(document)),
+        Err(why) => (Some(why), payload::document(bytes, Format::Binary, &limits)),
+    };
+    let document = document.unwrap_or_default();
+    why.into_iter().chain(document.notes).map(note).chain(document.lines).collect()
 }
 
 /// Chooses how many bytes a row of the hex view has: the most of 32, 16 or 8 that fit with offset and text.

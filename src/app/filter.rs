@@ -4,12 +4,13 @@ use tui_input::Input;
 
 use super::{
     geometry::Geometry,
+    kind::kind,
     workspace::{Pane, View, Workspace},
 };
 use crate::{
     base::clock::Stamp,
-    payload::{self, Format, Hints},
-    store::{Entry, Filter, FilterError, Formats, LONGEST_FILTER, PacketFilter, TopicFilter},
+    payload::{FILES, Format, ImageKind},
+    store::{Entry, Filter, FilterError, Formats, LONGEST_FILTER, PacketFilter, Store, TopicFilter},
 };
 
 /// The list that a filter narrows.
@@ -207,19 +208,30 @@ impl Workspace {
 }
 
 /// The formats that `type:` knows.
-pub const FORMATS: Formats = Formats {
-    names: &["json", "text", "cbor", "msgpack", "gzip", "image", "png", "jpeg", "gif", "webp", "binary", "empty"],
-    is: is_format,
+pub const FORMATS: Formats = Formats { names: NAMES, is: is_format };
+
+const NAMES: &[&str] = &{
+    let kinds = Format::CHOICES.len() + 2;
+    let mut names = ["empty"; Format::CHOICES.len() + 2 + ImageKind::ALL.len() + FILES.len()];
+    let mut at = 0;
+    while at < names.len() {
+        if at < Format::CHOICES.len() {
+            names[at] = Format::CHOICES[at].name();
+        } else if at == Format::CHOICES.len() {
+            names[at] = "image";
+        } else if at >= kinds + ImageKind::ALL.len() {
+            names[at] = FILES[at - kinds - ImageKind::ALL.len()];
+        } else if at >= kinds {
+            names[at] = ImageKind::ALL[at - kinds].name();
+        }
+        at += 1;
+    }
+    names
 };
 
-fn is_format(entry: &Entry<'_>, name: &str) -> bool {
-    let properties = entry.properties();
-    let hints = Hints {
-        content_type: properties.as_ref().and_then(|properties| properties.content_type.as_deref()),
-        payload_format: properties.as_ref().and_then(|properties| properties.payload_format),
-    };
-    let format = payload::detect(entry.payload, &hints).format;
-    format.name() == name || name == "image" && matches!(format, Format::Image(_))
+fn is_format(store: &Store, entry: &Entry<'_>, name: &str) -> bool {
+    let format = kind(store, entry).format;
+    format.name() == name || matches!((format, name), (Format::Image(_), "image") | (Format::File(_), "binary"))
 }
 
 #[cfg(test)]
@@ -288,5 +300,8 @@ mod tests {
         for format in Format::CHOICES.into_iter().chain([Format::Empty]) {
             assert!(FORMATS.names.contains(&format.name()), "{format}");
         }
+        assert!(ImageKind::ALL.iter().all(|kind| FORMATS.names.contains(&kind.name())));
+        assert!(FILES.iter().chain(&["image"]).all(|name| FORMATS.names.contains(name)));
+        assert_eq!(FORMATS.names.iter().collect::<std::collections::BTreeSet<_>>().len(), FORMATS.names.len());
     }
 }

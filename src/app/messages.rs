@@ -172,7 +172,7 @@ impl Messages {
     /// Looks on for the next message of the last filter; tells when there is none.
     pub fn seek_on(&mut self, store: &Store, now: Stamp, rows: usize) -> bool {
         let (Some(jump), Some(filter)) = (self.jump, &self.searched) else { return false };
-        let found = self.all.find(store, jump.next, jump.back, SLICE / filter.weight(), |entry| filter.matches(entry, now));
+        let found = self.all.find(store, jump.next, jump.back, SLICE / filter.weight(), |entry| filter.matches(store, entry, now));
         self.jump = match found {
             Found::Further(next) => Some(Jump { next, ..jump }),
             Found::At(_) | Found::Nothing => None,
@@ -277,7 +277,7 @@ impl Messages {
             if let Some(age) = filter.since() {
                 view.forget_before(store.first_within(age, now));
             }
-            self.searching |= !view.catch_up_where(store, SLICE / filter.weight(), |entry| filter.matches(entry, now));
+            self.searching |= !view.catch_up_where(store, SLICE / filter.weight(), |entry| filter.matches(store, entry, now));
         }
     }
 

@@ -13,6 +13,7 @@ pub mod form;
 pub mod geometry;
 pub mod help;
 mod keys;
+pub mod kind;
 pub mod messages;
 mod mouse;
 pub mod notice;

@@ -340,7 +340,7 @@ impl Workspace {
         let entry = self.messages.selected.and_then(|seq| self.store.message(seq));
         let previous = entry.as_ref().and_then(|entry| self.store.previous(entry.seq)).and_then(|seq| self.store.message(seq));
         let window = geometry.detail_text();
-        let before = previous.map(|entry| entry.at);
-        self.detail.prepare(entry.as_ref(), before, window.columns(), window.rows(), zone);
+        let entry = entry.as_ref().map(|entry| (entry, previous.map(|previous| previous.at)));
+        self.detail.prepare(&self.store, entry, window.columns(), window.rows(), zone);
     }
 }

@@ -1,9 +1,16 @@
 //! What a payload is: by what is said about it, by its first bytes, by what it parses as.
 
-use super::{Format, cbor, gzip, image, json, msgpack, text};
+use super::{Format, cbor, evidence::Verdict, files, gzip, image, json, msgpack, text};
+use crate::base::padding;
 
-/// How much of a payload is looked at, in bytes.
-pub(super) const DETECT_WINDOW: usize = 1 << 20;
+/// How much of a payload is looked at, in bytes, to say what it is: in lists, filters and pages alike.
+pub(super) const DETECT_WINDOW: usize = 16 << 10;
+
+/// How many messages of a topic count for what a doubtful one of them is, itself included.
+pub const MOST_ALIKE: usize = 8;
+
+/// From this length on, a map or list is not taken for chance because of the messages before it, in bytes.
+const LONG_TREE: usize = 64;
 
 /// What is known about a payload besides its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,9 +28,30 @@ pub struct Detected {
     pub format: Format,
     /// The reason, after "json: ", such as `by content-type`.
     pub reason: &'static str,
+    /// Whether so few bytes may look like that by chance; then the messages before it on its topic count, by [`Self::among`].
+    pub is_doubtful: bool,
 }
 
-/// Tells what a payload is; of a large one the first MiB decides.
+impl Detected {
+    fn sure(format: Format, reason: &'static str) -> Self {
+        Self { format, reason, is_doubtful: false }
+    }
+
+    /// Looks at an earlier message of the topic, the nearest first; returns what this one of `len` bytes is once that is clear.
+    ///
+    /// A number in binary has the same length each time and now and then looks like a letter or a list.
+    #[must_use]
+    pub fn among(self, len: usize, earlier: &[u8]) -> Option<Self> {
+        let before = detect(earlier, &Hints::default());
+        let is_tree = matches!(self.format, Format::Cbor | Format::MessagePack);
+        if before.format == Format::Binary && (earlier.len() == len || is_tree) && !before.is_doubtful {
+            return Some(Self::sure(Format::Binary, "bytes, as the messages before it"));
+        }
+        (before.format == self.format && !before.is_doubtful).then_some(Self { is_doubtful: false, ..self })
+    }
+}
+
+/// Tells what a payload is; of a large one the first 16 KiB decide.
 #[must_use]
 pub fn detect(payload: &[u8], hints: &Hints<'_>) -> Detected {
     sniff(Sample::of(payload, DETECT_WINDOW), hints)
@@ -53,13 +81,14 @@ impl<'a> Sample<'a> {
 
 /// Tells what a sample is: content type, signature, JSON, text, CBOR, MessagePack, in this order.
 pub(super) fn sniff(sample: Sample<'_>, hints: &Hints<'_>) -> Detected {
+    let sample = sample.first(DETECT_WINDOW);
     let bytes = sample.bytes;
     if bytes.is_empty() {
-        return Detected { format: Format::Empty, reason: "no bytes" };
+        return Detected::sure(Format::Empty, "no bytes");
     }
     let claim = hints.content_type.and_then(claim);
     if let Some(format) = claim.and_then(|claim| confirm(claim, sample)) {
-        return Detected { format, reason: "by content-type" };
+        return Detected::sure(format, "by content-type");
     }
     let found = by_bytes(sample, hints);
     match (claim, hints.payload_format) {
@@ -73,26 +102,61 @@ pub(super) fn sniff(sample: Sample<'_>, hints: &Hints<'_>) -> Detected {
 
 fn by_bytes(sample: Sample<'_>, hints: &Hints<'_>) -> Detected {
     let Sample { bytes, whole } = sample;
-    let (format, reason) = if let Some(image) = image::recognise(bytes) {
-        (Format::Image(image), "by its first bytes")
-    } else if gzip::is_gzip(bytes) {
-        (Format::Gzip, "by its first bytes")
-    } else if json::looks_like(bytes) && json::check(bytes, whole).is_ok() {
-        (Format::Json, if whole { "parses as JSON" } else { "starts as JSON" })
-    } else if text::is_utf8(bytes, whole) && hints.payload_format == Some(1) {
-        (Format::Text, "by format indicator")
-    } else if text::is_utf8(bytes, whole) && text::is_readable(bytes) {
-        (Format::Text, if whole { "valid UTF-8" } else { "starts as UTF-8" })
-    } else if cbor::is_self_described(bytes) && (!whole || cbor::decode(bytes).is_ok()) {
-        (Format::Cbor, "says that it is CBOR")
-    } else if whole && cbor::is_likely(bytes) {
-        (Format::Cbor, "decodes as CBOR to the last byte")
-    } else if whole && msgpack::is_likely(bytes) {
-        (Format::MessagePack, "decodes as MessagePack to the last byte")
+    if let Some(image) = image::recognise(bytes, whole) {
+        return Detected::sure(Format::Image(image), "by its first bytes");
+    }
+    if gzip::is_gzip(bytes) {
+        return Detected::sure(Format::Gzip, "by its first bytes");
+    }
+    if whole && gzip::is_zlib(bytes) {
+        return Detected::sure(Format::File("zlib"), "inflates to its end");
+    }
+    if let Some(name) = files::recognise(bytes, whole) {
+        return Detected::sure(Format::File(name), "by its first bytes");
+    }
+    by_contents(sample, hints)
+}
+
+fn by_contents(sample: Sample<'_>, hints: &Hints<'_>) -> Detected {
+    let Sample { bytes, whole } = sample;
+    let unpadded = if whole { padding::strip(bytes).text } else { padding::strip_start(bytes) };
+    if json::looks_like(unpadded) && json::check(unpadded, whole).is_ok() {
+        return Detected::sure(Format::Json, if whole { "parses as JSON" } else { "starts as JSON" });
+    }
+    if text::is_utf8(bytes, whole) && hints.payload_format == Some(1) {
+        return Detected::sure(Format::Text, "by format indicator");
+    }
+    if text::is_utf8(bytes, whole) && text::is_readable(bytes) {
+        let reason = files::name_text(bytes).unwrap_or(if whole { "valid UTF-8" } else { "starts as UTF-8" });
+        return Detected { format: Format::Text, reason, is_doubtful: text::may_be_chance(bytes) };
+    }
+    if cbor::is_self_described(bytes) && cbor::check(bytes, whole) == Ok(1) {
+        return Detected::sure(Format::Cbor, "says that it is CBOR");
+    }
+    let (cbor, msgpack) = (cbor::weigh(bytes, whole), msgpack::weigh(bytes, whole));
+    let is_doubtful = whole && bytes.len() < LONG_TREE;
+    if cbor == Verdict::Sure {
+        let reason = if whole { "decodes as CBOR to the last byte" } else { "starts as CBOR" };
+        return Detected { format: Format::Cbor, reason, is_doubtful };
+    }
+    if msgpack == Verdict::Sure {
+        let reason = if whole { "decodes as MessagePack to the last byte" } else { "starts as MessagePack" };
+        return Detected { format: Format::MessagePack, reason, is_doubtful };
+    }
+    if text::is_mostly_readable(bytes, whole) {
+        return Detected::sure(Format::Text, "mostly UTF-8");
+    }
+    // Nearly every pair of bytes decodes as something, which is not worth a word.
+    let (is_doubtful, reason) = if gzip::starts_like_gzip(bytes) {
+        (false, "starts like gzip, but nothing in it inflates")
+    } else if cbor == Verdict::Maybe && bytes.len() > 2 {
+        (true, "no format fits for certain; could be CBOR")
+    } else if msgpack == Verdict::Maybe && bytes.len() > 2 {
+        (true, "no format fits for certain; could be MessagePack")
     } else {
-        (Format::Binary, "no format fits")
+        (false, "no format fits")
     };
-    Detected { format, reason }
+    Detected { format: Format::Binary, reason, is_doubtful }
 }
 
 /// What a content type can claim.
@@ -101,6 +165,7 @@ enum Claim {
     Json,
     Text,
     Cbor,
+    CborSequence,
     MessagePack,
     Image,
     Gzip,
@@ -114,13 +179,15 @@ fn claim(content_type: &str) -> Option<Claim> {
     match essence.as_str() {
         "application/json" | "text/json" | "json" => Some(Claim::Json),
         "application/cbor" | "cbor" => Some(Claim::Cbor),
+        "application/cbor-seq" => Some(Claim::CborSequence),
         "application/msgpack" | "application/x-msgpack" | "application/vnd.msgpack" | "msgpack" => Some(Claim::MessagePack),
         "application/gzip" | "application/x-gzip" | "gzip" => Some(Claim::Gzip),
         other if other.ends_with("+json") => Some(Claim::Json),
         other if other.ends_with("+cbor") => Some(Claim::Cbor),
+        other if other.ends_with("+cbor-seq") => Some(Claim::CborSequence),
         other if other.ends_with("+msgpack") => Some(Claim::MessagePack),
         other if other.starts_with("text/") => Some(Claim::Text),
-        "image/png" | "image/jpeg" | "image/jpg" | "image/gif" | "image/webp" => Some(Claim::Image),
+        other if other.starts_with("image/") && !other.ends_with("+xml") => Some(Claim::Image),
         _ => None,
     }
 }
@@ -133,77 +200,13 @@ fn confirm(claim: Claim, sample: Sample<'_>) -> Option<Format> {
     match claim {
         Claim::Json => text::is_utf8(bytes, whole).then_some(Format::Json),
         Claim::Text => text::is_utf8(bytes, whole).then_some(Format::Text),
-        Claim::Cbor => (!whole || cbor::decode(bytes).is_ok()).then_some(Format::Cbor),
-        Claim::MessagePack => (!whole || msgpack::decode(bytes).is_ok()).then_some(Format::MessagePack),
-        Claim::Image => image::recognise(bytes).map(Format::Image),
+        Claim::Cbor => (cbor::check(bytes, whole) == Ok(1)).then_some(Format::Cbor),
+        Claim::CborSequence => cbor::check(bytes, whole).is_ok().then_some(Format::Cbor),
+        Claim::MessagePack => (msgpack::check(bytes, whole) == Ok(1)).then_some(Format::MessagePack),
+        Claim::Image => image::recognise(bytes, whole).map(Format::Image),
         Claim::Gzip => gzip::is_gzip(bytes).then_some(Format::Gzip),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn format(payload: &[u8]) -> String {
-        detect(payload, &Hints::default()).format.to_string()
-    }
-
-    fn typed(payload: &[u8], content_type: &str) -> (String, &'static str) {
-        let detected = detect(payload, &Hints { content_type: Some(content_type), payload_format: None });
-        (detected.format.to_string(), detected.reason)
-    }
-
-    #[test]
-    fn bytes_alone_tell_most() {
-        let cases: [(&[u8], &str); 14] = [
-            (b"", "empty"),
-            (b" {\"a\": 1}", "json"),
-            (b"[1, 2", "text"),
-            (b"21.5", "text"),
-            (b"true", "text"),
-            (b"\"on\"", "json"),
-            ("größe".as_bytes(), "text"),
-            (b"\0\0\0\x2a", "binary"),
-            (b"\x89PNG\r\n\x1a\n", "png"),
-            (b"\x1f\x8b\x08\0", "gzip"),
-            (b"\xa1\x61t\xf9\x4d\x60", "cbor"),
-            (b"\x81\xa1t\xca\x41\xac\0\0", "msgpack"),
-            (b"\xd9\xd9\xf7\x18\x2a", "cbor"),
-            (b"\x01\x03\x04\x00\xd3\x01\xff\x1b\x9c", "binary"),
-        ];
-        for (payload, expected) in cases {
-            assert_eq!(format(payload), expected, "{}", payload.escape_ascii());
-        }
-    }
-
-    #[test]
-    fn a_content_type_wins_where_the_bytes_agree() {
-        assert_eq!(typed(b"21.5", "application/JSON; charset=utf-8"), ("json".into(), "by content-type"));
-        assert_eq!(typed(b"{\"a\":1}", "text/plain"), ("text".into(), "by content-type"));
-        assert_eq!(typed(b"\x18\x2a", "application/senml+cbor"), ("cbor".into(), "by content-type"));
-        assert_eq!(typed(b"\xcd\x01\x02", "application/msgpack"), ("msgpack".into(), "by content-type"));
-    }
-
-    #[test]
-    fn a_content_type_that_lies_is_told() {
-        assert_eq!(typed(b"\xff\xfe", "application/json"), ("binary".into(), "not what its content-type says"));
-        assert_eq!(typed(b"hello", "image/png"), ("text".into(), "not what its content-type says"));
-        assert_eq!(typed(b"{}", "application/octet-stream"), ("json".into(), "parses as JSON"));
-    }
-
-    #[test]
-    fn a_format_indicator_that_lies_is_told() {
-        let hints = Hints { content_type: None, payload_format: Some(1) };
-        assert_eq!(detect(b"\x01", &hints), Detected { format: Format::Text, reason: "by format indicator" });
-        assert_eq!(detect(b"\xff", &hints).reason, "said to be UTF-8 by its format indicator, but is not");
-    }
-
-    #[test]
-    fn a_large_payload_is_judged_by_its_start() {
-        let json = format!("[{}", "1,".repeat(1 << 20));
-        assert_eq!(detect(json.as_bytes(), &Hints::default()), Detected { format: Format::Json, reason: "starts as JSON" });
-        let text = "é".repeat(DETECT_WINDOW);
-        assert_eq!(detect(&text.as_bytes()[1..], &Hints::default()).format, Format::Binary);
-        assert_eq!(detect(text.as_bytes(), &Hints::default()).format, Format::Text);
-    }
-}
+mod tests;

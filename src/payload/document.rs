@@ -9,7 +9,7 @@ use super::{
     preview::image_title,
     text,
 };
-use crate::base::human;
+use crate::base::{human, padding};
 
 /// The bytes in a row of a hexadecimal page.
 const HEX_COLUMNS: usize = 16;
@@ -63,11 +63,13 @@ fn page(payload: Sample<'_>, format: Format, limits: &Limits) -> Result<Document
         Format::Cbor | Format::MessagePack if !payload.whole => Ok(hex_page(payload.bytes, limits)),
         Format::Cbor => {
             let bytes = bounded(payload.bytes, limits)?;
-            tree_page(bytes, limits, |bytes, page| cbor::decode(bytes).map(|value| cbor::write(&value, page)))
+            let items = cbor::check(bytes, true)?;
+            Ok(tree_page(bytes, limits, items, |page| cbor::write(bytes, page)))
         }
         Format::MessagePack => {
             let bytes = bounded(payload.bytes, limits)?;
-            tree_page(bytes, limits, |bytes, page| msgpack::decode(bytes).map(|value| msgpack::write(&value, page)))
+            let objects = msgpack::check(bytes, true)?;
+            Ok(tree_page(bytes, limits, objects, |page| msgpack::write(bytes, page)))
         }
         Format::Image(image) => {
             let size = if payload.whole { format!(", {}", size(payload.bytes.len())) } else { String::new() };
@@ -75,44 +77,75 @@ fn page(payload: Sample<'_>, format: Format, limits: &Limits) -> Result<Document
             Ok(Document { lines: vec![vec![Span::new(title, Tone::Note)]], notes: Vec::new() })
         }
         Format::Gzip => gzip_page(payload.bytes, limits),
-        Format::Binary => Ok(hex_page(payload.bytes, limits)),
+        Format::File(_) | Format::Binary => Ok(hex_page(payload.bytes, limits)),
     }
 }
 
 fn json_page(payload: Sample<'_>, limits: &Limits) -> Document {
     let sample = payload.first(limits.bytes);
-    if let Err(stop) = json::check(sample.bytes, sample.whole) {
-        let mut page = text_page(payload, limits);
-        page.notes.insert(0, format!("not JSON, {}", stop.describe(sample.bytes)));
+    let unpadded = padding::strip(sample.bytes);
+    let text = if sample.whole { unpadded.text } else { padding::strip_start(sample.bytes) };
+    if let Err(stop) = json::check(text, sample.whole) {
+        let mut page = plain_page(payload, limits);
+        page.notes.insert(0, format!("not JSON, {}", stop.describe(text)));
         return page;
     }
     let mut pretty = Pretty::new(lines(limits), limits.depth);
-    json::write(sample.bytes, &mut pretty);
-    pretty_page(pretty, limits, payload.bytes.len(), sample.bytes.len())
-}
-
-fn text_page(payload: Sample<'_>, limits: &Limits) -> Document {
-    let sample = payload.first(limits.bytes);
-    let tone = if sample.whole { text::tone(sample.bytes) } else { Tone::Plain };
-    let mut page = lines(limits);
-    let body = sample.bytes.strip_suffix(b"\n").unwrap_or(sample.bytes);
-    for (i, line) in body.split(|byte| *byte == b'\n').enumerate() {
-        if i > 0 {
-            page.newline();
-        }
-        page.push_bytes(line.strip_suffix(b"\r").unwrap_or(line), tone);
+    json::write(text, &mut pretty);
+    let mut page = pretty_page(pretty, limits, payload.bytes.len(), sample.bytes.len());
+    if sample.whole {
+        page.notes.extend(unpadded.notes());
     }
-    finish(page, payload.bytes.len(), sample.bytes.len())
+    page
 }
 
-fn tree_page(
-    bytes: &[u8],
-    limits: &Limits,
-    write: impl Fn(&[u8], &mut Pretty) -> Result<bool, String>,
-) -> Result<Document, String> {
+/// Writes text, and says where it was meant as JSON and stops being it.
+fn text_page(payload: Sample<'_>, limits: &Limits) -> Document {
+    let mut page = plain_page(payload, limits);
+    if payload.whole
+        && payload.bytes.len() <= limits.bytes
+        && let Some(stop) = json::almost(padding::strip(payload.bytes).text)
+    {
+        page.notes.insert(0, format!("not JSON, {}", stop.describe(padding::strip(payload.bytes).text)));
+    }
+    page
+}
+
+fn plain_page(payload: Sample<'_>, limits: &Limits) -> Document {
+    let sample = payload.first(limits.bytes);
+    let mut page = lines(limits);
+    if sample.whole
+        && let Some((before, text, after)) = text::single_line(sample.bytes)
+    {
+        page.push(&text::marks(before), Tone::Blank);
+        page.push_bytes(text, text::tone(text));
+        page.push(&text::marks(after), Tone::Blank);
+    } else {
+        let body = sample.bytes.strip_suffix(b"\n").unwrap_or(sample.bytes);
+        for (i, line) in body.split(|byte| *byte == b'\n').enumerate() {
+            if i > 0 {
+                page.newline();
+            }
+            page.push_bytes(line.strip_suffix(b"\r").unwrap_or(line), Tone::Plain);
+        }
+    }
+    let mut page = finish(page, payload.bytes.len(), sample.bytes.len());
+    page.notes.extend(match text::bad_bytes(sample.bytes, sample.whole) {
+        0 => None,
+        1 => Some("1 byte is not UTF-8".to_owned()),
+        bad => Some(format!("{} bytes are not UTF-8", human::count(bad as u64))),
+    });
+    page
+}
+
+fn tree_page(bytes: &[u8], limits: &Limits, values: usize, write: impl Fn(&mut Pretty)) -> Document {
     let mut pretty = Pretty::new(lines(limits), limits.depth);
-    write(bytes, &mut pretty)?;
-    Ok(pretty_page(pretty, limits, bytes.len(), bytes.len()))
+    write(&mut pretty);
+    let mut page = pretty_page(pretty, limits, bytes.len(), bytes.len());
+    if values > 1 {
+        page.notes.insert(0, format!("{} values in a row", human::count(values as u64)));
+    }
+    page
 }
 
 /// Writes what is inside; gzip inside gzip is shown as bytes.

@@ -4,9 +4,35 @@ use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 
+/// How much of a zlib stream is inflated to tell that it is one, in bytes.
+const MOST_INFLATED: usize = 256 << 10;
+
 /// Tells whether bytes start as gzip does.
-pub(super) fn is_gzip(bytes: &[u8]) -> bool {
+pub(super) fn starts_like_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x1f, 0x8b, 0x08])
+}
+
+/// Tells whether bytes are gzip, or the start of it: the header makes sense, and something comes out.
+pub(super) fn is_gzip(bytes: &[u8]) -> bool {
+    let has_header = matches!(bytes, [0x1f, 0x8b, 0x08, 0..=0x1f, _, _, _, _, 0 | 2 | 4, 0..=13 | 255, ..]);
+    has_header && {
+        let inflated = inflate(bytes, 1);
+        inflated.whole || !inflated.bytes.is_empty()
+    }
+}
+
+/// Tells whether bytes are one zlib stream (RFC 1950) that inflates to its end, where its checksum is.
+pub(super) fn is_zlib(bytes: &[u8]) -> bool {
+    let has_header = matches!(bytes, [0x08 | 0x18 | 0x28 | 0x38 | 0x48 | 0x58 | 0x68 | 0x78, flags, ..]
+        if flags & 0x20 == 0 && (u16::from(bytes[0]) << 8 | u16::from(*flags)).is_multiple_of(31));
+    if !has_header {
+        return false;
+    }
+    let mut decoder = flate2::bufread::ZlibDecoder::new(bytes);
+    let most = u64::try_from(MOST_INFLATED).unwrap_or(u64::MAX);
+    let inflated = std::io::copy(&mut decoder.by_ref().take(most), &mut std::io::sink());
+    // A stream that is longer than what is looked at has proven itself.
+    inflated.is_ok_and(|inflated| inflated == most || inflated > 0 && decoder.into_inner().is_empty())
 }
 
 /// What came out of a gzip stream.

@@ -60,8 +60,28 @@ impl Stop {
 
 /// Tells whether bytes start as a JSON map, list or string does; bare numbers and words are text.
 pub(super) fn looks_like(bytes: &[u8]) -> bool {
-    let start = byte_order_mark(bytes) + bytes[byte_order_mark(bytes)..].iter().take_while(|byte| is_space(**byte)).count();
-    matches!(bytes.get(start), Some(b'{' | b'[' | b'"'))
+    matches!(bytes.iter().find(|byte| !is_space(**byte)), Some(b'{' | b'[' | b'"'))
+}
+
+/// Returns where text that was meant as JSON stops being it: a map with a first key, a list with a second member, or either
+/// of them nearly to its end.
+pub(super) fn almost(bytes: &[u8]) -> Option<Stop> {
+    let first = *bytes.iter().find(|byte| !is_space(**byte)).filter(|byte| matches!(byte, b'{' | b'['))?;
+    let (mut tokens, mut parts) = (0, 0);
+    for token in Tokens::new(bytes) {
+        match token {
+            Ok(token) => {
+                tokens += 1;
+                parts += usize::from(matches!(token, Token::Colon | Token::Comma));
+            }
+            Err(stop) => {
+                let is_python = first == b'{' && bytes.get(stop.at) == Some(&b'\'');
+                let is_near_the_end = tokens > 1 && stop.at * 10 >= bytes.trim_ascii_end().len() * 9;
+                return (parts > 0 || is_python || is_near_the_end).then_some(stop);
+            }
+        }
+    }
+    None
 }
 
 /// Checks bytes against the grammar; where they are only the start of a payload (`whole` is false), they may end anywhere.
@@ -113,9 +133,9 @@ enum Bracket {
 }
 
 impl<'a> Tokens<'a> {
-    /// Starts at the first byte, after a byte order mark.
+    /// Starts at the first byte.
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: byte_order_mark(bytes), open: Vec::new(), expect: Expect::Value }
+        Self { bytes, at: 0, open: Vec::new(), expect: Expect::Value }
     }
 
     fn step(&mut self) -> Result<Option<Token<'a>>, Stop> {
@@ -298,10 +318,6 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-fn byte_order_mark(bytes: &[u8]) -> usize {
-    if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 }
-}
-
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
@@ -357,9 +373,24 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_passed_over() {
-        assert!(looks_like(b"\xef\xbb\xbf {}"));
-        assert_eq!(check(b"\xef\xbb\xbf {}", true), Ok(()));
+    fn text_that_was_meant_as_json_says_where_it_stops() {
+        let cases = [
+            ("{\"id\":41\",\"name\":\"pump\"}", Some("line 1, column 9: expected a comma or }")),
+            ("{\"t\":nan,\"u\":1}", Some("line 1, column 7: expected true, false or null")),
+            ("{'t': 21.5}", Some("line 1, column 2: expected a key in quotes or }")),
+            ("{\"t\":21.5,\"unit\":\"", Some("line 1, column 19: expected a closing quote")),
+            ("[1, 2, 3", Some("line 1, column 9: expected a comma or ]")),
+            ("{\"a\":1}{\"a\":2}", Some("line 1, column 8: expected nothing more")),
+            ("{{ value_json.t }}", None),
+            ("[2026-03-01 12:00] pump on", None),
+            ("[info] ready", None),
+            ("{\"a\":1}", None),
+            ("plain", None),
+        ];
+        for (text, expected) in cases {
+            let stop = almost(text.as_bytes()).map(|stop| stop.describe(text.as_bytes()));
+            assert_eq!(stop.as_deref(), expected, "{text}");
+        }
     }
 
     proptest! {

@@ -5,6 +5,8 @@ use std::fmt;
 mod cbor;
 mod detect;
 mod document;
+mod evidence;
+mod files;
 mod gzip;
 mod hex;
 mod image;
@@ -16,8 +18,9 @@ mod preview;
 mod text;
 
 pub use self::{
-    detect::{Detected, Hints, detect},
+    detect::{Detected, Hints, MOST_ALIKE, detect},
     document::{Document, Limits, document},
+    files::FILES,
     hex::{hex_row_count, hex_rows},
     image::{Image, ImageKind},
     preview::preview,
@@ -32,14 +35,16 @@ pub enum Format {
     Json,
     /// UTF-8 text.
     Text,
-    /// CBOR (RFC 8949), one item.
+    /// CBOR (RFC 8949), one item or several in a row.
     Cbor,
-    /// MessagePack, one object.
+    /// MessagePack, one object or several in a row.
     MessagePack,
     /// A picture, known by its first bytes.
     Image(Image),
     /// Gzip (RFC 1952) around something else.
     Gzip,
+    /// A file or stream of the format of that name, known by its first bytes and shown as bytes.
+    File(&'static str),
     /// Anything else, shown as bytes.
     Binary,
 }
@@ -50,7 +55,7 @@ impl Format {
 
     /// Returns the name as it is shown and as filters take it.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Empty => "empty",
             Self::Json => "json",
@@ -59,6 +64,7 @@ impl Format {
             Self::MessagePack => "msgpack",
             Self::Image(image) => image.kind.name(),
             Self::Gzip => "gzip",
+            Self::File(name) => name,
             Self::Binary => "binary",
         }
     }
@@ -89,6 +95,8 @@ pub enum Tone {
     Punctuation,
     /// What is said about the payload and is not in it: `⟨cbor⟩`, an offset, an ellipsis.
     Note,
+    /// What stands for white space that could not be seen.
+    Blank,
     /// What stands for a character or byte that must not be shown as it is.
     Escape,
     /// What does not belong where it is.

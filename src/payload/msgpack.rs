@@ -1,4 +1,4 @@
-//! MessagePack, written like CBOR's diagnostic notation.
+//! MessagePack, written like CBOR's diagnostic notation; objects in a row stand side by side.
 
 use rmpv::{
     ValueRef,
@@ -7,41 +7,152 @@ use rmpv::{
 
 use super::{
     Tone,
+    evidence::{Evidence, Verdict},
     piece::{Layout, Piece, byte_string, float, quoted},
 };
+use crate::base::text::is_text;
 
 /// The most levels of nesting that are decoded; it bounds the stack.
 const MAX_DEPTH: usize = 128;
 
-/// Tells whether bytes are one map or list with something in it, and nothing more.
-pub(super) fn is_likely(bytes: &[u8]) -> bool {
+/// Weighs whether bytes are MessagePack: one map or list, or several maps with names.
+pub(super) fn weigh(bytes: &[u8], whole: bool) -> Verdict {
     // Only these first bytes start a map or a list; anything else is not worth the attempt.
-    bytes.len() > 1
-        && matches!(bytes[0], 0x80..=0x9f | 0xdc..=0xdf)
-        && match decode(bytes) {
-            Ok(ValueRef::Array(items)) => !items.is_empty(),
-            Ok(ValueRef::Map(members)) => !members.is_empty(),
-            Ok(_) | Err(_) => false,
+    if bytes.len() < 2 || !matches!(bytes[0], 0x80..=0x9f | 0xdc..=0xdf) {
+        return Verdict::No;
+    }
+    let mut evidence = Evidence::default();
+    let (mut rest, mut objects, mut maps) = (bytes, 0_usize, 0_usize);
+    while !rest.is_empty() {
+        match object(&mut rest) {
+            Ok(value) => {
+                objects += 1;
+                maps += usize::from(matches!(value, ValueRef::Map(_)));
+                count(&mut evidence, &value);
+            }
+            Err(Stop::Early) if !whole => break,
+            Err(_) => return Verdict::No,
         }
+    }
+    match objects {
+        // What there is of one object tells by its first name only.
+        0 if starts_with_a_name(bytes) => Verdict::Sure,
+        0 => Verdict::No,
+        1 if evidence.scalars > 0 => evidence.weigh(bytes, whole),
+        1 => Verdict::No,
+        _ if maps == objects && evidence.has_names() => Verdict::Sure,
+        _ => Verdict::No,
+    }
 }
 
-/// Decodes one object that takes all bytes, or says why they are none.
-pub(super) fn decode(bytes: &[u8]) -> Result<ValueRef<'_>, String> {
+/// Counts what came out of a value; the decoding bounds the recursion.
+fn count(evidence: &mut Evidence, value: &ValueRef<'_>) {
+    match value {
+        ValueRef::Array(items) => items.iter().for_each(|item| count(evidence, item)),
+        ValueRef::Map(members) => {
+            for (key, value) in members {
+                count_scalar(evidence, key, true);
+                count(evidence, value);
+            }
+        }
+        scalar => count_scalar(evidence, scalar, false),
+    }
+}
+
+fn count_scalar(evidence: &mut Evidence, value: &ValueRef<'_>, is_key: bool) {
+    match value {
+        ValueRef::String(text) => evidence.text(text.as_str().unwrap_or_default(), is_key),
+        ValueRef::Integer(number) => evidence.integer(number.as_u64() == Some(0), is_key),
+        ValueRef::F32(_) | ValueRef::F64(_) => {
+            evidence.floats += 1;
+            evidence.scalar(is_key);
+        }
+        ValueRef::Nil | ValueRef::Boolean(_) | ValueRef::Binary(_) | ValueRef::Ext(..) | ValueRef::Array(_) | ValueRef::Map(_) => {
+            evidence.scalar(is_key);
+        }
+    }
+}
+
+/// Returns `true` if the first key of the first map is a short readable text.
+fn starts_with_a_name(bytes: &[u8]) -> bool {
     let mut rest = bytes;
-    match read_value_ref_with_max_depth(&mut rest, MAX_DEPTH) {
-        Ok(value) if rest.is_empty() => Ok(value),
-        Ok(_) => Err(format!("not one MessagePack object: {} of {} bytes are left over", rest.len(), bytes.len())),
-        Err(Error::InvalidMarkerRead(_) | Error::InvalidDataRead(_)) => Err("not MessagePack: it ends too early".into()),
-        Err(Error::DepthLimitExceeded) => Err(format!("nested deeper than {MAX_DEPTH} levels")),
+    let mut in_map = false;
+    for _ in 0..MAX_DEPTH {
+        let Some(first) = rest.first() else { return false };
+        let (skip, len) = match first {
+            0x90..=0x9f => (1, None),
+            0xdc => (3, None),
+            0xdd => (5, None),
+            0x80..=0x8f | 0xde | 0xdf => {
+                in_map = true;
+                (
+                    match first {
+                        0xde => 3,
+                        0xdf => 5,
+                        _ => 1,
+                    },
+                    None,
+                )
+            }
+            0xa1..=0xbf if in_map => (1, Some(usize::from(first & 0x1f))),
+            _ => return false,
+        };
+        rest = rest.get(skip..).unwrap_or_default();
+        if let Some(len) = len {
+            let name = rest.get(..len).and_then(|name| str::from_utf8(name).ok());
+            return name.is_some_and(|name| name.chars().all(is_text));
+        }
+    }
+    false
+}
+
+/// Counts the objects that take all bytes, or says why they do not; the last one of a cut payload may be cut as well.
+pub(super) fn check(bytes: &[u8], whole: bool) -> Result<usize, String> {
+    let (mut rest, mut objects) = (bytes, 0);
+    while !rest.is_empty() {
+        match object(&mut rest) {
+            Ok(_) => objects += 1,
+            Err(Stop::Early) if !whole => return Ok(objects + 1),
+            Err(Stop::Early) => return Err("not MessagePack: it ends too early".into()),
+            Err(Stop::Deep) => return Err(format!("nested deeper than {MAX_DEPTH} levels")),
+        }
+    }
+    Ok(objects)
+}
+
+/// Why bytes are not an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Early,
+    Deep,
+}
+
+fn object<'a>(rest: &mut &'a [u8]) -> Result<ValueRef<'a>, Stop> {
+    read_value_ref_with_max_depth(rest, MAX_DEPTH).map_err(|error| match error {
+        Error::InvalidMarkerRead(_) | Error::InvalidDataRead(_) => Stop::Early,
+        Error::DepthLimitExceeded => Stop::Deep,
+    })
+}
+
+/// Hands the pieces of the objects to a layout, as far as they go.
+pub(super) fn write(bytes: &[u8], layout: &mut impl Layout) {
+    let mut rest = bytes;
+    let mut is_first = true;
+    while !rest.is_empty() {
+        let Ok(value) = object(&mut rest) else { return };
+        if !(is_first || layout.piece(Piece::Comma)) || !write_value(&value, layout) {
+            return;
+        }
+        is_first = false;
     }
 }
 
 /// Hands the pieces of a value to a layout, and tells whether it wants more; the decoding bounds the recursion.
-pub(super) fn write(value: &ValueRef<'_>, layout: &mut impl Layout) -> bool {
+fn write_value(value: &ValueRef<'_>, layout: &mut impl Layout) -> bool {
     match value {
         ValueRef::Array(items) => {
             layout.piece(Piece::Open("["))
-                && items.iter().enumerate().all(|(i, item)| (i == 0 || layout.piece(Piece::Comma)) && write(item, layout))
+                && items.iter().enumerate().all(|(i, item)| (i == 0 || layout.piece(Piece::Comma)) && write_value(item, layout))
                 && layout.piece(Piece::Close("]"))
         }
         ValueRef::Map(members) => {
@@ -50,7 +161,7 @@ pub(super) fn write(value: &ValueRef<'_>, layout: &mut impl Layout) -> bool {
                     (i == 0 || layout.piece(Piece::Comma))
                         && write_key(key, layout)
                         && layout.piece(Piece::Colon)
-                        && write(value, layout)
+                        && write_value(value, layout)
                 })
                 && layout.piece(Piece::Close("}"))
         }
@@ -61,7 +172,7 @@ pub(super) fn write(value: &ValueRef<'_>, layout: &mut impl Layout) -> bool {
 fn write_key(key: &ValueRef<'_>, layout: &mut impl Layout) -> bool {
     match atom(key) {
         Some((text, _)) => layout.piece(Piece::Atom(&text, Tone::Key)),
-        None => write(key, layout),
+        None => write_value(key, layout),
     }
 }
 
@@ -91,9 +202,9 @@ mod tests {
     use crate::payload::lines::Row;
 
     fn shown(bytes: &[u8]) -> String {
-        let value = decode(bytes).expect("one object");
+        assert!(check(bytes, true).is_ok(), "{}", bytes.escape_ascii());
         let mut row = Row::new(10_000, true);
-        write(&value, &mut row);
+        write(bytes, &mut row);
         row.finish().into_iter().map(|span| span.text).collect()
     }
 
@@ -116,28 +227,37 @@ mod tests {
             b"\xc6\xff\xff\xff\xff\x00",
             b"\xdb\xff\xff\xff\xff\x00",
         ] {
-            assert!(decode(bytes).is_err(), "{bytes:02x?}");
+            assert!(check(bytes, true).is_err(), "{bytes:02x?}");
         }
     }
 
     #[test]
     fn deep_nesting_is_refused() {
-        assert!(decode(&[vec![0x91; 100_000], vec![0x01]].concat()).is_err_and(|why| why.contains("deeper")));
+        assert!(check(&[vec![0x91; 100_000], vec![0x01]].concat(), true).is_err_and(|why| why.contains("deeper")));
     }
 
     #[test]
-    fn what_is_left_over_is_no_object() {
-        assert!(decode(b"\x91\x01\x02").is_err_and(|why| why.contains("1 of 3 bytes")));
-        assert!(is_likely(b"\x81\x01\x02") && !is_likely(b"\x81\x01\x02\x03") && !is_likely(b"\x2a\x2a") && !is_likely(b"\x80"));
+    fn objects_in_a_row_need_names_to_be_believed() {
+        assert_eq!(shown(b"\x81\xa1n\x01\x81\xa1n\x02"), r#"{"n": 1}, {"n": 2}"#);
+        assert_eq!(weigh(b"\x81\xa1n\x01\x81\xa1n\x02", true), Verdict::Sure);
+        assert_eq!(weigh(b"\x81\x01\x02\x03", true), Verdict::No);
+    }
+
+    #[test]
+    fn the_start_of_a_large_object_tells_by_its_first_name() {
+        assert_eq!(weigh(b"\x82\xa4rows\xdc\x10\x00\x01\x02", false), Verdict::Sure);
+        assert_eq!(weigh(b"\xdc\x10\x00\x81\xa2id\x01", false), Verdict::Sure);
+        assert_eq!(weigh(b"\xdc\x10\x00\x01\x02\x03", false), Verdict::No);
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_decoded_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300), start in 0x80u8..0xe0) {
             for bytes in [bytes.clone(), [vec![start], bytes].concat()] {
-                if let Ok(value) = decode(&bytes) {
-                    write(&value, &mut Row::new(80, true));
-                }
+                write(&bytes, &mut Row::new(80, true));
+                let whole = check(&bytes, true);
+                prop_assert!(check(&bytes, false).is_ok() || whole.is_err());
+                prop_assert!(weigh(&bytes, true) == Verdict::No || whole.is_ok());
             }
         }
     }

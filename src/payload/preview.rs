@@ -2,17 +2,14 @@
 
 use super::{
     Format, Hints, Image, Span, Tone, cbor,
-    detect::{Sample, sniff},
+    detect::{DETECT_WINDOW, Sample, sniff},
     gzip, hex, json,
     lines::Row,
     msgpack, text,
 };
-use crate::base::human;
+use crate::base::{human, padding};
 
-/// How much of a payload is looked at, in bytes.
-const PREVIEW_WINDOW: usize = 4 << 10;
-
-/// Writes one line of at most `columns` columns:
+/// Writes one line of at most `columns` columns of a payload in the format that it was detected to have:
 ///
 /// ```text
 /// {"t":21.5,"unit":"C"}        21.5        first line of text
@@ -20,13 +17,19 @@ const PREVIEW_WINDOW: usize = 4 << 10;
 /// ⟨4 B⟩ de ad be ef            ⟨gzip→json⟩ {"t":21.5}        ⟨empty⟩
 /// ```
 #[must_use]
-pub fn preview(payload: &[u8], hints: &Hints<'_>, columns: usize) -> Vec<Span> {
-    let sample = Sample::of(payload, PREVIEW_WINDOW);
-    let format = sniff(sample, hints).format;
+pub fn preview(payload: &[u8], format: Format, columns: usize) -> Vec<Span> {
+    let sample = Sample::of(payload, DETECT_WINDOW);
     let mut row = Row::new(columns, !matches!(format, Format::Json));
     match format {
         Format::Gzip => write_gzip(&mut row, payload, columns),
-        Format::Empty | Format::Json | Format::Text | Format::Cbor | Format::MessagePack | Format::Image(_) | Format::Binary => {
+        Format::Empty
+        | Format::Json
+        | Format::Text
+        | Format::Cbor
+        | Format::MessagePack
+        | Format::Image(_)
+        | Format::File(_)
+        | Format::Binary => {
             write(&mut row, sample, format, Some(payload.len()), "");
         }
     }
@@ -35,7 +38,7 @@ pub fn preview(payload: &[u8], hints: &Hints<'_>, columns: usize) -> Vec<Span> {
 
 /// Writes what is inside; that may be gzip again, which is then only named.
 fn write_gzip(row: &mut Row, payload: &[u8], columns: usize) {
-    let inflated = gzip::inflate(payload, PREVIEW_WINDOW);
+    let inflated = gzip::inflate(payload, DETECT_WINDOW);
     let sample = Sample { bytes: &inflated.bytes, whole: inflated.whole };
     let inside = sniff(sample, &Hints::default()).format;
     if inflated.bytes.is_empty() && inflated.broken {
@@ -59,8 +62,9 @@ fn write(row: &mut Row, sample: Sample<'_>, format: Format, len: Option<usize>, 
                 named(row);
                 row.push(" ", Tone::Plain);
             }
-            if format == Format::Json && json::check(bytes, sample.whole).is_ok() {
-                json::write(bytes, row);
+            let unpadded = if sample.whole { padding::strip(bytes).text } else { padding::strip_start(bytes) };
+            if format == Format::Json && json::check(unpadded, sample.whole).is_ok() {
+                json::write(unpadded, row);
                 cut_unless(row, sample.whole);
             } else {
                 write_text(row, sample);
@@ -74,6 +78,10 @@ fn write(row: &mut Row, sample: Sample<'_>, format: Format, len: Option<usize>, 
             }
         }
         Format::Empty | Format::Gzip => named(row),
+        Format::File(_) => {
+            note(row, &len.map_or_else(|| format!("{wrap}{format}"), |len| format!("{wrap}{format} {}", size(len))));
+            write_digits(row, sample);
+        }
         Format::Binary => {
             note(row, &len.map_or_else(|| format!("{wrap}{format}"), |len| format!("{wrap}{}", size(len))));
             write_digits(row, sample);
@@ -82,6 +90,14 @@ fn write(row: &mut Row, sample: Sample<'_>, format: Format, len: Option<usize>, 
 }
 
 fn write_text(row: &mut Row, sample: Sample<'_>) {
+    if sample.whole
+        && let Some((before, text, after)) = text::single_line(sample.bytes)
+    {
+        row.push(&text::marks(before), Tone::Blank);
+        row.push_bytes(text, text::tone(text));
+        row.push(&text::marks(after), Tone::Blank);
+        return;
+    }
     let (line, more) = text::first_line(sample.bytes);
     let tone = if sample.whole { text::tone(sample.bytes) } else { Tone::Plain };
     row.push_bytes(line, tone);
@@ -101,9 +117,9 @@ fn write_tree(row: &mut Row, sample: Sample<'_>, format: Format, len: Option<usi
     note(row, &format!("{wrap}{format}"));
     row.push(" ", Tone::Plain);
     match format {
-        Format::Cbor => drop(cbor::decode(sample.bytes).map(|value| cbor::write(&value, row))),
-        Format::MessagePack => drop(msgpack::decode(sample.bytes).map(|value| msgpack::write(&value, row))),
-        Format::Empty | Format::Json | Format::Text | Format::Image(_) | Format::Gzip | Format::Binary => {}
+        Format::Cbor => cbor::write(sample.bytes, row),
+        Format::MessagePack => msgpack::write(sample.bytes, row),
+        Format::Empty | Format::Json | Format::Text | Format::Image(_) | Format::Gzip | Format::File(_) | Format::Binary => {}
     }
 }
 

@@ -14,7 +14,7 @@ fn text(spans: &[Span]) -> String {
 }
 
 fn short(payload: &[u8], columns: usize) -> String {
-    text(&preview(payload, &Hints::default(), columns))
+    text(&preview(payload, detect(payload, &Hints::default()).format, columns))
 }
 
 fn page(payload: &[u8], format: Format) -> Document {
@@ -57,15 +57,16 @@ fn a_preview_that_is_cut_says_so() {
 
 #[test]
 fn a_bare_number_is_a_number() {
-    assert_eq!(preview(b"21.5", &Hints::default(), 10), [Span::new("21.5", Tone::Number)]);
-    assert_eq!(page(b"21.5\n", Format::Text).lines, [[Span::new("21.5", Tone::Number)]]);
+    assert_eq!(preview(b"21.5", Format::Text, 10), [Span::new("21.5", Tone::Number)]);
+    let lines = page(b"21.5\n", Format::Text).lines;
+    assert_eq!(lines, [[Span::new("21.5", Tone::Number), Span::new("␊", Tone::Blank)]]);
 }
 
 #[test]
 fn a_large_tree_by_content_type_is_previewed_by_its_bytes() {
     let payload = [vec![0x59, 0xff, 0xff], vec![7; 0xffff]].concat();
     let hints = Hints { content_type: Some("application/cbor"), payload_format: None };
-    assert_eq!(text(&preview(&payload, &hints, 28)), "⟨cbor 64.0 KiB⟩ 59 ff ff 07…");
+    assert_eq!(text(&preview(&payload, detect(&payload, &hints).format, 28)), "⟨cbor 64.0 KiB⟩ 59 ff ff 07…");
 }
 
 #[test]
@@ -188,7 +189,7 @@ fn a_page_of_a_tree_is_laid_out_like_json() {
 fn a_payload_that_is_not_what_was_chosen_says_why() {
     let why = |payload: &[u8], format| document(payload, format, &Limits::default()).expect_err("cannot be shown");
     assert_eq!(why(b"\x82\x01", Format::Cbor), "not CBOR: it ends too early");
-    assert_eq!(why(b"\x01\x01", Format::MessagePack), "not one MessagePack object: 1 of 2 bytes are left over");
+    assert_eq!(why(b"\x92\x01", Format::MessagePack), "not MessagePack: it ends too early");
     assert_eq!(why(b"hello", Format::Gzip), "not gzip");
     assert_eq!(why(&vec![0x80; (1 << 20) + 1], Format::Cbor), "1.0 MiB are more than the 1.0 MiB that are decoded");
 }
@@ -217,7 +218,7 @@ fn a_preview_costs_no_more_for_a_large_payload() {
     let started = Instant::now();
     for payload in [json, vec![b'x'; 16 << 20], vec![0xff; 16 << 20], bomb] {
         for _ in 0..50 {
-            assert!(!preview(&payload, &Hints::default(), 80).is_empty());
+            assert!(!preview(&payload, detect(&payload, &Hints::default()).format, 80).is_empty());
         }
     }
     // Two hundred looks at 16 MiB each would take many seconds without the window.
@@ -234,7 +235,8 @@ proptest! {
         content_type in proptest::option::of(prop_oneof![Just("application/json"), Just("application/cbor"), Just("x+msgpack"), Just("text/plain")]),
         columns in 0usize..60,
     ) {
-        let spans = preview(&payload, &Hints { content_type, payload_format: None }, columns);
+        let hints = Hints { content_type, payload_format: None };
+        let spans = preview(&payload, detect(&payload, &hints).format, columns);
         let shown = text(&spans);
         prop_assert!(spans.iter().map(|span| span.text.width()).sum::<usize>() <= columns, "{shown}");
         prop_assert!(!shown.chars().any(is_hostile), "{shown}");
@@ -274,4 +276,65 @@ fn any_json() -> impl Strategy<Value = Value> {
             proptest::collection::vec(("[a-z]{0,4}", inner), 0..6).prop_map(|members| Value::Object(members.into_iter().collect())),
         ]
     })
+}
+
+#[test]
+fn white_space_around_a_short_text_can_be_seen() {
+    let cases: [(&[u8], &str); 9] = [
+        (b"ON", "ON"),
+        (b"ON\n", "ON␊"),
+        (b"ON\r\n", "ON␍␊"),
+        (b"ON ", "ON·"),
+        (b"\nON", "␊ON"),
+        (b" ", "·"),
+        (b"\n", "␊"),
+        (b"all is well", "all is well"),
+        (b"x            ", "x········…"),
+    ];
+    for (payload, expected) in cases {
+        assert_eq!(short(payload, 80), expected, "{}", payload.escape_ascii());
+        assert_eq!(lines(&page(payload, Format::Text)), [expected], "{}", payload.escape_ascii());
+    }
+    let marks = preview(b"ON\r\n", Format::Text, 80);
+    assert_eq!(marks[1], Span::new("␍␊", Tone::Blank));
+    assert_eq!(lines(&page(b"one\ntwo\n", Format::Text)), ["one", "two"]);
+}
+
+#[test]
+fn what_stood_around_json_is_told_beside_it() {
+    let notes = |payload: &[u8]| page(payload, detect(payload, &Hints::default()).format).notes;
+    assert_eq!(notes(b"{\"t\":21.5}\0"), ["1 NUL after it"]);
+    assert_eq!(notes(b"\0[1]\0\0\0"), ["1 NUL before it", "3 NUL after it"]);
+    assert_eq!(notes(b"\xef\xbb\xbf[1]"), ["a byte order mark before it, which many readers of JSON refuse"]);
+    assert_eq!(lines(&page(b"{\"t\":21.5}\0", Format::Json)), ["{", "  \"t\": 21.5", "}"]);
+    assert_eq!(short(b"{\"t\":21.5}\0\0", 80), "{\"t\":21.5}");
+}
+
+#[test]
+fn a_text_that_was_meant_as_json_says_where_it_stops() {
+    let payload = b"{\"id\":41\",\"name\":\"pump\"}";
+    let document = page(payload, detect(payload, &Hints::default()).format);
+    assert_eq!(document.notes, ["not JSON, line 1, column 9: expected a comma or }"]);
+    assert_eq!(page(b"[12:30] pump on", Format::Text).notes, Vec::<String>::new());
+}
+
+#[test]
+fn bytes_that_are_not_utf8_are_marked_in_a_text_and_counted() {
+    let document = page(b"The pump said \xff\xfe and went on", Format::Text);
+    assert_eq!(lines(&document), ["The pump said \\xFF\\xFE and went on"]);
+    assert_eq!(document.notes, ["2 bytes are not UTF-8"]);
+    assert_eq!(page(b"a text that ends in K\xc3", Format::Text).notes, ["1 byte is not UTF-8"]);
+}
+
+#[test]
+fn a_file_is_named_beside_its_bytes() {
+    assert_eq!(short(b"%PDF-1.7\n%\xe2\xe3", 40), "⟨pdf 12 B⟩ 25 50 44 46 2d 31 2e 37 0a 2…");
+    assert!(lines(&page(b"%PDF-1.7\n%\xe2\xe3", Format::File("pdf")))[0].starts_with("00000000  25 50 44 46"));
+}
+
+#[test]
+fn several_values_in_a_row_are_counted() {
+    let document = page(b"\x81\xa1n\x01\x81\xa1n\x02", Format::MessagePack);
+    assert_eq!(document.notes, ["2 values in a row"]);
+    assert_eq!(lines(&document), ["{", "  \"n\": 1", "},", "{", "  \"n\": 2", "}"]);
 }

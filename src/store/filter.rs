@@ -22,7 +22,7 @@ use self::{
     json::{Literal, Step},
     needle::Needle,
 };
-use super::Entry;
+use super::{Entry, Store};
 use crate::{
     base::clock::Stamp,
     mqtt::{message::Properties, topic},
@@ -46,7 +46,7 @@ pub struct Formats {
     /// The names that `type:` takes.
     pub names: &'static [&'static str],
     /// Tells whether the payload of a message is of the format of that name.
-    pub is: fn(&Entry<'_>, &str) -> bool,
+    pub is: fn(&Store, &Entry<'_>, &str) -> bool,
 }
 
 /// What a filter lets through.
@@ -95,7 +95,7 @@ enum Test {
     Property(String, Option<String>),
     Json(Vec<Step>, Option<(Relation, Literal)>),
     Regex(Regex),
-    Format(String, fn(&Entry<'_>, &str) -> bool),
+    Format(String, fn(&Store, &Entry<'_>, &str) -> bool),
 }
 
 /// How two values stand to each other.
@@ -127,10 +127,10 @@ impl Filter {
         self.terms.is_empty()
     }
 
-    /// Tells whether a message is let through at a moment.
+    /// Tells whether a message of a store is let through at a moment.
     #[must_use]
-    pub fn matches(&self, entry: &Entry<'_>, now: Stamp) -> bool {
-        self.terms.iter().all(|term| term.test.holds(entry, now) != term.negated)
+    pub fn matches(&self, store: &Store, entry: &Entry<'_>, now: Stamp) -> bool {
+        self.terms.iter().all(|term| term.test.holds(store, entry, now) != term.negated)
     }
 
     /// Returns how many times as long as a word in a message the filter takes at most, to ask it of fewer messages at a time.
@@ -231,7 +231,7 @@ impl Test {
         }
     }
 
-    fn holds(&self, entry: &Entry<'_>, now: Stamp) -> bool {
+    fn holds(&self, store: &Store, entry: &Entry<'_>, now: Stamp) -> bool {
         match self {
             Self::Qos(relation, level) => relation.holds(u64::from(entry.qos.level()).cmp(level)),
             Self::Retain(wanted) => entry.retain == *wanted,
@@ -245,7 +245,7 @@ impl Test {
             }
             Self::Json(path, relation) => json::holds(entry.payload, path, relation.as_ref()),
             Self::Regex(regex) => regex.is_match(entry.payload) || self.is_met_by(entry.topic),
-            Self::Format(name, is) => is(entry, name),
+            Self::Format(name, is) => is(store, entry, name),
         }
     }
 }

@@ -266,6 +266,19 @@ impl Store {
         self.reader().previous(seq)
     }
 
+    /// Shows the kept messages of the same topic before one, the nearest first, at most `most` of them, until `take` is done.
+    pub fn look_back(&self, seq: Seq, most: usize, mut take: impl FnMut(&Entry<'_>) -> bool) {
+        let mut reader = self.reader();
+        let mut seq = seq;
+        for _ in 0..most {
+            let Some(previous) = reader.previous(seq) else { return };
+            if !reader.message(previous).is_some_and(|entry| take(&entry)) {
+                return;
+            }
+            seq = previous;
+        }
+    }
+
     /// Returns the newest kept message of exactly this topic.
     #[must_use]
     pub fn latest(&self, node: NodeId) -> Option<Seq> {

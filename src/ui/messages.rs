@@ -10,11 +10,12 @@ use crate::{
     app::{
         App,
         geometry::Geometry,
+        kind::kind,
         workspace::{Pane, Workspace},
     },
     base::{human, text},
-    payload::{self, Hints},
-    store::{Entry, Filter},
+    payload,
+    store::{Entry, Filter, Store},
     theme::{Role, Theme},
 };
 
@@ -61,7 +62,7 @@ pub(super) fn render(app: &App, workspace: &Workspace, geometry: &Geometry, them
             pen.select(if focused { Role::Selection } else { Role::SelectionUnfocused });
         }
         pen.put(if is_selected { "›" } else { " " }, Role::Accent);
-        row(app, &entry, before.as_ref(), &columns, messages.marks(), &mut pen);
+        row(app, &workspace.store, &entry, before.as_ref(), &columns, messages.marks(), &mut pen);
     }
 }
 
@@ -111,7 +112,15 @@ fn last_level(topic: &str) -> &str {
 }
 
 /// Writes a message: time, QoS and flags, topic below the branch, payload.
-fn row(app: &App, entry: &Entry<'_>, before: Option<&Entry<'_>>, columns: &Columns, marks: Option<&Filter>, pen: &mut Pen<'_>) {
+fn row(
+    app: &App,
+    store: &Store,
+    entry: &Entry<'_>,
+    before: Option<&Entry<'_>>,
+    columns: &Columns,
+    marks: Option<&Filter>,
+    pen: &mut Pen<'_>,
+) {
     pen.column(&human::time_of_day(entry.at, &app.facts.zone), 13, Role::Time);
     if columns.wide {
         let delta = before.map(|before| format!("+{}", human::span(entry.at.since(before.at)))).unwrap_or_default();
@@ -136,12 +145,7 @@ fn row(app: &App, entry: &Entry<'_>, before: Option<&Entry<'_>>, columns: &Colum
     if columns.wide {
         pen.column_right(&human::size(entry.payload.len() as u64), 9, Role::Dim).skip(2);
     }
-    let properties = entry.properties();
-    let hints = Hints {
-        content_type: properties.as_ref().and_then(|properties| properties.content_type.as_deref()),
-        payload_format: properties.as_ref().and_then(|properties| properties.payload_format),
-    };
-    let spans = payload::preview(entry.payload, &hints, pen.left());
+    let spans = payload::preview(entry.payload, kind(store, entry).format, pen.left());
     let start = pen.column_at();
     pen.spans(&spans, pen.left());
     if let Some(marks) = marks {

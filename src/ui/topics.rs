@@ -7,10 +7,11 @@ use crate::{
     app::{
         App,
         geometry::{Area, Geometry},
+        kind::kind,
         workspace::{Grant, Pane, Workspace},
     },
     base::{human, text},
-    payload::{self, Hints},
+    payload,
     store::{NodeId, Row, Sort},
     theme::{Role, Theme},
 };
@@ -128,7 +129,7 @@ fn latest(workspace: &Workspace, topic: NodeId, columns: usize, pen: &mut Pen<'_
         pen.put("R ", Role::Retained);
     }
     let left = pen.left().saturating_sub(columns + 1);
-    let spans = payload::preview(entry.payload, &Hints::default(), left);
+    let spans = payload::preview(entry.payload, kind(&workspace.store, &entry).format, left);
     pen.spans(&spans, left);
 }
 

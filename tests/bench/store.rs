@@ -132,11 +132,11 @@ fn memory() {
 
 /// Measures a search that finds nothing, so that every message is looked at.
 fn search(store: &Store) {
-    let filter = Filter::parse("nowhere", Formats { names: &[], is: |_, _| false }).expect("a filter");
+    let filter = Filter::parse("nowhere", Formats { names: &[], is: |_, _, _| false }).expect("a filter");
     let ours = best(3, || {
         let mut view = View::filtered(Scope::All);
         let start = Instant::now();
-        while !view.catch_up_where(store, 10_000, |entry| filter.matches(entry, Stamp::default())) {}
+        while !view.catch_up_where(store, 10_000, |entry| filter.matches(store, entry, Stamp::default())) {}
         assert!(view.is_empty(), "it is in no message");
         start.elapsed().as_nanos() as f64 / store.counts().kept as f64
     });

@@ -13,7 +13,7 @@ use crate::{
     store::{Seq, Store},
 };
 
-fn is_format(entry: &Entry<'_>, name: &str) -> bool {
+fn is_format(_: &Store, entry: &Entry<'_>, name: &str) -> bool {
     (name == "json") == serde_json::from_slice::<Value>(entry.payload).is_ok()
 }
 
@@ -28,7 +28,7 @@ fn parse(text: &str) -> Filter {
 fn matches(text: &str, message: Message) -> bool {
     let mut store = Store::new(0);
     store.insert(&Received { at: Stamp { mono: 300_000_000, wall: 0 }, message, ..Received::default() });
-    parse(text).matches(&store.message(Seq(0)).unwrap(), NOW)
+    parse(text).matches(&store, &store.message(Seq(0)).unwrap(), NOW)
 }
 
 fn sample() -> Message {
@@ -377,7 +377,7 @@ proptest! {
             Ok(filter) => {
                 let mut store = Store::new(0);
                 store.insert(&Received { at: NOW, resumed: false, message: Message { topic: "a".into(), payload: payload.into(), ..Message::default() } });
-                let _ = filter.matches(&store.message(Seq(0)).unwrap(), NOW);
+                let _ = filter.matches(&store, &store.message(Seq(0)).unwrap(), NOW);
                 let _ = filter.marks(&text, true);
             }
             Err(why) => prop_assert!(text.get(why.span.clone()).is_some_and(|token| !token.is_empty()), "{:?}", why),

@@ -209,6 +209,7 @@ fn role_of(tone: Tone) -> Role {
         Tone::Null => Role::JsonNull,
         Tone::Punctuation => Role::JsonPunctuation,
         Tone::Note => Role::Kind,
+        Tone::Blank => Role::Dim,
         Tone::Escape => Role::Escape,
         Tone::Error => Role::Error,
     }

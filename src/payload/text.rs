@@ -9,7 +9,7 @@ const VALUE_BYTES: usize = 64;
 const LONGEST_NUMBER: usize = 8;
 
 /// The shortest text that may hold bytes that are none, in bytes; shorter ones are as likely a number.
-const SHORTEST_DAMAGED: usize = 8;
+const SHORTEST_DAMAGED: usize = LONGEST_NUMBER + 2;
 
 /// The longest text whose white space is marked, in bytes.
 const MARKED_BYTES: usize = 256;
@@ -29,11 +29,11 @@ pub(super) fn is_utf8(bytes: &[u8], whole: bool) -> bool {
 ///
 /// Small integers in binary are UTF-8 as well, so control characters other than tab, line breaks and escape may be at most
 /// one in five; one zero at the end, as C ends its strings, is not counted. Bell and backspace are those of a terminal where
-/// half of the bytes can be seen.
+/// half of the bytes of a longer text can be seen.
 pub(super) fn is_readable(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
     let seen = bytes.iter().filter(|byte| matches!(byte, 0x21..=0x7e | 0x80..)).count();
-    let is_terminal = seen * 2 >= bytes.len();
+    let is_terminal = bytes.len() > LONGEST_NUMBER && seen * 2 >= bytes.len();
     let is_control = |byte: &&u8| is_control(**byte) && !(is_terminal && matches!(**byte, 7 | 8));
     let controls = bytes.iter().filter(is_control).count();
     !bytes.is_empty() && !bytes.contains(&0) && controls * 5 <= bytes.len()

@@ -263,10 +263,10 @@ pub fn fit_end(text: &str, columns: usize) -> Shown {
     let mut shown = Shown { cut: true, ..Shown::default() };
     if columns > 0 {
         shown.push(ELLIPSIS.encode_utf8(&mut [0; 4]), 1, false);
-        let shift = start - shown.text.len();
+        let ellipsis = shown.text.len();
         clean.escapes.retain_mut(|range| {
-            range.start = range.start.max(start) - shift;
-            range.end = range.end.max(start) - shift;
+            range.start = range.start.max(start) - start + ellipsis;
+            range.end = range.end.max(start) - start + ellipsis;
             range.start < range.end
         });
         shown.text.push_str(&clean.text[start..]);
@@ -544,7 +544,7 @@ mod tests {
         assert_eq!(line("abc", 0).as_str(), "");
         assert_eq!(fit_end("site/line/machine", 9).as_str(), "…/machine");
         assert_eq!(fit_end("site/line/ a", 5).parts().collect::<Vec<_>>(), [("…e/", false), ("·", true), ("a", false)]);
-        assert_eq!(fit_end("site", 0).as_str(), "");
+        assert_eq!((fit_end("site", 0).as_str(), fit_end("site", 4).as_str(), fit_end("sites", 4).as_str()), ("", "site", "…tes"));
     }
 
     #[test]

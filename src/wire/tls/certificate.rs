@@ -120,6 +120,10 @@ impl Refusal {
             CertificateError::UnknownIssuer | CertificateError::Other(_) if certificate.is_self_signed => {
                 Self::SelfSigned { names_host: !certificate.names.is_empty() }
             }
+            // Version 1, which `openssl x509 -req` makes by default, has no extensions and so no names.
+            CertificateError::Other(other) if other.to_string().contains("UnsupportedCertVersion") => {
+                Self::WrongName { wanted: shown(wanted), names: Vec::new() }
+            }
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => Self::WrongPurpose,
             CertificateError::ApplicationVerificationFailure => Self::NotPinned(certificate.fingerprint()),
             CertificateError::UnknownIssuer => {

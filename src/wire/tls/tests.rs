@@ -252,6 +252,16 @@ async fn a_certificate_with_a_common_name_alone_needs_a_subject_alt_name_or_a_pi
     assert!(call(&serve(identity).await, &pinned).await.is_ok(), "what the hint says works");
 }
 
+#[test]
+fn a_certificate_of_version_1_is_said_to_name_no_host() {
+    let authority = Authority::new("Test CA");
+    let certificate = Certificate::read(&authority.sign(&params("localhost", &[])).chain[0]);
+    let version = rustls::OtherError(Arc::new(io::Error::other("UnsupportedCertVersion")));
+    let refusal = Refusal::new(&rustls::CertificateError::Other(version), &[certificate], "localhost");
+    assert_eq!(refusal, Refusal::WrongName { wanted: "localhost".into(), names: Vec::new() });
+    assert!(refusal.hint().contains("subjectAltName"), "{}", refusal.hint());
+}
+
 #[tokio::test]
 async fn a_broker_that_does_not_send_its_intermediate_certificate_is_said_to() {
     let dir = TempDir::new().expect("a directory");

@@ -265,7 +265,9 @@ mod tests {
         };
         let written = |statuses: Vec<Status>| {
             let mut scribe = Scribe::new("");
-            statuses.iter().for_each(|status| scribe.status(status, now));
+            for status in &statuses {
+                scribe.status(status, now);
+            }
             let lines = scribe.lines.lines().map(|line| line.split_once(" -- ").expect("a time").1.to_owned());
             lines.collect::<Vec<_>>()
         };

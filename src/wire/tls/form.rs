@@ -5,7 +5,7 @@ use std::fmt;
 use pkcs8::EncryptedPrivateKeyInfoRef;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-/// The content type SignedData (RFC 5652, 5.1), as certificates of Windows come in.
+/// The content type `SignedData` (RFC 5652, 5.1), as certificates of Windows come in.
 const SIGNED_DATA: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02";
 
 /// A form other than PEM.

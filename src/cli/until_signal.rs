@@ -88,6 +88,8 @@ async fn end(
         first = signal() => first,
     };
     stop.cancel();
+    // Of a terminal that hangs up the system tells the session and the job, which is one signal and not two.
+    let second = async { while signal().await == Signal::HUP {} };
     tokio::select! {
         ended = timeout(GOODBYE, done) => {
             // What went wrong before is worth knowing, whatever ended it.
@@ -95,7 +97,7 @@ async fn end(
                 report(&problem);
             }
         }
-        _ = signal() => {}
+        () = second => {}
     }
     Some(Ok(Exit::Signal(first)))
 }

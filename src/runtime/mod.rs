@@ -134,7 +134,11 @@ async fn live(launch: Launch, themes: (Themes, Vec<String>), terminal: &Terminal
 async fn pressed_again(app: &App, input: &mut Option<Input>, signals: &mut Signals) {
     loop {
         let heard = tokio::select! {
-            asked = signals.next() => if let Asked::End(_) = asked { return } else { continue },
+            asked = signals.next() => match asked {
+                // Of a terminal that hangs up the system tells the session and the job, which is one signal and not two.
+                Asked::End(signal) if signal != Signal::HUP => return,
+                Asked::End(_) | Asked::Suspend | Asked::Resume | Asked::Resize => continue,
+            },
             heard = async { match input { Some(input) => input.next().await, None => pending().await } } => heard,
         };
         match heard {

@@ -148,8 +148,7 @@ fn count_tagged(evidence: &mut Evidence, tag: u64, part: &Part<'_>, embedded: bo
         }
         (32, Part::Atom(Atom::Text(text), _)) => text.contains(':'),
         (37, Part::Atom(Atom::Bytes(bytes), _)) => bytes.len() == 16,
-        (33 | 34 | 36, Part::Atom(Atom::Text(_), _)) => true,
-        (55799, _) => true,
+        (33 | 34 | 36, Part::Atom(Atom::Text(_), _)) | (55799, _) => true,
         (0..=3 | 24 | 32..=37, _) => false,
         (4 | 5 | 16..=18 | 30 | 96..=98, part) => matches!(part, Part::Open("[")),
         (_, part) => matches!(part, Part::Open(_)),

@@ -20,8 +20,8 @@ const SIGNATURES: &[Row] = &[
     ("7z", |b| b.starts_with(b"7z\xbc\xaf\x27\x1c")),
     ("snappy", |b| b.starts_with(b"\xff\x06\0\0sNaPpY")),
     ("tar", |b| b.get(257..262) == Some(b"ustar")),
-    ("wav", |b| is_riff(b, b"WAVE")),
-    ("avi", |b| is_riff(b, b"AVI ")),
+    ("wav", |b| is_riff(b, *b"WAVE")),
+    ("avi", |b| is_riff(b, *b"AVI ")),
     ("ogg", |b| b.starts_with(b"OggS\0")),
     ("flac", |b| b.starts_with(b"fLaC\0")),
     ("midi", |b| b.starts_with(b"MThd\0\0\0\x06")),
@@ -78,14 +78,14 @@ pub(super) fn name_text(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-fn is_riff(bytes: &[u8], kind: &[u8; 4]) -> bool {
-    bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(kind)
+fn is_riff(bytes: &[u8], kind: [u8; 4]) -> bool {
+    bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(&kind)
 }
 
 /// An ID3 tag: version 2 to 4, and a size of four times seven bits.
 fn is_mp3(bytes: &[u8]) -> bool {
     matches!(bytes, [b'I', b'D', b'3', 2..=4, _, flags, size @ ..]
-        if flags & 0x0f == 0 && size.len() >= 4 && size[..4].iter().all(|byte| byte & 0x80 == 0))
+        if flags.trailing_zeros() >= 4 && size.len() >= 4 && size[..4].iter().all(|byte| byte & 0x80 == 0))
 }
 
 /// An H.264 stream in Annex B form that starts with a sequence parameter set or an access unit delimiter.

@@ -37,9 +37,8 @@ pub(super) fn weigh(bytes: &[u8], whole: bool) -> Verdict {
     match objects {
         // What there is of one object tells by its first name only.
         0 if starts_with_a_name(bytes) => Verdict::Sure,
-        0 => Verdict::No,
         1 if evidence.scalars > 0 => evidence.weigh(bytes, whole),
-        1 => Verdict::No,
+        0 | 1 => Verdict::No,
         _ if maps == objects && evidence.has_names() => Verdict::Sure,
         _ => Verdict::No,
     }

@@ -8,6 +8,9 @@ use crate::{
     wire::{endpoint::Endpoint, error::WireError, packet::Kind, violation::Violation, websocket::cause::WebSocketCause},
 };
 
+/// The longest that the next attempt waits because a web server asks for it.
+const MOST_PATIENCE: Duration = Duration::from_hours(1);
+
 /// Why a connection, a subscription or a publish failed.
 ///
 /// `Display` gives one safe sentence fragment; [`Failure::hint`] says what to do. Text from the broker inside went through
@@ -175,10 +178,10 @@ impl Failure {
         }
     }
 
-    /// Returns how long a web server in the way asks to wait before the next attempt.
+    /// Returns how long a web server in the way asks to wait before the next attempt, an hour at most.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        if let Self::Wire(error) = self { error.retry_after() } else { None }
+        if let Self::Wire(error) = self { error.retry_after().map(|asked| asked.min(MOST_PATIENCE)) } else { None }
     }
 
     /// Returns the server that the broker names in place of itself, the first of them.

@@ -25,7 +25,6 @@ use self::{
     driver::{Attempt, Granted, drive},
     gate::Gate,
     gather::{Gatherer, PACKETS},
-    idle::Idle,
     outlet::{Backlog, Outlet},
     poison::Poison,
     requests::{Broker, Requests},
@@ -195,7 +194,6 @@ async fn converse(
         attempts: 0,
         backoff: options.reconnect.map(Backoff::new),
         poison: Poison::default(),
-        idle: Idle::default(),
         skipped,
         random: fastrand::Rng::new(),
         options: Arc::new(options),
@@ -239,7 +237,6 @@ struct Conversation {
     attempts: u32,
     backoff: Option<Backoff>,
     poison: Poison,
-    idle: Idle,
     random: fastrand::Rng,
 }
 

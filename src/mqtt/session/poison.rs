@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::idle::Idle;
 use crate::{
     mqtt::{error::Failure, reason::Reason},
     wire::{error::WireError, websocket::cause::WebSocketCause},
@@ -15,6 +16,8 @@ const STRIKES: usize = 3;
 pub(super) struct Poison {
     last: Option<Mark>,
     strikes: usize,
+    /// What ends idle connections, which may hold for long.
+    idle: Idle,
 }
 
 /// By what a failure is known again.
@@ -30,11 +33,12 @@ enum Mark {
 impl Poison {
     /// Forgets what was seen, after a connection that held or at the user's word.
     pub(super) fn forget(&mut self) {
-        *self = Self::default();
+        (self.last, self.strikes) = (None, 0);
     }
 
     /// Counts a failure, and says so in its place when trying again would only bring it once more.
     pub(super) fn judge(&mut self, failure: Failure) -> Failure {
+        let failure = self.idle.judge(failure);
         let mark = Mark::of(&failure);
         self.strikes = if mark.is_some() && mark == self.last { self.strikes + 1 } else { 1 };
         self.last = mark;

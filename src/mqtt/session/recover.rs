@@ -48,8 +48,7 @@ impl Conversation {
             self.start_anew();
         }
         let is_final = failure.is_final() && !may_heal;
-        let failure = self.version.judge(failure, &self.options);
-        let failure = self.idle.judge(self.poison.judge(failure));
+        let failure = self.poison.judge(self.version.judge(failure, &self.options));
         let gives_up = is_final || matches!(failure, Failure::Repeated { .. });
         let (now, random, patience) = (self.clock.now(), self.random.f64(), failure.asks_for_patience());
         let backoff = self.backoff.as_mut().filter(|_| !gives_up);

@@ -178,10 +178,11 @@ impl Failure {
         }
     }
 
-    /// Returns how long a web server in the way asks to wait before the next attempt, an hour at most.
+    /// Returns how long a web server in the way asks to wait before the next attempt, an hour at most; zero if it does not.
     #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
-        if let Self::Wire(error) = self { error.retry_after().map(|asked| asked.min(MOST_PATIENCE)) } else { None }
+    pub fn retry_after(&self) -> Duration {
+        let asked = if let Self::Wire(error) = self { error.retry_after() } else { None };
+        asked.unwrap_or_default().min(MOST_PATIENCE)
     }
 
     /// Returns the server that the broker names in place of itself, the first of them.

@@ -7,9 +7,6 @@ use tokio::time::{Instant, sleep_until};
 use super::{Conversation, Next, Wish};
 use crate::mqtt::{backoff::STABLE, error::Failure, event::Status};
 
-/// The longest that the next attempt waits because a web server asks for it.
-const MOST_PATIENCE: Duration = Duration::from_hours(1);
-
 impl Conversation {
     /// Takes 3.1.1 for the next attempt where the broker does not speak 5.
     pub(super) fn steps_down(&mut self, failure: &Failure) -> bool {
@@ -52,8 +49,7 @@ impl Conversation {
         let gives_up = is_final || matches!(failure, Failure::Repeated { .. });
         let (now, random, patience) = (self.clock.now(), self.random.f64(), failure.asks_for_patience());
         let backoff = self.backoff.as_mut().filter(|_| !gives_up);
-        let asked = failure.retry_after().unwrap_or_default().min(MOST_PATIENCE);
-        let wait = backoff.map(|backoff| backoff.after_failure(now, random, patience).max(asked));
+        let wait = backoff.map(|backoff| backoff.after_failure(now, random, patience).max(failure.retry_after()));
         let cause = Arc::new(failure);
         let Some(wait) = wait else {
             self.outlet.status(Status::Failed { cause }).await;

@@ -13,6 +13,10 @@ impl Conversation {
         let steps = self.version.steps_down(failure, &self.options);
         if steps {
             self.kept = None;
+            if let Some(backoff) = &mut self.backoff {
+                // The attempt counts, though the next one does not wait.
+                backoff.after_failure(self.clock.now(), 0.0, false);
+            }
         }
         steps
     }

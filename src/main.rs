@@ -73,7 +73,7 @@ fn connects(verb: &Verb) -> bool {
     }
 }
 
-/// Tells whether there are files and threads enough to connect.
+/// Checks that there are files and threads enough to connect.
 fn check_limits() -> Result<(), Problem> {
     limits::check().map_err(|(why, hint)| Problem::new(Exit::Other, format!("cannot start: {why}")).hint(hint))
 }

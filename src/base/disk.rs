@@ -103,7 +103,7 @@ pub fn check_private(path: &Path, metadata: &Metadata) -> Result<(), String> {
     Ok(())
 }
 
-/// Tells whether nobody but us and root can change a file, or put another one in its place.
+/// Checks that nobody but us and root can change a file, or put another one in its place.
 ///
 /// # Errors
 ///
@@ -129,7 +129,7 @@ pub fn check_unshared(path: &Path, metadata: &Metadata) -> Result<(), String> {
     Ok(())
 }
 
-/// Tells whether something belongs to us or to root; if not, who we are.
+/// Checks that something belongs to us or to root; the error is who we are.
 fn check_owner(metadata: &Metadata) -> Result<(), u32> {
     let user = rustix::process::geteuid().as_raw();
     if metadata.uid() == user || metadata.uid() == 0 { Ok(()) } else { Err(user) }

@@ -40,7 +40,7 @@ pub fn outlive_full_files() {
     let _ = signal_hook::flag::register(Signal::XFSZ.as_raw(), Arc::default());
 }
 
-/// Tells whether there are files and threads enough; libraries panic without them.
+/// Checks that there are files and threads enough; libraries panic without them.
 ///
 /// # Errors
 ///
@@ -67,7 +67,7 @@ pub fn check() -> Result<(), (String, String)> {
     Ok(())
 }
 
-/// Tells whether an error means that this program, or the system, has too many files open.
+/// Returns `true` if an error means that this program, or the system, has too many files open.
 #[must_use]
 pub fn is_out_of_files(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))

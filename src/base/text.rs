@@ -432,7 +432,7 @@ fn push_grapheme(shown: &mut Shown, grapheme: &str) {
     }
 }
 
-/// Tells whether a mark joins two letters and takes a column of its own in terminals that go by `General_Category` (Mc), so
+/// Returns `true` if a mark joins two letters and takes a column of its own in terminals that go by `General_Category` (Mc), so
 /// that the second letter is not where it is believed to be: the viramas of Balinese and Javanese.
 fn joins_in_dispute(c: char) -> bool {
     matches!(c, '\u{1b44}' | '\u{a9c0}')

@@ -72,7 +72,7 @@ pub(super) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Tells whether bytes go to a device, as a terminal is one.
+/// Returns `true` if bytes go to a device, as a terminal is one.
 fn is_device() -> bool {
     fstat(rustix::stdio::stdout()).is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice)
 }

@@ -104,7 +104,7 @@ impl Key {
         }
     }
 
-    /// Tells whether the press empties the field in which it is typed, as in a shell.
+    /// Returns `true` if the press empties the field in which it is typed, as in a shell.
     #[must_use]
     pub fn empties(self) -> bool {
         self.code == Code::Char('u') && self.ctrl

@@ -12,7 +12,7 @@ pub(super) fn starts_like_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x1f, 0x8b, 0x08])
 }
 
-/// Tells whether bytes are gzip, or the start of it: the header makes sense, and something comes out.
+/// Returns `true` if bytes are gzip, or the start of it: the header makes sense, and something comes out.
 pub(super) fn is_gzip(bytes: &[u8]) -> bool {
     let has_header = matches!(bytes, [0x1f, 0x8b, 0x08, 0..=0x1f, _, _, _, _, 0 | 2 | 4, 0..=13 | 255, ..]);
     has_header && {
@@ -21,7 +21,7 @@ pub(super) fn is_gzip(bytes: &[u8]) -> bool {
     }
 }
 
-/// Tells whether bytes are one zlib stream (RFC 1950) that inflates to its end, where its checksum is.
+/// Returns `true` if bytes are one zlib stream (RFC 1950) that inflates to its end, where its checksum is.
 pub(super) fn is_zlib(bytes: &[u8]) -> bool {
     let has_header = matches!(bytes, [0x08 | 0x18 | 0x28 | 0x38 | 0x48 | 0x58 | 0x68 | 0x78, flags, ..]
         if flags & 0x20 == 0 && (u16::from(bytes[0]) << 8 | u16::from(*flags)).is_multiple_of(31));

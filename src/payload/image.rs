@@ -99,7 +99,7 @@ fn is_plain_text(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~'))
 }
 
-/// Tells whether the first segment is one (ITU T.81, B.1.1): its end is where the next begins, or beyond what is looked at.
+/// Returns `true` if the first segment is one (ITU T.81, B.1.1): its end is where the next begins, or beyond what is looked at.
 fn is_jpeg(bytes: &[u8], whole: bool) -> bool {
     let (Some(0xc0..=0xfe), Some(length)) = (bytes.get(3), be(bytes, 4, 2)) else { return false };
     let next = usize::try_from(length).ok().and_then(|length| bytes.get(4 + length));

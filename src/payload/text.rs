@@ -55,7 +55,7 @@ pub(super) fn bad_bytes(bytes: &[u8], whole: bool) -> usize {
     bad
 }
 
-/// Tells whether bytes are a text in which a few do not belong: at most one in eight, or one in four between two brackets.
+/// Returns `true` if bytes are a text in which a few do not belong: at most one in eight, or one in four between two brackets.
 pub(super) fn is_mostly_readable(bytes: &[u8], whole: bool) -> bool {
     let text = bytes.trim_ascii();
     let odd = bad_bytes(bytes, whole) * 2 + bytes.iter().filter(|byte| is_control(**byte)).count() * 3;
@@ -63,7 +63,7 @@ pub(super) fn is_mostly_readable(bytes: &[u8], whole: bool) -> bool {
     bytes.len() >= SHORTEST_DAMAGED && odd * if has_brackets { 2 } else { 4 } <= bytes.len()
 }
 
-/// Tells whether a short text may as well be the bytes of a number: it is neither a number in digits nor a word of letters.
+/// Returns `true` if a short text may as well be the bytes of a number: it is neither a number in digits nor a word of letters.
 pub(super) fn may_be_chance(bytes: &[u8]) -> bool {
     let text = bytes.trim_ascii();
     let is_word = text.len() > 2 && text.iter().all(u8::is_ascii_alphabetic);

@@ -114,7 +114,7 @@ pub(super) fn size() -> (u16, u16) {
     }
 }
 
-/// Tells whether another job has the terminal, so that the system would stop us for changing its modes (SIGTTOU).
+/// Returns `true` if another job has the terminal, so that the system would stop us for changing its modes (SIGTTOU).
 pub(super) fn in_background() -> bool {
     // A terminal that does not control this process has no foreground.
     tcgetpgrp(rustix::stdio::stdin()).is_ok_and(|foreground| foreground != getpgrp())

@@ -127,7 +127,7 @@ impl Filter {
         self.terms.is_empty()
     }
 
-    /// Tells whether a message of a store is let through at a moment.
+    /// Returns `true` if a message of a store is let through at a moment.
     #[must_use]
     pub fn matches(&self, store: &Store, entry: &Entry<'_>, now: Stamp) -> bool {
         self.terms.iter().all(|term| term.test.holds(store, entry, now) != term.negated)

@@ -64,7 +64,7 @@ impl App {
         }
     }
 
-    /// Tells whether a key leaves mqtap wherever it is pressed; one that types a character is typed, whatever it does elsewhere.
+    /// Returns `true` if a key leaves mqtap wherever it is pressed; one that types a character is typed, whatever it does elsewhere.
     #[must_use]
     pub fn quits_now(&self, key: Key) -> bool {
         key.typed().is_none() && self.keymap.lookup(&[Context::Global], &[key]) == Lookup::Found(Action::QuitNow)
